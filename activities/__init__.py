@@ -1,0 +1,1 @@
+"""What touches the world: drafting, documents, delivery, accounts, tasks, credit, reporting."""

@@ -1,0 +1,1 @@
+"""What runs Duecourse: the local stack, policies, sellers, manifests."""

@@ -1,0 +1,1 @@
+"""The portal for customers, the console for staff, and webhooks."""
