@@ -1,4 +1,4 @@
-"""Imports point one way (domain <- store <- activities <- workflows <- worker, starter, web); domain/ is pure."""
+"""Imports point one way, from worker.py, starter.py and web/ down to domain/; and domain/ is pure."""
 
 import ast
 import sys
