@@ -1,0 +1,497 @@
+"""The tables: what each holds, what is unique, and what may never change.
+
+Conventions. Money is BIGINT minor units beside its ISO 4217 code. Instants are business time in UTC,
+except `recorded_at` and `claimed_real`, which are the real clock. Append-only tables refuse UPDATE,
+DELETE and TRUNCATE by trigger (see `store/migrations`). Whatever concerns a customer is written under
+that customer's row lock (`store/customers.py`).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from sqlalchemy import (
+    ARRAY,
+    CHAR,
+    BigInteger,
+    Date,
+    DateTime,
+    Dialect,
+    Enum,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    LargeBinary,
+    MetaData,
+    Sequence,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class MessageState(StrEnum):
+    """Where a message stands in the send protocol; `store/outbox.py` knows the transitions."""
+
+    RESERVED = "RESERVED"
+    PENDING = "PENDING"
+    SENDING = "SENDING"
+    SENT = "SENT"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+class Approval(StrEnum):
+    """What a person said about a message that needs one."""
+
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    DENIED = "denied"
+    EXPIRED = "expired"
+
+
+class TaskState(StrEnum):
+    OPEN = "open"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+class Instant(TypeDecorator[datetime]):
+    """`timestamptz` that refuses a datetime without a zone and always reads back in UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone")
+        return value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+
+def _words(name: str, words: type[StrEnum]) -> Enum:
+    """A text column that holds the values of `words` and nothing else."""
+    return Enum(
+        words,
+        native_enum=False,
+        create_constraint=True,
+        length=16,
+        name=name,  # of the check constraint
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+Minor = Annotated[int, mapped_column(BigInteger)]
+Currency = Annotated[str, mapped_column(CHAR(3))]
+Recorded = Annotated[datetime, mapped_column(Instant, server_default=func.clock_timestamp())]
+CustomerKey = Annotated[str, mapped_column(ForeignKey("customers.customer_id"))]
+InvoiceKey = Annotated[str, mapped_column(ForeignKey("cases.invoice_id"))]
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "pk": "%(table_name)s_pkey",
+            "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+            "uq": "%(table_name)s_%(column_0_N_name)s_key",
+            "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+            "ck": "%(table_name)s_%(constraint_name)s_check",
+        }
+    )
+    type_annotation_map = {
+        str: Text,
+        bytes: LargeBinary,
+        datetime: Instant,
+        date: Date,
+        dict[str, Any]: JSONB(none_as_null=True),
+        list[str]: ARRAY(Text),
+        MessageState: _words("state", MessageState),
+        Approval: _words("approval", Approval),
+        TaskState: _words("state", TaskState),
+    }
+
+
+class CustomerRow(Base):
+    """A customer as last told. This row is the lock behind which everything about them is written."""
+
+    __tablename__ = "customers"
+
+    customer_id: Mapped[str] = mapped_column(primary_key=True)
+    profile: Mapped[dict[str, Any]]  # contract `Customer`; just its id until more is known
+    tier: Mapped[str | None]
+    country: Mapped[str | None]
+    timezone: Mapped[str | None]
+    latest_at: Mapped[datetime | None]  # newest business time recorded for this customer
+    newest_opening_at: Mapped[datetime | None]
+    last_unsolicited_on: Mapped[date | None]  # in the customer's zone
+    audit_seq: Mapped[int] = mapped_column(BigInteger, default=0)  # head of the audit chain
+    audit_head: Mapped[bytes | None]
+    recorded_at: Mapped[Recorded]
+
+
+class CaseRow(Base):
+    """One invoice: the read model, written in the transaction of the fact that changed it."""
+
+    __tablename__ = "cases"
+
+    invoice_id: Mapped[str] = mapped_column(primary_key=True)
+    customer_id: Mapped[CustomerKey]  # who is written to (`bill_to`)
+    owner_id: Mapped[CustomerKey]  # who is named on the invoice
+    seller: Mapped[str]
+    number: Mapped[str]
+    currency: Mapped[Currency]
+    invoice: Mapped[dict[str, Any]]  # contract `Invoice`
+    start_sha256: Mapped[bytes]
+    policy_name: Mapped[str]
+    policy_version: Mapped[str]
+    policy: Mapped[dict[str, Any]]  # the body that this case started with, or was moved to
+    cycle: Mapped[int] = mapped_column(default=0)
+    revision: Mapped[int] = mapped_column()  # 1, and one more with each write
+    opened_at: Mapped[datetime]
+    issued_on: Mapped[date | None]
+    due_on: Mapped[date]
+    amount_minor: Mapped[Minor]
+    balance_minor: Mapped[Minor]
+    stage: Mapped[str] = mapped_column(default="scheduled")
+    waiting_on: Mapped[str | None]
+    waiting_until: Mapped[datetime | None]
+    next_step: Mapped[str | None]
+    next_at: Mapped[datetime | None]
+    why: Mapped[str] = mapped_column(default="")
+    risk: Mapped[str] = mapped_column(default="low")
+    decision: Mapped[dict[str, Any] | None]  # the last one
+    outcome: Mapped[str | None]
+    closed_at: Mapped[datetime | None]  # a paid or referred case is still open while it is watched
+    settled_on: Mapped[date | None]
+    recorded_at: Mapped[Recorded]
+
+    __mapper_args__ = {"version_id_col": revision}
+    __table_args__ = (
+        Index("cases_open_customer_idx", "customer_id", postgresql_where=text("closed_at IS NULL")),
+        Index("cases_open_next_idx", "next_at", postgresql_where=text("closed_at IS NULL")),
+        Index("cases_outcome_due_idx", "outcome", "due_on"),
+        Index("cases_owner_idx", "owner_id"),
+    )
+
+
+class SettledInvoiceRow(Base):
+    """An invoice that was paid before Duecourse came: what behaviour is learned from."""
+
+    __tablename__ = "settled_invoices"
+
+    invoice_id: Mapped[str] = mapped_column(primary_key=True)
+    customer_id: Mapped[CustomerKey] = mapped_column(index=True)
+    issued_on: Mapped[date]
+    due_on: Mapped[date]
+    amount_minor: Mapped[Minor]
+    currency: Mapped[Currency]
+    settled_on: Mapped[date]
+
+
+class EventRow(Base):
+    """A fact, append-only. Without an invoice it concerns the customer's account.
+
+    An event id is unique per invoice and kind, for account facts per customer and kind.
+    """
+
+    __tablename__ = "events"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    customer_id: Mapped[CustomerKey]
+    invoice_id: Mapped[InvoiceKey | None]
+    kind: Mapped[str]
+    event_id: Mapped[str]
+    payload: Mapped[dict[str, Any]]
+    payload_sha256: Mapped[bytes]
+    at: Mapped[datetime]
+    recorded_at: Mapped[Recorded]
+
+    __table_args__ = (
+        Index(
+            "events_invoice_key",
+            *("invoice_id", "kind", "event_id"),
+            unique=True,
+            postgresql_where=text("invoice_id IS NOT NULL"),
+        ),
+        Index(
+            "events_account_key",
+            *("customer_id", "kind", "event_id"),
+            unique=True,
+            postgresql_where=text("invoice_id IS NULL"),
+        ),
+    )
+
+
+class LedgerEntryRow(Base):
+    """Money on an invoice, append-only. Positive is owed, negative reduces what is owed."""
+
+    __tablename__ = "ledger_entries"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    invoice_id: Mapped[InvoiceKey]
+    customer_id: Mapped[CustomerKey]
+    kind: Mapped[str]
+    event_id: Mapped[str]
+    amount_minor: Mapped[Minor]
+    currency: Mapped[Currency]
+    entry_on: Mapped[date]
+    recorded_at: Mapped[Recorded]
+
+    __table_args__ = (UniqueConstraint("invoice_id", "kind", "event_id"),)
+
+
+class AccountEntryRow(Base):
+    """Unapplied cash and credit on account, append-only. Positive is available, negative was used.
+
+    `invoice_id` names the invoice the money came from or went to, if any.
+    """
+
+    __tablename__ = "account_entries"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    customer_id: Mapped[CustomerKey]
+    invoice_id: Mapped[InvoiceKey | None]
+    kind: Mapped[str]
+    event_id: Mapped[str]
+    amount_minor: Mapped[Minor]
+    currency: Mapped[Currency]
+    entry_on: Mapped[date]
+    recorded_at: Mapped[Recorded]
+
+    __table_args__ = (
+        UniqueConstraint(
+            *("customer_id", "kind", "event_id", "invoice_id"), postgresql_nulls_not_distinct=True
+        ),
+    )
+
+
+class MessageRow(Base):
+    """The outbox: one message to a customer. Changed by `store/outbox.py` alone."""
+
+    __tablename__ = "messages"
+
+    message_id: Mapped[str] = mapped_column(primary_key=True)
+    customer_id: Mapped[CustomerKey]
+    seller: Mapped[str]
+    step: Mapped[str]
+    ref: Mapped[str] = mapped_column(default="")  # tells confirmations of one kind apart
+    channel: Mapped[str]
+    to: Mapped[list[Any]] = mapped_column(JSONB)
+    cc: Mapped[list[Any]] = mapped_column(JSONB)
+    state: Mapped[MessageState] = mapped_column(default=MessageState.RESERVED)
+    unsolicited: Mapped[bool]
+    facts: Mapped[dict[str, Any]]  # frozen; personal
+    facts_sha256: Mapped[bytes]
+    payload: Mapped[bytes | None]  # as it goes out; frozen with PENDING
+    payload_sha256: Mapped[bytes | None]
+    subject: Mapped[str | None]
+    approval: Mapped[Approval | None]  # null: none needed
+    approval_expires_at: Mapped[datetime | None]
+    approval_rank: Mapped[int] = mapped_column(default=0)
+    attempts: Mapped[int] = mapped_column(default=0)  # claims so far; the current one is its token
+    cancels: Mapped[int] = mapped_column(default=0)  # earlier messages for these items, overtaken by facts
+    reserved_at: Mapped[datetime]
+    claimed_at: Mapped[datetime | None]
+    claimed_real: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None]
+    provider_ref: Mapped[str | None]
+    unknown_since: Mapped[datetime | None]  # SENDING, and nobody knows whether it went out
+    why: Mapped[str] = mapped_column(default="")
+    recorded_at: Mapped[Recorded]
+
+    __table_args__ = (
+        UniqueConstraint("message_id", "state"),  # lets the items follow the state, see below
+        Index("messages_customer_idx", "customer_id", "reserved_at"),
+        Index("messages_sending_idx", "claimed_real", postgresql_where=text("state = 'SENDING'")),
+        Index("messages_approval_idx", "customer_id", postgresql_where=text("approval = 'requested'")),
+    )
+
+
+class MessageItemRow(Base):
+    """What a message says about one invoice. At most one live item per key: nothing is sent twice.
+
+    The state is the message's: the foreign key carries every change over (`ON UPDATE CASCADE`).
+    """
+
+    __tablename__ = "message_items"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    message_id: Mapped[str]
+    invoice_id: Mapped[InvoiceKey] = mapped_column(index=True)
+    cycle: Mapped[int]
+    step: Mapped[str]
+    ref: Mapped[str] = mapped_column(default="")
+    recipient: Mapped[str]
+    channel: Mapped[str]
+    asked_minor: Mapped[Minor]
+    state: Mapped[MessageState]
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["message_id", "state"], ["messages.message_id", "messages.state"], onupdate="CASCADE"
+        ),
+        Index("message_items_message_idx", "message_id"),
+        Index(
+            "message_items_live_key",
+            *("invoice_id", "cycle", "step", "ref", "recipient", "channel"),
+            unique=True,
+            postgresql_where=text("state IN ('RESERVED', 'PENDING', 'SENDING', 'SENT')"),
+        ),
+    )
+
+
+class DocumentRow(Base):
+    """A paper that goes with a message."""
+
+    __tablename__ = "documents"
+
+    document_id: Mapped[str] = mapped_column(primary_key=True)
+    message_id: Mapped[str] = mapped_column(ForeignKey("messages.message_id"))
+    name: Mapped[str]
+    media_type: Mapped[str]
+    body: Mapped[bytes]
+    sha256: Mapped[bytes]
+    recorded_at: Mapped[Recorded]
+
+    __table_args__ = (UniqueConstraint("message_id", "name"),)
+
+
+class DeliveryEventRow(Base):
+    """What a provider, or a recipient's server, said about a message."""
+
+    __tablename__ = "delivery_events"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    message_id: Mapped[str] = mapped_column(ForeignKey("messages.message_id"), index=True)
+    kind: Mapped[str]
+    at: Mapped[datetime]
+    provider_event_id: Mapped[str | None] = mapped_column(unique=True)
+    detail: Mapped[dict[str, Any]]
+    recorded_at: Mapped[Recorded]
+
+
+task_numbers = Sequence("task_numbers", metadata=Base.metadata)
+
+
+class TaskRow(Base):
+    """The worklist: what a person has to do or look at. Changed by `store/worklist.py` alone.
+
+    No foreign keys: bad input may name a customer or an invoice that does not exist.
+    """
+
+    __tablename__ = "tasks"
+
+    item_id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    customer_id: Mapped[str | None]
+    invoice_id: Mapped[str | None]
+    invoices: Mapped[list[str]]  # those a grouped task is about
+    ref: Mapped[str] = mapped_column(default="")
+    why: Mapped[str]
+    raw: Mapped[bytes | None]
+    raw_sha256: Mapped[bytes | None]
+    state: Mapped[TaskState] = mapped_column(default=TaskState.OPEN)
+    due_on: Mapped[date | None]
+    created_at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
+    done_by: Mapped[str | None]
+    outcome: Mapped[str | None]
+    recorded_at: Mapped[Recorded]
+
+    __table_args__ = (
+        Index(
+            "tasks_open_key",
+            *("kind", "customer_id", "invoice_id", "ref"),
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+            postgresql_where=text("state = 'open'"),
+        ),
+        Index("tasks_customer_idx", "customer_id", "kind"),
+        Index("tasks_invoices_idx", "invoices", postgresql_using="gin"),
+    )
+
+
+class CreditHoldRow(Base):
+    """New orders are blocked at the ERP because of this invoice, until released."""
+
+    __tablename__ = "credit_holds"
+
+    invoice_id: Mapped[InvoiceKey] = mapped_column(primary_key=True)
+    cycle: Mapped[int] = mapped_column(primary_key=True)
+    customer_id: Mapped[CustomerKey] = mapped_column(index=True)
+    placed_at: Mapped[datetime]
+    reason: Mapped[str]
+    released_at: Mapped[datetime | None]
+
+
+class AuditRow(Base):
+    """One link of a customer's audit chain, append-only. No personal text: that is in `audit_texts`."""
+
+    __tablename__ = "audit_log"
+
+    customer_id: Mapped[CustomerKey] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+    kind: Mapped[str]
+    ref: Mapped[str]
+    body: Mapped[dict[str, Any]]
+    text_sha256: Mapped[bytes | None]  # of salt and text
+    prev_hash: Mapped[bytes]
+    hash: Mapped[bytes]
+
+
+class AuditTextRow(Base):
+    """Personal text of an audit row. Goes only through the SQL function `erase_audit_text`."""
+
+    __tablename__ = "audit_texts"
+
+    customer_id: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    salt: Mapped[bytes]
+    body: Mapped[str]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["customer_id", "seq"], ["audit_log.customer_id", "audit_log.seq"]),
+    )
+
+
+class AuditAnchorRow(Base):
+    """The heads of all chains that grew since the anchor before, under one hash. Append-only."""
+
+    __tablename__ = "audit_anchors"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    heads_sha256: Mapped[bytes]  # of the anchor before and these heads: print it somewhere else
+    chains: Mapped[int]
+    recorded_at: Mapped[Recorded]
+
+
+class AuditAnchorHeadRow(Base):
+    """One chain's head in an anchor. Append-only."""
+
+    __tablename__ = "audit_anchor_heads"
+
+    day: Mapped[date] = mapped_column(ForeignKey("audit_anchors.day"), primary_key=True)
+    customer_id: Mapped[CustomerKey] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[bytes]
+
+
+class SwitchRow(Base):
+    """Named state of the whole installation, such as the global hold after a restore."""
+
+    __tablename__ = "switches"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[dict[str, Any]]
+    recorded_at: Mapped[Recorded]
