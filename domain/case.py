@@ -1,0 +1,502 @@
+"""One invoice's case: a bag of committed facts and what follows from them, without any rule of time.
+
+`apply` only files a fact. Everything else (balance, open promises, frozen amounts) is derived from the
+whole bag, which is why facts that arrive with no step between them give the same case in any order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from functools import singledispatch
+from typing import Any, Generic, Literal, TypeVar
+
+from domain import contract as wire
+from domain import facts
+from domain.money import Money
+from domain.vocabulary import CustomerKind, DisputeOutcome, DisputeReason, HoldReason, Note, Step
+
+F = TypeVar("F")
+
+
+@dataclass(frozen=True, slots=True)
+class Stamped(Generic[F]):
+    """A fact with its business time and its epoch: how many steps had been taken when it was filed."""
+
+    fact: F
+    at: datetime
+    epoch: int
+
+    @property
+    def order(self) -> tuple[int, list[tuple[int, str]]]:
+        """Order in which facts of one kind count: by epoch, then by the natural order of their ids."""
+        parts = re.findall(r"\d+|\D+", getattr(self.fact, "fact_id", ""))
+        return self.epoch, [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A rung that was carried out."""
+
+    fact: facts.StepTaken
+    at: datetime
+    on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a case needs to know of its customer; shared by all cases of the customer with a seller."""
+
+    customer_id: str
+    kind: CustomerKind = CustomerKind.BUSINESS
+    zone: str | None = None
+    holidays: frozenset[date] = frozenset()
+    reachable: frozenset[str] = frozenset()
+    """Roles of contacts that have an address to write to."""
+    holds: Mapping[str, Stamped[wire.HoldPlaced]] = field(default_factory=dict)
+    released: Mapping[str, datetime] = field(default_factory=dict)
+    risk_notes: frozenset[str] = frozenset()
+    unapplied: Mapping[str, int] = field(default_factory=dict)
+    """Unapplied cash and credits by currency, minor units."""
+    last_unsolicited_on: date | None = None
+    newest_opening_at: datetime | None = None
+    books_through: date | None = None
+    usual_day: int | None = None
+    """Median days from issue to payment, rounded to 5, where the history is long enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The facts of one invoice. Amounts are minor units of `currency`."""
+
+    invoice_id: str
+    seller: str
+    currency: str
+    amount: int
+    due_on: date
+    opened_at: datetime
+    opened_on: date
+    """The date of the opening in the customer's zone."""
+    account: Account
+    issued_on: date | None = None
+    collection: Literal["transfer", "direct_debit", "card"] = "transfer"
+    collect_on: date | None = None
+    steps: tuple[Taken, ...] = ()
+    payments: Mapping[str, Stamped[wire.PaymentReceived]] = field(default_factory=dict)
+    reversals: Mapping[str, Stamped[wire.PaymentReversed]] = field(default_factory=dict)
+    credits: Mapping[str, Stamped[int]] = field(default_factory=dict)
+    charges: Mapping[str, Stamped[int]] = field(default_factory=dict)
+    waivers: Mapping[str, Stamped[int]] = field(default_factory=dict)
+    amendments: Mapping[str, Stamped[wire.InvoiceAmended]] = field(default_factory=dict)
+    statuses: Mapping[str, Stamped[wire.InvoiceStatus]] = field(default_factory=dict)
+    promises: Mapping[str, Stamped[wire.PromiseMade]] = field(default_factory=dict)
+    disputes: Mapping[str, Stamped[wire.DisputeRaised]] = field(default_factory=dict)
+    resolutions: Mapping[str, Stamped[wire.DisputeResolved]] = field(default_factory=dict)
+    holds: Mapping[str, Stamped[wire.HoldPlaced]] = field(default_factory=dict)
+    released: Mapping[str, datetime] = field(default_factory=dict)
+    risk_notes: frozenset[str] = frozenset()
+    cancelled_at: datetime | None = None
+    write_offs: Mapping[str, Stamped[int]] = field(default_factory=dict)
+    claimed: Mapping[str, Stamped[facts.StepClaimed]] = field(default_factory=dict)
+    """Claims by message id whose outcome is not known (yet)."""
+    delivered: Mapping[str, datetime] = field(default_factory=dict)
+    bounced: Mapping[str, datetime] = field(default_factory=dict)
+    waived: Mapping[Step, datetime] = field(default_factory=dict)
+    """Steps whose delivery a person took upon themselves, with the newest time of it."""
+    skipped: frozenset[tuple[int, Step]] = frozenset()
+    requested: Stamped[facts.StepRequested] | None = None
+    approval: Stamped[facts.ApprovalAsked] | None = None
+    approved: frozenset[str] = frozenset()
+    snoozed: Stamped[facts.Snoozed] | None = None
+    calls: Mapping[str, Stamped[facts.CallLogged]] = field(default_factory=dict)
+    confirmed: frozenset[tuple[Note, str]] = frozenset()
+    credit_hold_cycle: int | None = None
+    """The cycle whose credit hold stands, None where orders flow."""
+    blocked: frozenset[int] = frozenset()
+    """The cycles in which orders were blocked, whether or not they flow again."""
+    recalled: Stamped[facts.Recalled] | None = None
+    closed: Stamped[facts.CaseClosed] | None = None
+
+    # -- money ------------------------------------------------------------------------------------
+
+    def minor(self, amount: str) -> int:
+        """Minor units of a wire amount in the case's currency."""
+        return Money.parse(amount, self.currency).minor
+
+    @property
+    def invoiced(self) -> int:
+        """The invoice amount as last amended."""
+        for stamped in sorted(self.amendments.values(), key=lambda amendment: amendment.order, reverse=True):
+            if stamped.fact.amount is not None:
+                return self.minor(stamped.fact.amount)
+        return self.amount
+
+    @property
+    def due(self) -> date:
+        """The due date as last amended."""
+        if self.amendments:
+            for stamped in sorted(
+                self.amendments.values(), key=lambda amendment: amendment.order, reverse=True
+            ):
+                if stamped.fact.due_on is not None:
+                    return stamped.fact.due_on
+        return self.due_on
+
+    @property
+    def reversed(self) -> int:
+        """What reversals took back: of each payment that is here, at most the payment itself."""
+        taken: dict[str, int] = {}
+        for stamped in self.reversals.values():
+            payment_id = stamped.fact.payment_id
+            taken[payment_id] = taken.get(payment_id, 0) + self.minor(stamped.fact.amount)
+        return sum(
+            min(amount, self.minor(self.payments[payment_id].fact.amount))
+            for payment_id, amount in taken.items()
+            if payment_id in self.payments
+        )
+
+    @property
+    def paid(self) -> int:
+        """Payments less reversals."""
+        if not self.payments:
+            return 0
+        return sum(self.minor(stamped.fact.amount) for stamped in self.payments.values()) - self.reversed
+
+    @property
+    def credited(self) -> int:
+        return sum(stamped.fact for stamped in self.credits.values())
+
+    @property
+    def written_off(self) -> int:
+        return sum(stamped.fact for stamped in self.write_offs.values())
+
+    @property
+    def charged(self) -> int:
+        """Charges less waivers; a waiver takes back at most what was charged."""
+        charges = sum(stamped.fact for stamped in self.charges.values())
+        return max(0, charges - sum(stamped.fact for stamped in self.waivers.values()))
+
+    @property
+    def net(self) -> int:
+        """Charges − payments + reversals − credits − write-offs; negative when more came than was owed."""
+        if self.cancelled_at is not None:
+            return -self.paid
+        return self.invoiced + self.charged - self.paid - self.credited - self.written_off
+
+    @property
+    def balance(self) -> int:
+        """The balance due, never negative."""
+        return max(0, self.net)
+
+    @property
+    def overpaid(self) -> int:
+        """What came beyond what was owed; counts as unapplied cash of the customer."""
+        return max(0, -self.net)
+
+    def received_between(self, start: date, end: date) -> int:
+        """Payments less reversals with `received_on` in [start, end]."""
+        received = 0
+        for payment_id, stamped in self.payments.items():
+            if start <= stamped.fact.received_on <= end:
+                back = sum(
+                    self.minor(reversal.fact.amount)
+                    for reversal in self.reversals.values()
+                    if reversal.fact.payment_id == payment_id
+                )
+                received += max(0, self.minor(stamped.fact.amount) - back)
+        return received
+
+    # -- ladder -----------------------------------------------------------------------------------
+
+    @property
+    def epoch(self) -> int:
+        """How many steps have been taken."""
+        return len(self.steps)
+
+    @property
+    def cycle(self) -> int:
+        """The climb the case is in: that of its last step."""
+        return max((taken.fact.cycle for taken in self.steps), default=0)
+
+    @property
+    def last(self) -> Taken | None:
+        return self.steps[-1] if self.steps else None
+
+    def taken(self, step: Step) -> Taken | None:
+        """The newest time this step was carried out."""
+        return next((taken for taken in reversed(self.steps) if taken.fact.step == step), None)
+
+    def frozen_by(self, dispute_id: str) -> int | None:
+        """Minor units a dispute freezes: 0 when settled, None for everything that is owed."""
+        dispute = self.disputes[dispute_id].fact
+        amount = None if dispute.amount is None else self.minor(dispute.amount)
+        resolution = self.resolutions.get(dispute_id)
+        if resolution is None:
+            return amount
+        if resolution.fact.outcome in (DisputeOutcome.REJECTED, DisputeOutcome.WITHDRAWN):
+            return 0
+        if resolution.fact.credit is not None:
+            return 0
+        claimed = {r.fact.credit.credit_id for r in self.resolutions.values() if r.fact.credit is not None}
+        since = sum(c.fact for credit_id, c in self.credits.items() if credit_id not in claimed)
+        if amount is None:
+            return 0 if since > 0 else None
+        return max(0, amount - since)
+
+    @property
+    def open_disputes(self) -> tuple[str, ...]:
+        return tuple(dispute_id for dispute_id in sorted(self.disputes) if self.frozen_by(dispute_id) != 0)
+
+    def open_holds(self, on: date) -> tuple[wire.HoldPlaced, ...]:
+        """Holds of the invoice and of the account that stand on the customer's date `on`."""
+        standing = []
+        for holds, released in ((self.holds, self.released), (self.account.holds, self.account.released)):
+            for hold_id, stamped in holds.items():
+                if hold_id not in released and (stamped.fact.until is None or on <= stamped.fact.until):
+                    standing.append(stamped.fact)
+        return tuple(sorted(standing, key=lambda hold: hold.hold_id))
+
+    @property
+    def noted_risk(self) -> bool:
+        return bool(self.risk_notes or self.account.risk_notes)
+
+
+@singledispatch
+def _file(fact: object, case: Case, at: datetime) -> Case:
+    raise TypeError(f"{type(fact).__name__} is not a fact of an invoice")
+
+
+def apply(case: Case, fact: object, at: datetime) -> Case:
+    """File one fact under its business time. A fact whose id is filed already changes nothing."""
+    return _file(fact, case, at)
+
+
+def _add(case: Case, name: str, key: str, value: object, at: datetime) -> Case:
+    known: Mapping[str, Any] = getattr(case, name)
+    if key in known:
+        return case
+    changed: dict[str, Any] = {name: {**known, key: Stamped(value, at, case.epoch)}}
+    return replace(case, **changed)
+
+
+@_file.register
+def _(fact: wire.PaymentReceived, case: Case, at: datetime) -> Case:
+    case = _add(case, "payments", fact.payment_id, fact, at)
+    for number, deduction in enumerate(fact.deductions, start=1):
+        dispute = wire.DisputeRaised(
+            dispute_id=f"{fact.payment_id[:50]}.deduction-{number}",
+            reason=DisputeReason.OTHER,
+            amount=deduction.amount,
+        )
+        case = _add(case, "disputes", dispute.dispute_id, dispute, at)
+    return case
+
+
+@_file.register
+def _(fact: wire.PaymentReversed, case: Case, at: datetime) -> Case:
+    return _add(case, "reversals", fact.reversal_id, fact, at)
+
+
+@_file.register
+def _(fact: wire.CreditIssued, case: Case, at: datetime) -> Case:
+    return _add(case, "credits", fact.credit_id, case.minor(fact.amount), at)
+
+
+@_file.register
+def _(fact: wire.ChargeAdded, case: Case, at: datetime) -> Case:
+    return _add(case, "charges", fact.charge_id, case.minor(fact.amount), at)
+
+
+@_file.register
+def _(fact: wire.ChargeWaived, case: Case, at: datetime) -> Case:
+    return _add(case, "waivers", fact.charge_id, case.minor(fact.amount), at)
+
+
+@_file.register
+def _(fact: wire.InvoiceAmended, case: Case, at: datetime) -> Case:
+    return _add(case, "amendments", fact.amendment_id, fact, at)
+
+
+@_file.register
+def _(fact: wire.InvoiceCancelled, case: Case, at: datetime) -> Case:
+    return replace(case, cancelled_at=case.cancelled_at or at)
+
+
+@_file.register
+def _(fact: wire.InvoiceStatus, case: Case, at: datetime) -> Case:
+    case = _add(case, "statuses", fact.status_id, fact, at)
+    if fact.status == "scheduled" and fact.pay_on is not None:
+        promise = wire.PromiseMade(
+            promise_id=f"status-{fact.status_id}"[:64], pay_by=fact.pay_on, source="erp"
+        )
+        case = _add(case, "promises", promise.promise_id, promise, at)
+    return case
+
+
+@_file.register
+def _(fact: wire.PromiseMade, case: Case, at: datetime) -> Case:
+    return _add(case, "promises", fact.promise_id, fact, at)
+
+
+@_file.register
+def _(fact: wire.DisputeRaised, case: Case, at: datetime) -> Case:
+    return _add(case, "disputes", fact.dispute_id, fact, at)
+
+
+@_file.register
+def _(fact: wire.DisputeResolved, case: Case, at: datetime) -> Case:
+    case = _add(case, "resolutions", fact.dispute_id, fact, at)
+    if fact.credit is not None:
+        case = _add(case, "credits", fact.credit.credit_id, case.minor(fact.credit.amount), at)
+    return case
+
+
+@_file.register
+def _(fact: wire.HoldPlaced, case: Case, at: datetime) -> Case:
+    return _add(case, "holds", fact.hold_id, fact, at)
+
+
+@_file.register
+def _(fact: wire.HoldReleased, case: Case, at: datetime) -> Case:
+    return replace(case, released={fact.hold_id: at, **case.released})
+
+
+@_file.register
+def _(fact: wire.RiskNoted, case: Case, at: datetime) -> Case:
+    return replace(case, risk_notes=case.risk_notes | {fact.note_id})
+
+
+@_file.register
+def _(fact: facts.UnreadableFact, case: Case, at: datetime) -> Case:
+    hold = wire.HoldPlaced(hold_id=f"item-{fact.item_id}", reason=HoldReason.UNREADABLE)
+    return _add(case, "holds", hold.hold_id, hold, at)
+
+
+@_file.register
+def _(fact: facts.StepClaimed, case: Case, at: datetime) -> Case:
+    return _add(case, "claimed", fact.message_id, fact, at)
+
+
+def _unclaim(case: Case, message_id: str | None) -> Mapping[str, Any]:
+    return {key: claim for key, claim in case.claimed.items() if key != message_id}
+
+
+@_file.register
+def _(fact: facts.ClaimFreed, case: Case, at: datetime) -> Case:
+    return replace(case, claimed=_unclaim(case, fact.message_id))
+
+
+@_file.register
+def _(fact: facts.StepTaken, case: Case, at: datetime) -> Case:
+    requested = case.requested
+    if requested is not None and requested.fact.step == fact.step:
+        requested = None
+    approval = case.approval
+    if approval is not None and fact.message_id == approval.fact.message_id:
+        approval = None
+    return replace(
+        case,
+        steps=(*case.steps, Taken(fact, at, fact.on)),
+        claimed=_unclaim(case, fact.message_id),
+        requested=requested,
+        approval=approval,
+    )
+
+
+@_file.register
+def _(fact: facts.ConfirmationSent, case: Case, at: datetime) -> Case:
+    return replace(
+        case, confirmed=case.confirmed | {(fact.note, fact.ref)}, claimed=_unclaim(case, fact.message_id)
+    )
+
+
+@_file.register
+def _(fact: facts.NoticeDelivered, case: Case, at: datetime) -> Case:
+    return replace(case, delivered={fact.message_id: at, **case.delivered})
+
+
+@_file.register
+def _(fact: facts.NoticeBounced, case: Case, at: datetime) -> Case:
+    return replace(case, bounced={fact.message_id: at, **case.bounced})
+
+
+@_file.register
+def _(fact: facts.DeliveryWaived, case: Case, at: datetime) -> Case:
+    """Where the message of the step is unknown, the waiver also ends the wait for it."""
+    for message_id, claim in case.claimed.items():
+        if claim.fact.step == fact.step:
+            taken = facts.StepTaken(step=fact.step, cycle=claim.fact.cycle, message_id=message_id)
+            case = apply(case, taken, at)
+    return replace(case, waived={**case.waived, fact.step: at})
+
+
+@_file.register
+def _(fact: facts.StepSkipped, case: Case, at: datetime) -> Case:
+    approval = case.approval
+    if approval is not None and approval.fact.step == fact.step:
+        approval = None
+    return replace(case, skipped=case.skipped | {(fact.cycle, fact.step)}, approval=approval)
+
+
+@_file.register
+def _(fact: facts.StepRequested, case: Case, at: datetime) -> Case:
+    return replace(case, requested=Stamped(fact, at, case.epoch))
+
+
+@_file.register
+def _(fact: facts.ApprovalAsked, case: Case, at: datetime) -> Case:
+    return replace(case, approval=Stamped(fact, at, case.epoch))
+
+
+@_file.register
+def _(fact: facts.ApprovalGiven, case: Case, at: datetime) -> Case:
+    return replace(case, approved=case.approved | {fact.message_id})
+
+
+@_file.register
+def _(fact: facts.ApprovalWithdrawn, case: Case, at: datetime) -> Case:
+    if case.approval is not None and case.approval.fact.message_id == fact.message_id:
+        return replace(case, approval=None)
+    return case
+
+
+@_file.register
+def _(fact: facts.Snoozed, case: Case, at: datetime) -> Case:
+    return replace(case, snoozed=Stamped(fact, at, case.epoch))
+
+
+@_file.register
+def _(fact: facts.CallLogged, case: Case, at: datetime) -> Case:
+    return _add(case, "calls", fact.call_id, fact, at)
+
+
+@_file.register
+def _(fact: facts.CreditHoldPlaced, case: Case, at: datetime) -> Case:
+    return replace(case, credit_hold_cycle=fact.cycle, blocked=case.blocked | {fact.cycle})
+
+
+@_file.register
+def _(fact: facts.CreditHoldReleased, case: Case, at: datetime) -> Case:
+    return replace(case, credit_hold_cycle=None)
+
+
+@_file.register
+def _(fact: facts.WrittenOff, case: Case, at: datetime) -> Case:
+    return _add(case, "write_offs", fact.write_off_id, case.minor(fact.amount), at)
+
+
+@_file.register
+def _(fact: facts.Recalled, case: Case, at: datetime) -> Case:
+    return replace(case, recalled=Stamped(fact, at, case.epoch))
+
+
+@_file.register
+def _(fact: facts.PolicyChanged, case: Case, at: datetime) -> Case:
+    return case
+
+
+@_file.register
+def _(fact: facts.CaseClosed, case: Case, at: datetime) -> Case:
+    return replace(case, closed=Stamped(fact, at, case.epoch))

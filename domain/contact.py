@@ -1,0 +1,167 @@
+"""One voice per customer: which of a customer's invoices go into one message or task, and which are only listed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from domain.case import Case
+from domain.decide import due_step, open_approval, with_approval
+from domain.decision import CarryOut
+from domain.facts import StepTaken
+from domain.pauses import calendar_of, collectable, is_settled
+from domain.policy import HARSH, TASKS, Policy, PolicyStep
+from domain.vocabulary import Note, Step
+
+_ORDER = {step: place for place, step in enumerate(Step)}
+
+
+@dataclass(frozen=True, slots=True)
+class Pursued:
+    """A case with the policy pinned to it."""
+
+    case: Case
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class ContactItem:
+    """One invoice of a contact on its own rung; `asked` is in minor units of the invoice's currency."""
+
+    invoice_id: str
+    step: Step | Note
+    cycle: int
+    asked: int
+    catch_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One message or task to be made. The harshest item sets the step, hence template, tone and recipients."""
+
+    step: Step | Note
+    cycle: int
+    items: tuple[ContactItem, ...]
+    listed: tuple[str, ...]
+    """Open invoices that the message shows but does not ask for."""
+    rung: PolicyStep | None
+    policy: Policy
+    approval: str
+    rank: int
+    ref: str
+    on: date
+    block_on: date | None = None
+    answer_by: date | None = None
+
+    @property
+    def unsolicited(self) -> bool:
+        """Whether the gap between messages counts from it."""
+        return self.rung is not None and self.rung.is_notice
+
+    def taken(self, item: ContactItem, message_id: str | None, proof: str) -> StepTaken:
+        """The fact that this contact leaves on one of its invoices."""
+        return StepTaken.model_validate(
+            {
+                "step": item.step,
+                "cycle": item.cycle,
+                "message_id": message_id,
+                "proof": proof,
+                "catch_up": item.catch_up,
+                "block_on": self.block_on if item.step is Step.CREDIT_HOLD else None,
+                "answer_by": self.answer_by if item.step is Step.DEMAND else None,
+            }
+        )
+
+
+def _voice(step: Step) -> str:
+    """What may share a message: credit hold, demand and referral letters stand alone, as does each kind of task."""
+    return step if step in HARSH or step in TASKS else "notice"
+
+
+def compose(trigger: Pursued, decision: CarryOut, siblings: Sequence[Pursued], now: datetime) -> Contact:
+    """The contact that `decision` on `trigger` leads to, with everything else due today in the same voice.
+
+    `siblings` are the customer's other open cases with the same seller. A separate letter due today goes
+    first; the notice then keeps the gap.
+    """
+    today = calendar_of(trigger.case.account, trigger.policy).local_date(now)
+    if isinstance(decision.step, Note):
+        item = ContactItem(
+            trigger.case.invoice_id,
+            decision.step,
+            decision.cycle,
+            collectable(trigger.case, trigger.policy, today),
+            False,
+        )
+        return Contact(
+            decision.step, decision.cycle, (item,), (), None, trigger.policy, "none", 0, decision.ref, today
+        )
+    ready: list[tuple[Pursued, CarryOut, Step]] = [(trigger, decision, decision.step)]
+    if trigger.policy.grouping:
+        for sibling in siblings:
+            carried = _ready(sibling, now)
+            if carried is not None and isinstance(carried.step, Step) and sibling.policy.grouping:
+                ready.append((sibling, carried, carried.step))
+    voice = _voice(decision.step)
+    if voice == "notice":
+        letters = [step for _, carried, step in ready if step in HARSH and carried.approval != "ask"]
+        if letters:
+            voice = _voice(max(letters, key=_ORDER.__getitem__))
+    approvals = {decision.approval} if voice == _voice(decision.step) else {"none", "given"}
+    chosen = [
+        (pursued, carried, step)
+        for pursued, carried, step in ready
+        if _voice(step) == voice and carried.approval in approvals
+    ]
+    chosen.sort(key=lambda entry: (entry[0].case.due, entry[0].case.invoice_id))
+    leader, leading, step = max(chosen, key=lambda entry: (_ORDER[entry[2]], entry[0] is trigger))
+    rung = leader.policy.by_step[step]
+    calendar = calendar_of(leader.case.account, leader.policy)
+    items = tuple(
+        ContactItem(
+            pursued.case.invoice_id,
+            own,
+            carried.cycle,
+            collectable(pursued.case, pursued.policy, today),
+            carried.catch_up,
+        )
+        for pursued, carried, own in chosen
+    )
+    inside = {item.invoice_id for item in items}
+    listed = tuple(
+        sorted(
+            pursued.case.invoice_id
+            for pursued in [trigger, *siblings]
+            if voice == "notice"
+            and pursued.policy.grouping
+            and pursued.case.invoice_id not in inside
+            and pursued.case.cancelled_at is None
+            and not is_settled(pursued.case, pursued.policy)
+        )
+    )
+    return Contact(
+        step=step,
+        cycle=leading.cycle,
+        items=items,
+        listed=listed,
+        rung=rung,
+        policy=leader.policy,
+        approval=leading.approval,
+        rank=leading.rank,
+        ref="",
+        on=today,
+        block_on=calendar.add_business_days(today, rung.notice_days) if step is Step.CREDIT_HOLD else None,
+        answer_by=today + timedelta(days=rung.answer_days) if step is Step.DEMAND else None,
+    )
+
+
+def _ready(pursued: Pursued, now: datetime) -> CarryOut | None:
+    """What a sibling may do today, whatever its minute; None while a person has yet to approve it."""
+    due = due_step(pursued.case, pursued.policy, now)
+    if due is None:
+        return None
+    asked = open_approval(pursued.case, due)
+    if asked is not None and asked.message_id not in pursued.case.approved and now < asked.expires_at:
+        return None
+    return with_approval(pursued.case, due, ())

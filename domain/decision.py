@@ -1,0 +1,85 @@
+"""What happens next to a case, and why. A decision travels into the workflow's history as it is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from domain.vocabulary import Note, Outcome, Step, WaitingOn
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class TaskRequest(_Model):
+    """Something a person must look at; opened once per (kind, ref)."""
+
+    kind: str
+    ref: str
+    why: str
+
+
+class NextStep(_Model):
+    """The step that comes next if nothing happens before."""
+
+    step: Step | Note
+    at: datetime
+    why: str
+
+
+class Wait(_Model):
+    """Sleep until an instant, or until a fact is recorded."""
+
+    kind: Literal["wait"] = "wait"
+    until: datetime
+    waiting_on: WaitingOn
+    why: str
+    rule: str
+    next_step: NextStep | None = None
+    tasks: tuple[TaskRequest, ...] = ()
+
+
+class CarryOut(_Model):
+    """Do this step: draft, render and send it, put it on the worklist, or block orders."""
+
+    kind: Literal["carry_out"] = "carry_out"
+    step: Step | Note
+    cycle: int
+    why: str
+    rule: str
+    ref: str = ""
+    """Which promise or call a confirmation is about."""
+    effect: Literal["contact", "block_orders"] = "contact"
+    approval: Literal["none", "ask", "given"] = "none"
+    rank: int = 0
+    """How often this step's approval has expired."""
+    catch_up: bool = False
+    tasks: tuple[TaskRequest, ...] = ()
+
+
+class AskApproval(_Model):
+    """A drafted message waits for a person's decision."""
+
+    kind: Literal["ask_approval"] = "ask_approval"
+    message_id: str
+    step: Step
+    until: datetime
+    why: str
+    rule: str = "approval"
+    tasks: tuple[TaskRequest, ...] = ()
+
+
+class Close(_Model):
+    """The case has ended."""
+
+    kind: Literal["close"] = "close"
+    outcome: Outcome
+    why: str
+    rule: str
+    tasks: tuple[TaskRequest, ...] = ()
+
+
+Decision = Annotated[Wait | CarryOut | AskApproval | Close, Field(discriminator="kind")]

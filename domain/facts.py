@@ -1,0 +1,221 @@
+"""What our own activities and staff record about a case, beside the facts of the wire contract."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from domain.vocabulary import CallOutcome, Note, Outcome, Step
+
+
+class InternalFact(BaseModel):
+    """Base of the facts that never arrive over the wire."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class StepClaimed(InternalFact):
+    """A message was claimed: it may be on its way, so nothing else is sent for this step."""
+
+    kind: Literal["step_claimed"] = "step_claimed"
+    message_id: str
+    step: Step | Note
+    cycle: int
+    ref: str = ""
+
+
+class ClaimFreed(InternalFact):
+    """The claimed message provably did not go out; its step is free again."""
+
+    kind: Literal["claim_freed"] = "claim_freed"
+    message_id: str
+
+
+class StepTaken(InternalFact):
+    """A rung was carried out: its message was accepted, or its task stands on the worklist."""
+
+    kind: Literal["step_taken"] = "step_taken"
+    step: Step
+    cycle: int
+    message_id: str | None = None
+    proof: Literal["delivered", "accepted", "none"] = "none"
+    catch_up: bool = False
+    block_on: date | None = None
+    answer_by: date | None = None
+    on: date | None = None
+    """The day it happened where that is not the day of recording (steps carried over from another system)."""
+
+
+class ConfirmationSent(InternalFact):
+    """A promise or a call was confirmed in writing."""
+
+    kind: Literal["confirmation_sent"] = "confirmation_sent"
+    note: Note
+    ref: str
+    message_id: str
+
+
+class NoticeDelivered(InternalFact):
+    """The recipient's server accepted the message."""
+
+    kind: Literal["notice_delivered"] = "notice_delivered"
+    message_id: str
+
+
+class NoticeBounced(InternalFact):
+    """The message came back, or the recipient refused all mail."""
+
+    kind: Literal["notice_bounced"] = "notice_bounced"
+    message_id: str
+
+
+class DeliveryWaived(InternalFact):
+    """A person took over the responsibility that the customer knows of this step."""
+
+    kind: Literal["delivery_waived"] = "delivery_waived"
+    step: Step
+    by: str
+    reason: str
+
+
+class StepSkipped(InternalFact):
+    """A person left this step out for the present cycle (or denied its message)."""
+
+    kind: Literal["step_skipped"] = "step_skipped"
+    step: Step
+    cycle: int
+    by: str
+    reason: str = ""
+
+
+class StepRequested(InternalFact):
+    """A person asked for a step out of turn."""
+
+    kind: Literal["step_requested"] = "step_requested"
+    step: Step
+    by: str
+
+
+class ApprovalAsked(InternalFact):
+    """A drafted message waits for a person."""
+
+    kind: Literal["approval_asked"] = "approval_asked"
+    message_id: str
+    step: Step
+    cycle: int
+    expires_at: datetime
+    rank: int = 0
+
+
+class ApprovalGiven(InternalFact):
+    kind: Literal["approval_given"] = "approval_given"
+    message_id: str
+    by: str
+
+
+class ApprovalWithdrawn(InternalFact):
+    """The drafted message no longer fits the facts; a fresh draft is asked for."""
+
+    kind: Literal["approval_withdrawn"] = "approval_withdrawn"
+    message_id: str
+
+
+class Snoozed(InternalFact):
+    """A person paused the case until the end of a date."""
+
+    kind: Literal["snoozed"] = "snoozed"
+    until: date
+    by: str
+    reason: str = ""
+
+
+class CallLogged(InternalFact):
+    """A person called; `confirm` says whether the customer gets what was said in writing."""
+
+    kind: Literal["call_logged"] = "call_logged"
+    call_id: str
+    outcome: CallOutcome
+    by: str
+    note: str = ""
+    promise_id: str | None = None
+
+
+class CreditHoldPlaced(InternalFact):
+    """New orders are blocked because of this case."""
+
+    kind: Literal["credit_hold_placed"] = "credit_hold_placed"
+    cycle: int
+
+
+class CreditHoldReleased(InternalFact):
+    kind: Literal["credit_hold_released"] = "credit_hold_released"
+    cycle: int
+
+
+class WrittenOff(InternalFact):
+    """Part or all of the balance was given up; `amount` is a decimal string, None is all that is owed."""
+
+    kind: Literal["written_off"] = "written_off"
+    write_off_id: str
+    amount: str
+    by: str
+    reason: str
+
+
+class Recalled(InternalFact):
+    """A referred case came back from the partner."""
+
+    kind: Literal["recalled"] = "recalled"
+    by: str
+    reason: str
+
+
+class UnreadableFact(InternalFact):
+    """A payment, credit, dispute, hold or promise that could not be read: the case pauses for a person."""
+
+    kind: Literal["unreadable_fact"] = "unreadable_fact"
+    item_id: str
+
+
+class PolicyChanged(InternalFact):
+    """A person moved the case to another policy; the policy itself is pinned in the case's row."""
+
+    kind: Literal["policy_changed"] = "policy_changed"
+    policy: str
+    by: str
+
+
+class CaseClosed(InternalFact):
+    kind: Literal["case_closed"] = "case_closed"
+    outcome: Outcome
+
+
+INTERNAL_FACTS: dict[str, type[InternalFact]] = {
+    fact.model_fields["kind"].default: fact
+    for fact in (
+        StepClaimed,
+        ClaimFreed,
+        StepTaken,
+        ConfirmationSent,
+        NoticeDelivered,
+        NoticeBounced,
+        DeliveryWaived,
+        StepSkipped,
+        StepRequested,
+        ApprovalAsked,
+        ApprovalGiven,
+        ApprovalWithdrawn,
+        Snoozed,
+        CallLogged,
+        CreditHoldPlaced,
+        CreditHoldReleased,
+        WrittenOff,
+        Recalled,
+        UnreadableFact,
+        PolicyChanged,
+        CaseClosed,
+    )
+}
+"""Every internal fact by the kind under which it is stored."""

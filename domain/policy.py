@@ -1,0 +1,257 @@
+"""An escalation policy: which step when, in what tone, to whom, and the limits that hold around it.
+
+Policies are data (`deploy/policies/*.toml`); a bad one is refused with file, place, value and fix.
+A case keeps the policy it started with (its body is pinned in the case's row).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import cached_property
+from itertools import pairwise
+from typing import Annotated, Literal, Self
+from zoneinfo import available_timezones
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from domain.calendar import SendWindow
+from domain.money import Money
+from domain.vocabulary import Step, Tone
+
+#: Steps that take something away: they need the notice before them proven, and for natural persons a person.
+HARSH = frozenset({Step.CREDIT_HOLD, Step.DEMAND, Step.REFERRAL})
+#: Steps that put a task on the worklist and write nothing to the customer.
+TASKS = frozenset({Step.CALL, Step.AM_ALERT})
+#: Steps that only ask for money that is not overdue.
+BEFORE_OVERDUE = frozenset({Step.PRE_DUE, Step.PRE_DUE_2, Step.DUE})
+
+Role = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+Days = Annotated[int, Field(ge=0, le=3650, strict=True)]
+
+
+class InvalidPolicy(ValueError):
+    """A policy file that cannot be used; the message names file, place, value and fix."""
+
+
+def _clock(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("write a time of day as text, such as '09:00'")
+    return value
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Window(_Part):
+    """Local times of day between which messages may go out; `00:00` to `24:00` is all day."""
+
+    opens: Annotated[str, BeforeValidator(_clock), Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "09:00"
+    closes: Annotated[str, BeforeValidator(_clock), Field(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$")] = (
+        "16:00"
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.closes <= self.opens:
+            raise ValueError(f"closes ({self.closes}) must be later than opens ({self.opens})")
+        return self
+
+
+class PromiseLimits(_Part):
+    """How far ahead a customer may promise, how often again, and how many business days of grace follow."""
+
+    max_days: Days = 14
+    extensions: Days = 1
+    grace_days: Days = 2
+    confirm: tuple[Literal["phone", "email", "portal", "erp"], ...] = ("phone", "email", "portal")
+
+
+class ApprovalRules(_Part):
+    """An approval that nobody gives within `expires_days` business days is asked again, one rank higher."""
+
+    expires_days: Annotated[int, Field(ge=1, le=60)] = 5
+
+
+class AtRiskRules(_Part):
+    """When a case is flagged: `warn_days` before the write-off age, or when its score reaches the line."""
+
+    enabled: bool = True
+    write_off_age: Annotated[int, Field(ge=1, le=3650)] = 90
+    warn_days: Days = 12
+    score_line: Annotated[int, Field(ge=1, le=1000)] = 80
+
+
+class ProofRules(_Part):
+    """When a notice counts as proven: an accepted one after `accepted_days` business days without a bounce;
+    without any proof after `missing_after_days` business days a person looks after the contact."""
+
+    accepted_days: Days = 2
+    missing_after_days: Days = 3
+
+
+class LateEntry(_Part):
+    """Steps of a case that opens after its due date, in calendar days after the opening.
+
+    Empty: the first overdue notice on the next business day, then one rung after the other at catch-up pace.
+    """
+
+    days: Mapping[Step, Days] = Field(default_factory=dict)
+
+
+class PolicyStep(_Part):
+    """One rung: `day` is relative to the due date in calendar days, rolled forward to a business day."""
+
+    step: Step
+    day: Annotated[int, Field(ge=-365, le=3650, strict=True)]
+    tone: Tone = Tone.PROFESSIONAL
+    to: tuple[Role, ...] = ("ap", "finance")
+    cc: tuple[Role, ...] = ()
+    channel: Literal["email"] = "email"
+    approval: bool = False
+    min_amount: Mapping[str, str] = Field(default_factory=dict)
+    assignee: Literal["staff", "account_manager"] = "staff"
+    attempts: Days = 0
+    notice_days: Annotated[int, Field(ge=0, le=60)] = 3
+    answer_days: Days = 14
+
+    @property
+    def harsh(self) -> bool:
+        return self.step in HARSH
+
+    @property
+    def is_task(self) -> bool:
+        return self.step in TASKS
+
+    @property
+    def is_notice(self) -> bool:
+        """Whether the customer is written to."""
+        return self.step not in TASKS
+
+
+class Policy(_Part):
+    """The whole ladder with its limits. Days are calendar days unless called business days."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+    version: Annotated[int, Field(ge=1)] = 1
+    description: str = ""
+    timezone: str = "America/New_York"
+    calendar: Literal["country", "weekdays", "every_day"] = "country"
+    window: Window = Window()
+    spread_minutes: Days = 120
+    jitter_minutes: Days = 10
+    opening_wait_seconds: Days = 60
+    gap_days: Days = 3
+    catch_up_days: Days = 5
+    grouping: bool = True
+    settlement_days: Days = 5
+    referral_watch_days: Days = 180
+    recheck_days: Annotated[int, Field(ge=1, le=365)] = 5
+    promise: PromiseLimits = PromiseLimits()
+    approval: ApprovalRules = ApprovalRules()
+    at_risk: AtRiskRules = AtRiskRules()
+    proof: ProofRules = ProofRules()
+    late_entry: LateEntry = LateEntry()
+    tolerance: Mapping[str, str] = Field(default_factory=dict)
+    confirm_calls: bool = True
+    steps: Annotated[tuple[PolicyStep, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.timezone not in available_timezones():
+            raise ValueError(f"timezone {self.timezone!r} is not an IANA zone such as 'America/New_York'")
+        names = [rung.step for rung in self.steps]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"step {name!r} stands twice; a step stands once")
+        ladder = [rung for rung in self.steps if rung.step is not Step.AT_RISK]
+        for before, after in pairwise(ladder):
+            if list(Step).index(after.step) < list(Step).index(before.step):
+                raise ValueError(f"step {after.step!r} cannot come after the harsher {before.step!r}")
+            if after.day <= before.day:
+                raise ValueError(
+                    f"step {after.step!r} (day {after.day}) is not later than {before.step!r} (day {before.day})"
+                )
+        for place, amounts in [("tolerance", self.tolerance)] + [
+            (f"step {rung.step!r} min_amount", rung.min_amount) for rung in self.steps
+        ]:
+            for currency, amount in amounts.items():
+                try:
+                    if Money.parse(amount, currency).minor < 0:
+                        raise ValueError(f"amount {amount!r} is negative")
+                except ValueError as problem:
+                    raise ValueError(f"{place}: {problem}") from None
+        return self
+
+    @cached_property
+    def ladder(self) -> tuple[PolicyStep, ...]:
+        """The rungs by day, without the at-risk outreach, which stands beside the ladder."""
+        return tuple(rung for rung in self.steps if rung.step is not Step.AT_RISK)
+
+    @cached_property
+    def by_step(self) -> Mapping[Step, PolicyStep]:
+        return {rung.step: rung for rung in self.steps}
+
+    @cached_property
+    def send_window(self) -> SendWindow:
+        return SendWindow.parse(self.window.opens, self.window.closes)
+
+    @cached_property
+    def window_length(self) -> timedelta:
+        opens, closes = (
+            timedelta(hours=int(clock[:2]), minutes=int(clock[3:]))
+            for clock in (self.window.opens, self.window.closes)
+        )
+        return closes - opens
+
+    @cached_property
+    def _tolerance_minor(self) -> Mapping[str, int]:
+        return {currency: Money.parse(amount, currency).minor for currency, amount in self.tolerance.items()}
+
+    def tolerance_in(self, currency: str) -> int:
+        """Minor units by which a balance, promise or instalment may fall short; 0 where none is given."""
+        return self._tolerance_minor.get(currency, 0)
+
+    @cached_property
+    def _minimum_minor(self) -> Mapping[tuple[Step, str], int]:
+        return {
+            (rung.step, currency): Money.parse(amount, currency).minor
+            for rung in self.steps
+            for currency, amount in rung.min_amount.items()
+        }
+
+    def minimum_in(self, step: Step, currency: str) -> int:
+        """Smallest balance in minor units for which the step is taken; 0 where none is given."""
+        return self._minimum_minor.get((step, currency), 0)
+
+
+def load_policy(text: str, filename: str) -> Policy:
+    """Read one policy from TOML. Raises InvalidPolicy naming the file, the step or field, and the reason."""
+    try:
+        fields = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        raise InvalidPolicy(f"{filename}: not valid TOML: {problem}") from None
+    try:
+        return Policy.model_validate(fields)
+    except ValidationError as problem:
+        lines = [f"{filename}: {_place(fields, error['loc'])}{_reason(error)}" for error in problem.errors()]
+        raise InvalidPolicy("\n".join(lines)) from None
+
+
+def _place(fields: Mapping[str, object], loc: tuple[str | int, ...]) -> str:
+    """Where in the file: a step by its name, not by its number."""
+    if len(loc) >= 2 and loc[0] == "steps" and isinstance(loc[1], int):
+        steps = fields.get("steps")
+        step = steps[loc[1]] if isinstance(steps, list) else {}
+        name = step.get("step", f"number {loc[1] + 1}") if isinstance(step, dict) else f"number {loc[1] + 1}"
+        return f"step {name}: " + "".join(f"{part}: " for part in loc[2:])
+    return "".join(f"{part}: " for part in loc)
+
+
+def _reason(error: Mapping[str, object]) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    value = error.get("input")
+    shown = "" if isinstance(value, dict | BaseModel) else f" (got {value!r:.80})"
+    return message + shown

@@ -1,0 +1,299 @@
+"""Updates: what somebody asks for, answered with the facts it leads to or the rule that refuses it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date, datetime, timedelta
+from functools import singledispatch
+from typing import NamedTuple
+
+from domain import contract as wire
+from domain import facts
+from domain.case import Case
+from domain.money import Money
+from domain.pauses import PromiseState, calendar_of, is_settled, pause, promises
+from domain.policy import Policy
+from domain.vocabulary import Step
+
+#: A person may leave a case alone for this long; longer is a hold.
+LONGEST_SNOOZE = timedelta(days=60)
+
+
+class Refused(NamedTuple):
+    """`rule` is the type of the error the caller sees."""
+
+    rule: str
+    reason: str
+
+
+class Asked(NamedTuple):
+    """A request with what it is asked of."""
+
+    case: Case
+    policy: Policy
+    now: datetime
+    today: date
+    request_id: str
+    policies: Collection[str]
+
+
+Answer = Refused | tuple[wire.Fact | facts.InternalFact, ...]
+
+
+def answer(
+    case: Case,
+    policy: Policy,
+    request: wire.Request,
+    now: datetime,
+    request_id: str,
+    policies: Collection[str],
+) -> Answer:
+    """The facts to record for `request`, or why it is refused.
+
+    `request_id` names the facts, so that a repeated request records nothing new; `policies` are the
+    names a case may be moved to.
+    """
+    today = calendar_of(case.account, policy).local_date(now)
+    return _answer(request, Asked(case, policy, now, today, request_id[:48], policies))
+
+
+@singledispatch
+def _answer(request: wire.Request, asked: Asked) -> Answer:
+    return Refused("UnknownRequest", f"{request.update_name} cannot be asked of an invoice")
+
+
+def _nothing_owed(asked: Asked) -> Refused | None:
+    if asked.case.cancelled_at is not None or is_settled(asked.case, asked.policy):
+        return Refused("NothingOwed", f"nothing is owed on {asked.case.invoice_id}")
+    return None
+
+
+def _amount(asked: Asked, amount: str | None, most: int) -> int | Refused | None:
+    """Minor units of an asked amount, at most `most`."""
+    if amount is None:
+        return None
+    try:
+        minor = asked.case.minor(amount)
+    except ValueError as problem:
+        return Refused("InvalidRequest", f"amount: {problem}")
+    if minor > most:
+        limit = Money(most, asked.case.currency)
+        return Refused(
+            "AmountTooLarge", f"amount {amount} is more than the {limit} {asked.case.currency} open"
+        )
+    return minor
+
+
+def _promise(
+    asked: Asked, promise_id: str, amount: str | None, pay_by: date, by: str, source: str
+) -> wire.PromiseMade | Refused:
+    """A promise within the policy's limits, or the limit that stands against it."""
+    refused = _nothing_owed(asked)
+    if refused is not None:
+        return refused
+    limits = asked.policy.promise
+    if pay_by < asked.today:
+        return Refused("PromiseInPast", f"pay_by {pay_by} is in the past: name a date from {asked.today} on")
+    latest = asked.today + timedelta(days=limits.max_days)
+    if pay_by > latest:
+        return Refused("PromiseTooLate", f"pay_by {pay_by} is too late: name a date until {latest}")
+    standing = [
+        promise
+        for promise in promises(asked.case, asked.policy, asked.today)
+        if promise.epoch == asked.case.epoch and promise.state in (PromiseState.OPEN, PromiseState.BROKEN)
+    ]
+    if len(standing) > limits.extensions:
+        return Refused("PromiseLimitReached", "this invoice was promised before; please talk to us")
+    minor = _amount(asked, amount, asked.case.balance)
+    if isinstance(minor, Refused):
+        return minor
+    return wire.PromiseMade.model_validate(
+        {
+            "promise_id": promise_id,
+            "amount": amount,
+            "pay_by": pay_by.isoformat(),
+            "made_by": by,
+            "source": source,
+        }
+    )
+
+
+@_answer.register
+def _(request: wire.PromiseToPay, asked: Asked) -> Answer:
+    promise = _promise(asked, asked.request_id, request.amount, request.pay_by, request.by, "portal")
+    return promise if isinstance(promise, Refused) else (promise,)
+
+
+@_answer.register(wire.ProposePlan)
+@_answer.register(wire.DecidePlan)
+def _(request: wire.Request, asked: Asked) -> Answer:
+    return Refused("PlanNotAllowed", "payment plans are not offered")
+
+
+@_answer.register
+def _(request: wire.DecideStep, asked: Asked) -> Answer:
+    approval = asked.case.approval.fact if asked.case.approval is not None else None
+    if (
+        approval is None
+        or approval.step != request.step
+        or approval.message_id in asked.case.approved
+        or (request.approval_id is not None and request.approval_id != approval.message_id)
+    ):
+        return Refused(
+            "NotWaitingForApproval", f"{request.step} of {asked.case.invoice_id} waits for no approval"
+        )
+    if request.approve:
+        return (facts.ApprovalGiven(message_id=approval.message_id, by=request.by),)
+    return (
+        facts.StepSkipped(
+            step=request.step, cycle=approval.cycle, by=request.by, reason=request.note or "denied"
+        ),
+    )
+
+
+def _in_policy(asked: Asked, step: Step) -> Refused | None:
+    if step not in asked.policy.by_step:
+        return Refused("StepNotInPolicy", f"policy {asked.policy.name} has no step {step}")
+    return None
+
+
+@_answer.register
+def _(request: wire.SkipStep, asked: Asked) -> Answer:
+    refused = _nothing_owed(asked) or _in_policy(asked, request.step)
+    if refused is not None:
+        return refused
+    taken = asked.case.taken(request.step)
+    if taken is not None and taken.fact.cycle == asked.case.cycle:
+        return Refused("StepAlreadyTaken", f"{request.step} was carried out already")
+    return (
+        facts.StepSkipped(step=request.step, cycle=asked.case.cycle, by=request.by, reason=request.reason),
+    )
+
+
+@_answer.register
+def _(request: wire.RunStep, asked: Asked) -> Answer:
+    refused = _nothing_owed(asked) or _in_policy(asked, request.step)
+    if refused is not None:
+        return refused
+    stop = pause(asked.case, asked.policy, asked.today)
+    if stop is not None:
+        return Refused("CasePaused", f"{request.step} cannot be carried out: {stop.why}")
+    return (facts.StepRequested(step=request.step, by=request.by),)
+
+
+@_answer.register
+def _(request: wire.Snooze, asked: Asked) -> Answer:
+    refused = _nothing_owed(asked)
+    if refused is not None:
+        return refused
+    if request.until < asked.today:
+        return Refused(
+            "DateInPast", f"until {request.until} is in the past: name a date from {asked.today} on"
+        )
+    if request.until > asked.today + LONGEST_SNOOZE:
+        latest = asked.today + LONGEST_SNOOZE
+        return Refused(
+            "SnoozeTooLong", f"until {request.until} is too far: name a date until {latest}, or place a hold"
+        )
+    return (facts.Snoozed(until=request.until, by=request.by, reason=request.reason),)
+
+
+@_answer.register
+def _(request: wire.LogCall, asked: Asked) -> Answer:
+    recorded: list[wire.Fact | facts.InternalFact] = []
+    promise_id: str | None = None
+    if request.promise is not None:
+        promise_id = request.promise.promise_id or f"call-{asked.request_id}"
+        promise = _promise(
+            asked, promise_id, request.promise.amount, request.promise.pay_by, request.by, "phone"
+        )
+        if isinstance(promise, Refused):
+            return promise
+        recorded.append(promise)
+    if request.dispute is not None:
+        amount = _amount(asked, request.dispute.amount, asked.case.balance)
+        if isinstance(amount, Refused):
+            return amount
+        recorded.append(
+            wire.DisputeRaised(
+                dispute_id=request.dispute.dispute_id or f"call-{asked.request_id}",
+                reason=request.dispute.reason,
+                amount=request.dispute.amount,
+                note=request.dispute.note,
+                raised_by=request.by,
+            )
+        )
+    logged = facts.CallLogged(
+        call_id=asked.request_id,
+        outcome=request.outcome,
+        by=request.by,
+        note=request.note or "",
+        promise_id=promise_id,
+    )
+    return (logged, *recorded)
+
+
+@_answer.register
+def _(request: wire.ChangePolicy, asked: Asked) -> Answer:
+    if request.policy not in asked.policies:
+        known = ", ".join(sorted(asked.policies))
+        return Refused("UnknownPolicy", f"policy {request.policy!r} is not one of: {known}")
+    return (facts.PolicyChanged(policy=request.policy, by=request.by),)
+
+
+@_answer.register
+def _(request: wire.WriteOff, asked: Asked) -> Answer:
+    refused = _nothing_owed(asked)
+    if refused is not None:
+        return refused
+    minor = _amount(asked, request.amount, asked.case.balance)
+    if isinstance(minor, Refused):
+        return minor
+    amount = Money(asked.case.balance if minor is None else minor, asked.case.currency)
+    return (
+        facts.WrittenOff(
+            write_off_id=asked.request_id, amount=str(amount), by=request.by, reason=request.reason
+        ),
+    )
+
+
+@_answer.register
+def _(request: wire.Recall, asked: Asked) -> Answer:
+    last = asked.case.last
+    if last is None or last.fact.step is not Step.REFERRAL or asked.case.recalled is not None:
+        return Refused("NotReferred", f"{asked.case.invoice_id} is not with a partner")
+    return (facts.Recalled(by=request.by, reason=request.reason),)
+
+
+@_answer.register
+def _(request: wire.WaiveDelivery, asked: Asked) -> Answer:
+    refused = _nothing_owed(asked) or _in_policy(asked, request.step)
+    if refused is not None:
+        return refused
+    return (facts.DeliveryWaived(step=request.step, by=request.by, reason=request.reason),)
+
+
+class Unfit(NamedTuple):
+    """A fact that was read but does not fit the case; `pauses` where a person must look before any chasing."""
+
+    why: str
+    pauses: bool
+
+
+def unfit(case: Case, fact: wire.Fact) -> Unfit | None:
+    """Why a fact of the wire cannot be booked on this case, or None."""
+    currency = getattr(fact, "currency", None)
+    if currency is not None and currency != case.currency:
+        return Unfit(f"currency {currency} is not the invoice's {case.currency}", pauses=False)
+    amounts = [getattr(fact, "amount", None)]
+    if isinstance(fact, wire.DisputeResolved) and fact.credit is not None:
+        amounts.append(fact.credit.amount)
+    for amount in amounts:
+        if amount is not None:
+            try:
+                minor = case.minor(amount)
+            except ValueError as problem:
+                return Unfit(str(problem), pauses=True)
+            if minor <= 0:
+                return Unfit(f"amount {amount} is not above zero", pauses=False)
+    return None

@@ -1,0 +1,132 @@
+"""A case as the query, the console and the search attributes show it: figures and dates, no free text."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from domain.case import Case, Taken
+from domain.contract import (
+    CaseView,
+    DisputeView,
+    HoldView,
+    NextStepView,
+    PolicyView,
+    PromiseView,
+    RiskView,
+    StepView,
+)
+from domain.decision import AskApproval, CarryOut, Close, Decision, Wait
+from domain.money import Money
+from domain.pauses import calendar_of, promises
+from domain.policy import Policy
+from domain.risk import assess
+from domain.vocabulary import Step, WaitingOn
+
+
+def stage(case: Case) -> str:
+    """The last step carried out or covered, without its number; `scheduled` before the first."""
+    last = case.last
+    if last is None:
+        return "scheduled"
+    return "referred" if last.fact.step is Step.REFERRAL else last.fact.step.removesuffix("_2")
+
+
+def waiting_on(decision: Decision) -> WaitingOn | None:
+    """What the decision waits for; None for a closed case."""
+    match decision:
+        case Wait():
+            return decision.waiting_on
+        case AskApproval():
+            return WaitingOn.APPROVAL
+        case CarryOut():
+            return WaitingOn.APPROVAL if decision.approval == "ask" else WaitingOn.TIME
+        case Close():
+            return None
+
+
+def delivery(case: Case, taken: Taken) -> str | None:
+    """What is known of a step's message: delivered, accepted, bounced or waived."""
+    message_id = taken.fact.message_id
+    if message_id is None:
+        return None
+    if message_id in case.bounced:
+        return "bounced"
+    if message_id in case.delivered or taken.fact.proof == "delivered":
+        return "delivered"
+    if case.waived.get(taken.fact.step, taken.at) > taken.at:
+        return "waived"
+    return "accepted" if taken.fact.proof == "accepted" else None
+
+
+def view(case: Case, policy: Policy, decision: Decision, now: datetime) -> CaseView:
+    """The whole case at the business time `now`."""
+    today = calendar_of(case.account, policy).local_date(now)
+    until: datetime | None = None
+    following: NextStepView | None = None
+    if isinstance(decision, Wait):
+        until = decision.until
+        if decision.next_step is not None:
+            following = NextStepView.model_validate(decision.next_step.model_dump())
+    elif isinstance(decision, AskApproval):
+        until = decision.until
+        following = NextStepView(step=decision.step, at=decision.until, why=decision.why)
+    elif isinstance(decision, CarryOut):
+        following = NextStepView(step=decision.step, at=now, why=decision.why)
+    risk = assess(case, policy, today)
+    return CaseView(
+        invoice_id=case.invoice_id,
+        customer_id=case.account.customer_id,
+        currency=case.currency,
+        balance_due=str(Money(case.balance, case.currency)),
+        stage=stage(case),
+        waiting_on=waiting_on(decision),
+        waiting_until=until,
+        next_step=following,
+        steps=(
+            *(
+                StepView(
+                    step=taken.fact.step,
+                    cycle=taken.fact.cycle,
+                    at=taken.at,
+                    message_id=taken.fact.message_id,
+                    delivery=delivery(case, taken),
+                )
+                for taken in case.steps
+            ),
+            *(
+                StepView(
+                    step=claim.fact.step,
+                    cycle=claim.fact.cycle,
+                    at=claim.at,
+                    message_id=message_id,
+                    delivery="unknown",
+                )
+                for message_id, claim in case.claimed.items()
+            ),
+        ),
+        promises=tuple(
+            PromiseView(
+                promise_id=promise.promise_id,
+                amount=None if promise.amount is None else str(Money(promise.amount, case.currency)),
+                pay_by=promise.pay_by,
+                state=promise.state,
+            )
+            for promise in promises(case, policy, today)
+        ),
+        disputes=tuple(
+            DisputeView(
+                dispute_id=dispute_id,
+                reason=stamped.fact.reason,
+                amount=stamped.fact.amount,
+                state="open" if case.frozen_by(dispute_id) != 0 else "resolved",
+            )
+            for dispute_id, stamped in sorted(case.disputes.items())
+        ),
+        holds=tuple(
+            HoldView(hold_id=hold.hold_id, reason=hold.reason, until=hold.until)
+            for hold in case.open_holds(today)
+        ),
+        risk=RiskView(band=risk.band, score=risk.score, reasons=risk.reasons),
+        policy=PolicyView(name=policy.name, version=str(policy.version)),
+        outcome=decision.outcome if isinstance(decision, Close) else None,
+    )

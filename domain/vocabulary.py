@@ -1,0 +1,110 @@
+"""The field's own words as enums: steps, tiers, tones and what a case waits for. Wire names."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Step(StrEnum):
+    """A rung of the escalation policy, in rising order of harshness."""
+
+    PRE_DUE = "pre_due"
+    PRE_DUE_2 = "pre_due_2"
+    DUE = "due"
+    OVERDUE = "overdue"
+    OVERDUE_2 = "overdue_2"
+    CALL = "call"
+    AM_ALERT = "am_alert"
+    AT_RISK = "at_risk"
+    CREDIT_HOLD = "credit_hold"
+    DEMAND = "demand"
+    REFERRAL = "referral"
+
+
+class Note(StrEnum):
+    """A message outside the ladder that answers something; exempt from gap and pace."""
+
+    PROMISE_CONFIRMED = "promise_confirmed"
+    CALL_CONFIRMED = "call_confirmed"
+
+
+class Tone(StrEnum):
+    """How a message speaks to the customer."""
+
+    FRIENDLY = "friendly"
+    PROFESSIONAL = "professional"
+    FIRM = "firm"
+    FORMAL = "formal"
+    PARTNER = "partner"
+
+
+class WaitingOn(StrEnum):
+    """What an open case waits for."""
+
+    TIME = "time"
+    APPROVAL = "approval"
+    PROMISE = "promise"
+    PLAN = "plan"
+    DISPUTE = "dispute"
+    HOLD = "hold"
+    DELIVERY = "delivery"
+    PERSON = "person"
+    SETTLEMENT = "settlement"
+
+
+class Outcome(StrEnum):
+    """How a case ended."""
+
+    PAID = "paid"
+    CREDITED = "credited"
+    WRITTEN_OFF = "written_off"
+    REFERRED = "referred"
+    CANCELLED = "cancelled"
+
+
+class CustomerKind(StrEnum):
+    BUSINESS = "business"
+    SOLE_TRADER = "sole_trader"
+    PERSON = "person"
+
+
+class DisputeReason(StrEnum):
+    NOT_RECEIVED = "not_received"
+    WRONG_AMOUNT = "wrong_amount"
+    ALREADY_PAID = "already_paid"
+    QUALITY = "quality"
+    OTHER = "other"
+
+
+class DisputeOutcome(StrEnum):
+    UPHELD = "upheld"
+    REJECTED = "rejected"
+    PARTLY = "partly"
+    WITHDRAWN = "withdrawn"
+
+
+class HoldReason(StrEnum):
+    MANUAL = "manual"
+    INSOLVENCY = "insolvency"
+    LEGAL = "legal"
+    DECEASED = "deceased"
+    BREATHING_SPACE = "breathing_space"
+    REPRESENTED = "represented"
+    VULNERABLE = "vulnerable"
+    OTHER = "other"
+    UNREADABLE = "unreadable"
+
+
+class CallOutcome(StrEnum):
+    REACHED = "reached"
+    NO_ANSWER = "no_answer"
+    VOICEMAIL = "voicemail"
+    WRONG_PERSON = "wrong_person"
+    REFUSED = "refused"
+    CALL_BACK = "call_back"
+
+
+def step_name(step: Step | Note) -> str:
+    """A step as people read it: `second overdue`, `account manager alert`."""
+    words = step.removesuffix("_2").replace("am_", "account manager ").replace("_", " ")
+    return f"second {words}" if step.endswith("_2") else words
