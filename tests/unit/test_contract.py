@@ -145,7 +145,7 @@ def start(place: str, value: object) -> dict[str, Any]:
     """The sample with one field replaced: `invoice.due_on`."""
     changed: dict[str, Any] = json.loads(json.dumps(SAMPLE))
     *path, last = place.split(".")
-    target = changed
+    target: Any = changed
     for step in path:
         target = target[int(step)] if isinstance(target, list) else target[step]
     target[last] = value
