@@ -34,11 +34,15 @@ from deploy.local_process import (
     wait_until,
 )
 
+SYSTEM_PROGRAMS = Path("/usr/lib/postgresql")  # holds one folder a version
 OLDEST = 15  # the oldest major version our SQL runs on
 NAME = "duecourse"  # of the role and of the database
 PORT = 5432  # only names the socket file
 SOCKET_PATH_LIMIT = 107  # bytes, set by the kernel
-NOT_DURABLE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+NOT_DURABLE = (
+    "fsync=off",
+    "full_page_writes=off",
+)  # commits still reach the kernel, so a killed server keeps them
 
 
 class LocalPostgres:
@@ -222,9 +226,7 @@ def find_programs() -> Path:
         folder = Path(wheel.origin).parent / "pginstall" / "bin"
         if (folder / "postgres").exists():
             return folder
-    installed = [
-        folder for folder in Path("/usr/lib/postgresql").glob("*/bin") if (folder / "postgres").exists()
-    ]
+    installed = [folder for folder in SYSTEM_PROGRAMS.glob("*/bin") if (folder / "postgres").exists()]
     usable = [folder for folder in installed if major_version(folder) >= OLDEST]
     if usable:
         return max(usable, key=major_version)

@@ -36,10 +36,10 @@ class FolderLock:
         self._path = path
         self._file: int | None = None
 
-    def acquire(self) -> None:
-        """Take the lock, or raise `LocalServerError` naming its holder."""
+    def acquire(self) -> bool:
+        """Take the lock, or raise `LocalServerError` naming its holder. False when we held it already."""
         if self._file is not None:
-            return
+            return False
         self._path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -52,12 +52,25 @@ class FolderLock:
         os.ftruncate(file, 0)
         os.write(file, f"{os.getpid()}\n".encode())
         self._file = file
+        return True
 
     def release(self) -> None:
         """Give the lock back; harmless when it is not held."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the `FolderLock` of this path."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 @cache
@@ -172,8 +185,10 @@ def port_is_free(port: int) -> bool:
         return True
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
+def free_port(preferred: int = 0) -> int:
+    """A port of 127.0.0.1 that nobody listens on: the preferred one where that is free."""
+    if preferred and port_is_free(preferred):
+        return preferred
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -182,8 +197,14 @@ def free_port() -> int:
 
 def require_free(port: int, *, purpose: str, option: str) -> None:
     """Raise `LocalServerError` naming who listens on the port and the option that chooses another."""
-    if not port_is_free(port):
+    deadline = time.monotonic() + 1
+    while not port_is_free(port):
         holder = port_holder(port)
+        if holder is None and time.monotonic() < deadline:
+            time.sleep(
+                0.02
+            )  # a process that was killed may close its ports a moment after it is gone from /proc
+            continue
         by = describe(holder) if holder else "another process"
         raise LocalServerError(
             f"Port {port}, wanted for {purpose}, is taken by {by}. Stop it, or choose another with {option}."

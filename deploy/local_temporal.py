@@ -20,6 +20,7 @@ from deploy.local_process import (
     end,
     end_orphans,
     free_port,
+    port_holder,
     require_free,
     spawn,
     wait_until,
@@ -39,6 +40,9 @@ SEARCH_ATTRIBUTES = {
     "NextStepAt": "Datetime",
     "BalanceDue": "Double",
 }
+LIMITS = {
+    "frontend.namespaceRPS.visibility": "1000"
+}  # the default slows lists and counts to about 80 a second
 TIME_SKIPPING = {
     "frontend.WorkflowTimeSkippingEnabled": "true",
     "frontend.WorkflowTimeSkippingMaxSkipPerSession": "100000",  # the default, 200, ends a long life half-way
@@ -99,9 +103,8 @@ class LocalTemporal:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock.acquire()
         try:
-            end_orphans(self._folder, "temporal", signal.SIGTERM)
-            self._choose_ports()
-            self._launch(program)
+            end_orphans(self._folder, "temporal", signal.SIGKILL)  # its file is safe at any moment
+            self._launch_on_free_ports(program)
             self._prepare_namespace(program)
         except BaseException:
             self.stop()
@@ -124,6 +127,18 @@ class LocalTemporal:
     ) -> None:
         self.stop()
 
+    def _launch_on_free_ports(self, program: str) -> None:
+        """Launch; where we chose a port that somebody took in the same moment, choose again."""
+        attempts_left = 1 if all(self._wanted) else 3
+        while not self.pid:
+            attempts_left -= 1
+            self._choose_ports()
+            try:
+                self._launch(program)
+            except LocalServerError as error:
+                if not attempts_left or "address already in use" not in str(error):
+                    raise
+
     def _choose_ports(self) -> None:
         port, ui_port = self._wanted
         if port:
@@ -132,16 +147,16 @@ class LocalTemporal:
             require_free(
                 ui_port, purpose="the Temporal UI", option="--temporal-port (the UI takes it plus 1000)"
             )
-        self.port = port or self.port or free_port()
-        self.ui_port = ui_port or self.ui_port or free_port()
+        self.port = port or free_port(self.port)
+        self.ui_port = ui_port or free_port(self.ui_port)
 
     def _launch(self, program: str) -> None:
         storage = ["--db-filename", str(self._folder / "temporal.db")] if self._durable else []
         pragmas = ["journal_mode=wal", "synchronous=1"] if self._durable else []  # twice the throughput
-        dynamic = TIME_SKIPPING if self._time_skipping else {}
+        dynamic = LIMITS | (TIME_SKIPPING if self._time_skipping else {})
         self._process = spawn(
             [
-                *dying_with_us(signal.SIGTERM),
+                *dying_with_us(signal.SIGKILL),
                 *(program, "server", "start-dev", "--ip", HOST, "--port", str(self.port)),
                 *(
                     ["--headless"]
@@ -175,7 +190,9 @@ class LocalTemporal:
 
     def _listens(self) -> bool:
         with socket.socket() as probe:
-            return probe.connect_ex((HOST, self.port)) == 0
+            if probe.connect_ex((HOST, self.port)) != 0:
+                return False
+        return port_holder(self.port) in (self.pid, None)  # and not somebody else's server
 
     def _serves(self, program: str) -> bool:
         return "SERVING" in self._operate(program, "cluster", "health").stdout
