@@ -13,7 +13,6 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from sqlalchemy import (
-    ARRAY,
     CHAR,
     BigInteger,
     Date,
@@ -33,7 +32,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -176,6 +175,7 @@ class CaseRow(Base):
 
     __mapper_args__ = {"version_id_col": revision}
     __table_args__ = (
+        UniqueConstraint("invoice_id", "currency"),  # for the ledger to point at
         Index("cases_open_customer_idx", "customer_id", postgresql_where=text("closed_at IS NULL")),
         Index("cases_open_next_idx", "next_at", postgresql_where=text("closed_at IS NULL")),
         Index("cases_outcome_due_idx", "outcome", "due_on"),
@@ -237,7 +237,7 @@ class LedgerEntryRow(Base):
     __tablename__ = "ledger_entries"
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    invoice_id: Mapped[InvoiceKey]
+    invoice_id: Mapped[str]
     customer_id: Mapped[CustomerKey]
     kind: Mapped[str]
     event_id: Mapped[str]
@@ -246,7 +246,11 @@ class LedgerEntryRow(Base):
     entry_on: Mapped[date]
     recorded_at: Mapped[Recorded]
 
-    __table_args__ = (UniqueConstraint("invoice_id", "kind", "event_id"),)
+    __table_args__ = (
+        UniqueConstraint("invoice_id", "kind", "event_id"),
+        # Amounts of different currencies never meet: an entry is in the currency of its invoice.
+        ForeignKeyConstraint(["invoice_id", "currency"], ["cases.invoice_id", "cases.currency"]),
+    )
 
 
 class AccountEntryRow(Base):
@@ -415,7 +419,7 @@ class TaskRow(Base):
             postgresql_nulls_not_distinct=True,
             postgresql_where=text("state = 'open'"),
         ),
-        Index("tasks_customer_idx", "customer_id", "kind"),
+        Index("tasks_key_idx", "kind", "customer_id", "invoice_id", "ref"),
         Index("tasks_invoices_idx", "invoices", postgresql_using="gin"),
     )
 

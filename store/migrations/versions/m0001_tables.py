@@ -57,6 +57,7 @@ CREATE TABLE cases (
     settled_on DATE,
     recorded_at timestamptz DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT cases_pkey PRIMARY KEY (invoice_id),
+    CONSTRAINT cases_invoice_id_currency_key UNIQUE (invoice_id, currency),
     CONSTRAINT cases_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES customers (customer_id),
     CONSTRAINT cases_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES customers (customer_id)
 );
@@ -108,7 +109,8 @@ CREATE TABLE ledger_entries (
     recorded_at timestamptz DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT ledger_entries_pkey PRIMARY KEY (id),
     CONSTRAINT ledger_entries_invoice_id_kind_event_id_key UNIQUE (invoice_id, kind, event_id),
-    CONSTRAINT ledger_entries_invoice_id_fkey FOREIGN KEY (invoice_id) REFERENCES cases (invoice_id),
+    CONSTRAINT ledger_entries_invoice_id_currency_fkey FOREIGN KEY (invoice_id, currency)
+        REFERENCES cases (invoice_id, currency),
     CONSTRAINT ledger_entries_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES customers (customer_id)
 );
 
@@ -241,8 +243,8 @@ CREATE TABLE tasks (
     CONSTRAINT tasks_pkey PRIMARY KEY (item_id),
     CONSTRAINT tasks_state_check CHECK (state IN ('open', 'done', 'cancelled'))
 );
-CREATE INDEX tasks_customer_idx ON tasks (customer_id, kind);
 CREATE INDEX tasks_invoices_idx ON tasks USING gin (invoices);
+CREATE INDEX tasks_key_idx ON tasks (kind, customer_id, invoice_id, ref);
 CREATE UNIQUE INDEX tasks_open_key ON tasks (kind, customer_id, invoice_id, ref) NULLS NOT DISTINCT
     WHERE state = 'open';
 

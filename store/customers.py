@@ -1,0 +1,50 @@
+"""A customer's row is the lock: whatever concerns them is decided and written while holding it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from store.schema import CaseRow, CustomerRow
+
+
+class UnknownInvoice(LookupError):
+    """No case has this invoice id."""
+
+
+def lock(session: Session, customer_id: str) -> CustomerRow:
+    """Lock a customer until the transaction ends; one that is not known yet is created with its id alone.
+
+    The row is read afresh, so what it says is what the last holder of the lock committed.
+    """
+    # `key_share`: other lockers wait, foreign key checks of rows that point here do not.
+    locked = select(CustomerRow).where(CustomerRow.customer_id == customer_id).with_for_update(key_share=True)
+    afresh = {"populate_existing": True}
+    customer = session.scalars(locked, execution_options=afresh).one_or_none()
+    if customer is None:
+        unknown = insert(CustomerRow).values(customer_id=customer_id, profile={"customer_id": customer_id})
+        session.execute(unknown.on_conflict_do_nothing())
+        customer = session.scalars(locked, execution_options=afresh).one()
+    return customer
+
+
+def lock_of_invoice(session: Session, invoice_id: str) -> CustomerRow:
+    """Lock the customer who is written to about an invoice. Raises UnknownInvoice."""
+    of_invoice = select(CaseRow.customer_id).where(CaseRow.invoice_id == invoice_id)
+    customer_id = session.scalar(of_invoice)
+    while customer_id is not None:
+        customer = lock(session, customer_id)
+        customer_id = session.scalar(of_invoice)
+        if customer_id == customer.customer_id:
+            return customer
+        # The invoice moved to another customer while we waited for the lock: lock that one too.
+    raise UnknownInvoice(invoice_id)
+
+
+def advance(customer: CustomerRow, at: datetime) -> datetime:
+    """Note a business time; returns the newest one noted for this customer, which is a decision's *now*."""
+    customer.latest_at = at if customer.latest_at is None else max(at, customer.latest_at)
+    return customer.latest_at

@@ -1,0 +1,182 @@
+"""Facts and money: rows that are added once and never change. Call with the customer's lock held."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from domain.money import Money
+from store import canonical
+from store.schema import AccountEntryRow, CaseRow, EventRow, LedgerEntryRow
+
+
+@dataclass(frozen=True)
+class Appended:
+    """The fact is recorded now."""
+
+    event: EventRow
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """It was recorded before, word for word."""
+
+    event: EventRow
+
+
+@dataclass(frozen=True)
+class Conflicting:
+    """Its id was recorded before with another content, which stands."""
+
+    event: EventRow
+
+
+def append_event(
+    session: Session,
+    *,
+    customer_id: str,
+    invoice_id: str | None,
+    kind: str,
+    event_id: str,
+    payload: Mapping[str, Any],
+    at: datetime,
+) -> Appended | Repeated | Conflicting:
+    """Record a fact about an invoice, or about the account when `invoice_id` is None.
+
+    The id counts once per invoice and kind; for account facts, once per customer and kind.
+    Raises UnstorableText when the payload holds NUL or a lone surrogate.
+    """
+    sha256 = canonical.digest(payload)
+    event = session.scalars(
+        insert(EventRow)
+        .values(
+            customer_id=customer_id,
+            invoice_id=invoice_id,
+            kind=kind,
+            event_id=event_id,
+            payload=dict(payload),
+            payload_sha256=sha256,
+            at=at,
+        )
+        .on_conflict_do_nothing()
+        .returning(EventRow)
+    ).one_or_none()
+    if event is not None:
+        return Appended(event)
+    recorded = session.scalars(
+        select(EventRow).where(
+            EventRow.kind == kind, EventRow.event_id == event_id, _about(customer_id, invoice_id)
+        )
+    ).one()
+    return Repeated(recorded) if recorded.payload_sha256 == sha256 else Conflicting(recorded)
+
+
+def _about(customer_id: str, invoice_id: str | None) -> ColumnElement[bool]:
+    if invoice_id is not None:
+        return EventRow.invoice_id == invoice_id
+    return and_(EventRow.customer_id == customer_id, EventRow.invoice_id.is_(None))
+
+
+def events_of(session: Session, invoice_ids: Collection[str]) -> dict[str, list[EventRow]]:
+    """The facts of each invoice in the order they were recorded; an empty list where there are none."""
+    events: dict[str, list[EventRow]] = {invoice_id: [] for invoice_id in invoice_ids}
+    rows = select(EventRow).where(EventRow.invoice_id.in_(events)).order_by(EventRow.id)
+    for event in session.scalars(rows):
+        if event.invoice_id is not None:
+            events[event.invoice_id].append(event)
+    return events
+
+
+def account_events_of(session: Session, customer_id: str) -> list[EventRow]:
+    """The facts that concern the customer rather than an invoice, in the order they were recorded."""
+    rows = select(EventRow).where(EventRow.customer_id == customer_id, EventRow.invoice_id.is_(None))
+    return list(session.scalars(rows.order_by(EventRow.id)))
+
+
+def post(
+    session: Session,
+    *,
+    invoice_id: str,
+    customer_id: str,
+    kind: str,
+    event_id: str,
+    amount: Money,
+    on: date,
+) -> bool:
+    """Enter money on an invoice: positive is owed, negative reduces it. False when it was entered before.
+
+    An entry counts once per invoice, kind and event id. The database refuses another currency than
+    the invoice's.
+    """
+    entry = insert(LedgerEntryRow).values(
+        invoice_id=invoice_id,
+        customer_id=customer_id,
+        kind=kind,
+        event_id=event_id,
+        amount_minor=amount.minor,
+        currency=amount.currency,
+        entry_on=on,
+    )
+    return session.scalar(entry.on_conflict_do_nothing().returning(LedgerEntryRow.id)) is not None
+
+
+def post_to_account(
+    session: Session,
+    *,
+    customer_id: str,
+    kind: str,
+    event_id: str,
+    amount: Money,
+    on: date,
+    invoice_id: str | None = None,
+) -> bool:
+    """Enter unapplied cash or credit: positive is available, negative was used. False when entered before.
+
+    `invoice_id` is where the money came from or went to; it is part of the entry's key.
+    """
+    entry = insert(AccountEntryRow).values(
+        customer_id=customer_id,
+        invoice_id=invoice_id,
+        kind=kind,
+        event_id=event_id,
+        amount_minor=amount.minor,
+        currency=amount.currency,
+        entry_on=on,
+    )
+    return session.scalar(entry.on_conflict_do_nothing().returning(AccountEntryRow.id)) is not None
+
+
+def entries_of(session: Session, invoice_ids: Collection[str]) -> dict[str, list[LedgerEntryRow]]:
+    """The ledger of each invoice in the order it was entered; an empty list where there is none."""
+    entries: dict[str, list[LedgerEntryRow]] = {invoice_id: [] for invoice_id in invoice_ids}
+    rows = select(LedgerEntryRow).where(LedgerEntryRow.invoice_id.in_(entries)).order_by(LedgerEntryRow.id)
+    for entry in session.scalars(rows):
+        entries[entry.invoice_id].append(entry)
+    return entries
+
+
+def balances(session: Session, invoice_ids: Collection[str]) -> dict[str, Money]:
+    """The sum of the ledger of each invoice that has a case."""
+    rows = session.execute(
+        select(CaseRow.invoice_id, CaseRow.currency, func.coalesce(func.sum(LedgerEntryRow.amount_minor), 0))
+        .outerjoin(LedgerEntryRow, LedgerEntryRow.invoice_id == CaseRow.invoice_id)
+        .where(CaseRow.invoice_id.in_(invoice_ids))
+        .group_by(CaseRow.invoice_id)
+    )
+    return {invoice_id: Money(int(minor), currency) for invoice_id, currency, minor in rows}
+
+
+def unapplied(session: Session, customer_id: str) -> dict[str, Money]:
+    """What a customer has on account, by currency."""
+    rows = session.execute(
+        select(AccountEntryRow.currency, func.sum(AccountEntryRow.amount_minor))
+        .where(AccountEntryRow.customer_id == customer_id)
+        .group_by(AccountEntryRow.currency)
+    )
+    return {currency: Money(int(minor), currency) for currency, minor in rows}

@@ -1,0 +1,167 @@
+"""From rows to cases: a customer's account and cases as the domain sees them. Call with the lock held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from domain import contract as wire
+from domain import facts as internal
+from domain.calendar import zone_info
+from domain.case import Account, Case, Stamped, apply
+from domain.contact import Pursued
+from domain.money import Money
+from domain.pauses import calendar_of
+from domain.policy import Policy
+from domain.vocabulary import CustomerKind
+from store import facts
+from store.schema import CaseRow, CustomerRow, EventRow, MessageRow, MessageState, SettledInvoiceRow
+
+#: The business holidays of a country around a date; empty for a country nobody knows.
+Holidays = Callable[[str | None, date], frozenset[date]]
+#: Account-level kind under which an address that refused mail is noted.
+CONTACT_REFUSED = "contact_refused"
+
+
+def profile_of(customer: CustomerRow) -> wire.Customer:
+    """The customer's particulars as last told."""
+    return wire.Customer.model_validate(customer.profile)
+
+
+def fact_of(event: EventRow) -> wire.Fact | internal.InternalFact | None:
+    """The fact of an invoice in a row; None for rows that only witness a request."""
+    if event.kind in wire.INVOICE_SIGNALS:
+        return wire.INVOICE_SIGNALS[event.kind].model_validate(event.payload)
+    if event.kind in internal.INTERNAL_FACTS:
+        return internal.INTERNAL_FACTS[event.kind].model_validate(event.payload)
+    return None
+
+
+def account_of(session: Session, customer: CustomerRow, holidays: Holidays, now: datetime) -> Account:
+    """What the customer's cases share."""
+    profile = profile_of(customer)
+    events = facts.account_events_of(session, customer.customer_id)
+    refused = {event.payload["email"] for event in events if event.kind == CONTACT_REFUSED}
+    holds: dict[str, Stamped[wire.HoldPlaced]] = {}
+    released: dict[str, datetime] = {}
+    notes: set[str] = set()
+    books: list[date] = []
+    for event in events:
+        if event.kind == "hold_placed":
+            hold = wire.HoldPlaced.model_validate(event.payload)
+            holds.setdefault(hold.hold_id, Stamped(hold, event.at, 0))
+        elif event.kind == "hold_released":
+            released.setdefault(str(event.payload["hold_id"]), event.at)
+        elif event.kind == "risk_noted":
+            notes.add(event.event_id)
+        elif event.kind == "books_posted":
+            books.append(wire.BooksPosted.model_validate(event.payload).through)
+    account = Account(
+        customer_id=customer.customer_id,
+        kind=CustomerKind(profile.kind),
+        zone=profile.timezone,
+        holidays=holidays(profile.country or country_of(profile), now.date()),
+        reachable=frozenset(
+            contact.role
+            for contact in profile.contacts
+            if contact.email is not None and contact.email not in refused
+        ),
+        holds=holds,
+        released=released,
+        risk_notes=frozenset(notes),
+        unapplied={
+            currency: money.minor
+            for currency, money in facts.unapplied(session, customer.customer_id).items()
+        },
+        newest_opening_at=customer.newest_opening_at,
+        books_through=max(books, default=None),
+    )
+    return replace(account, last_unsolicited_on=_last_unsolicited_on(session, customer, account))
+
+
+def country_of(profile: wire.Customer) -> str | None:
+    """The customer's country: stated, else that of the address."""
+    return profile.country or (profile.address.country if profile.address is not None else None)
+
+
+def _last_unsolicited_on(session: Session, customer: CustomerRow, account: Account) -> date | None:
+    """The gap counts from the newest message, one whose fate is unknown included."""
+    sending = select(MessageRow.claimed_at).where(
+        MessageRow.customer_id == customer.customer_id,
+        MessageRow.state == MessageState.SENDING,
+        MessageRow.unsolicited.is_(True),
+    )
+    zone = zone_info(account.zone or "UTC")
+    days = [at.astimezone(zone).date() for at in session.scalars(sending) if at is not None]
+    if customer.last_unsolicited_on is not None:
+        days.append(customer.last_unsolicited_on)
+    return max(days, default=None)
+
+
+def policy_of(row: CaseRow) -> Policy:
+    """The policy pinned to the case."""
+    return Policy.model_validate(row.policy)
+
+
+def new_case(row: CaseRow, account: Account, policy: Policy) -> Case:
+    """The case of an invoice before any fact."""
+    invoice = row.invoice
+    collect_on = invoice.get("collect_on")
+    return Case(
+        invoice_id=row.invoice_id,
+        seller=row.seller,
+        currency=row.currency,
+        amount=Money.parse(invoice["amount"], row.currency).minor,
+        due_on=date.fromisoformat(invoice["due_on"]),
+        opened_at=row.opened_at,
+        opened_on=calendar_of(account, policy).local_date(row.opened_at),
+        account=account,
+        issued_on=row.issued_on,
+        collection=invoice.get("collection", "transfer"),
+        collect_on=None if collect_on is None else date.fromisoformat(collect_on),
+    )
+
+
+def pursued(session: Session, account: Account, rows: Collection[CaseRow]) -> dict[str, Pursued]:
+    """The cases of these rows with their pinned policies, every committed fact applied."""
+    events = facts.events_of(session, [row.invoice_id for row in rows])
+    result: dict[str, Pursued] = {}
+    for row in rows:
+        policy = policy_of(row)
+        case = new_case(row, account, policy)
+        for event in events[row.invoice_id]:
+            fact = fact_of(event)
+            if fact is not None:
+                case = apply(case, fact, event.at)
+        result[row.invoice_id] = Pursued(case, policy)
+    return result
+
+
+def open_rows(session: Session, customer_id: str, seller: str | None = None) -> list[CaseRow]:
+    """The customer's cases that have not ended (with one seller), read afresh."""
+    rows = select(CaseRow).where(CaseRow.customer_id == customer_id, CaseRow.closed_at.is_(None))
+    if seller is not None:
+        rows = rows.where(CaseRow.seller == seller)
+    return list(
+        session.scalars(rows.order_by(CaseRow.invoice_id), execution_options={"populate_existing": True})
+    )
+
+
+def paid_history(session: Session, customer_id: str) -> list[tuple[date | None, date, date]]:
+    """(issued, due, settled) of every paid invoice: imported history and closed cases, oldest first."""
+    imported = session.execute(
+        select(SettledInvoiceRow.issued_on, SettledInvoiceRow.due_on, SettledInvoiceRow.settled_on).where(
+            SettledInvoiceRow.customer_id == customer_id
+        )
+    )
+    own = session.execute(
+        select(CaseRow.issued_on, CaseRow.due_on, CaseRow.settled_on).where(
+            CaseRow.customer_id == customer_id, CaseRow.settled_on.is_not(None)
+        )
+    )
+    paid = [(issued, due, settled) for issued, due, settled in [*imported, *own] if settled is not None]
+    return sorted(paid, key=lambda row: row[2])
