@@ -1,0 +1,168 @@
+"""How letters and papers are put into words: the template environment and the customer's own habits.
+
+Templates are ours and trusted; what they print is not. They run in Jinja's sandbox with undefined names as
+errors, and a stored field is only ever a value: `{{7*7}}` in a company's name is printed as it stands.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+from babel.lists import format_list
+from babel.numbers import format_decimal
+from jinja2 import FileSystemLoader, StrictUndefined, Template
+from jinja2.sandbox import SandboxedEnvironment
+
+from domain.letter import AccountFacts
+from domain.money import Money, exponent
+
+TEMPLATES = Path(__file__).parent / "templates"
+#: The language that every template exists in.
+LANGUAGE = "en"
+
+#: Countries that print on Letter; all others on A4 (Unicode CLDR, measurementData, paperSize US-Letter).
+_LETTER = frozenset("BZ CA CL CO CR GT MX NI PA PH PR SV US VE".split())
+
+
+@cache
+def locale_of(name: str, country: str | None, language: str = LANGUAGE) -> Locale:
+    """The customer's habits for numbers and dates, in the language the letter is written in.
+
+    A German customer who gets an English letter reads English month names and German number signs
+    (`en_DE`). A locale nobody knows falls back to international English; it never raises.
+    """
+    try:
+        wanted = Locale.parse(name.replace("-", "_"))
+        territory = wanted.territory or country
+        if territory is None and wanted.language == language:
+            return wanted
+    except (ValueError, UnknownLocaleError):
+        territory = country
+    for candidate in (f"{language}_{territory or '001'}", f"{language}_001"):
+        try:
+            return Locale.parse(candidate)
+        except (ValueError, UnknownLocaleError):
+            continue
+    return Locale.parse(language)
+
+
+def paper_for(country: str | None, default: Literal["A4", "Letter"]) -> Literal["A4", "Letter"]:
+    """The paper that lies in the customer's printer; the seller's own where the country is not known."""
+    if country is None:
+        return default
+    return "Letter" if country in _LETTER else "A4"
+
+
+class Habits:
+    """Money, numbers and dates as the customer writes them; given to templates as plain functions."""
+
+    def __init__(self, locale: Locale) -> None:
+        self.locale = locale
+
+    def money(self, amount: Money) -> str:
+        """With currency sign, exact, with the currency's own number of decimals: `$1,250.00`, `84.000 JP¥`."""
+        pattern = copy.copy(self.locale.currency_formats["standard"])
+        decimals = exponent(amount.currency)
+        pattern.frac_prec = (decimals, decimals)
+        formatted: str = pattern.apply(
+            amount.decimal, self.locale, currency=amount.currency, currency_digits=False
+        )
+        return formatted
+
+    def number(self, amount: Money) -> str:
+        """Without currency sign, for tables whose head names the currency; a true minus sign in front."""
+        decimals = exponent(amount.currency)
+        places = "." + "0" * decimals if decimals else ""
+        text = format_decimal(abs(amount.decimal), format=f"#,##0{places}", locale=self.locale)
+        return f"\N{MINUS SIGN}{text}" if amount.minor < 0 else text
+
+    def amounts(self, totals: Iterable[Money]) -> str:
+        """Several amounts as one phrase: `$1,250.00, €300.00, and £20.00`."""
+        return format_list([self.money(total) for total in totals], locale=self.locale)
+
+    def day(self, on: date) -> str:
+        """`December 1, 2026`."""
+        return format_date(on, "long", locale=self.locale)
+
+    def weekday(self, on: date) -> str:
+        """`Tuesday, December 1, 2026`: for dates that somebody must meet."""
+        return format_date(on, "full", locale=self.locale)
+
+    def short_day(self, on: date) -> str:
+        """`Dec 1, 2026`, for tables."""
+        return format_date(on, "medium", locale=self.locale)
+
+    def territory(self, country: str) -> str:
+        """The country's name in the letter's language."""
+        return str(self.locale.territories.get(country, country))
+
+    def functions(self) -> dict[str, Callable[..., str]]:
+        """What a template may call."""
+        return {
+            "money": self.money,
+            "number": self.number,
+            "amounts": self.amounts,
+            "day": self.day,
+            "weekday": self.weekday,
+            "short_day": self.short_day,
+            "territory": self.territory,
+            "count": count,
+        }
+
+
+def count(number: int, one: str, other: str) -> str:
+    """`1 invoice`, `2 invoices`, `0 invoices`."""
+    return f"{number} {one if number == 1 else other}"
+
+
+class Labels:
+    """The small words of a language (`labels.jinja`) with the facts of one letter bound.
+
+    Called through here and not as Jinja macros: a macro of a text template called from an HTML template
+    would count as escaped already. What comes out is a plain text on one line, escaped where it is printed.
+    """
+
+    def __init__(self, language: str, values: Mapping[str, Any]) -> None:
+        self._module = template(f"{language}/labels.jinja").make_module(dict(values))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        said = getattr(self._module, name)
+        if isinstance(said, str):
+            return said
+        return lambda *arguments: " ".join(str(said(*arguments)).split(None))
+
+
+def habits_of(facts: AccountFacts) -> Habits:
+    return Habits(locale_of(facts.locale, facts.customer.country))
+
+
+def template(name: str) -> Template:
+    """A template by its path below `templates/`."""
+    return _environment().get_template(name)
+
+
+def template_names() -> frozenset[str]:
+    """Every template there is, by its path below `templates/`."""
+    return frozenset(_environment().list_templates(extensions=["jinja"]))
+
+
+@cache
+def _environment() -> SandboxedEnvironment:
+    environment = SandboxedEnvironment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        autoescape=lambda name: name is not None and name.endswith(".html.jinja"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["upper_first"] = lambda text: text[:1].upper() + text[1:]
+    return environment

@@ -1,0 +1,444 @@
+"""The words of a message: subject, text and HTML, from the facts and the phrases of its step and tone.
+
+Phrases (`templates/en/<step>.<tone>.jinja`) hold sentences only. They are rendered once, as plain text in
+parts, and laid out twice, so that the text and the HTML of a mail always say the same.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from activities.phrasing import LANGUAGE, Habits, Labels, habits_of, template, template_names
+from domain.letter import (
+    InvoiceFacts,
+    NoticeFacts,
+    asked_totals,
+    by_due_date,
+    open_totals,
+    running_balances,
+)
+from domain.money import Money
+from domain.seller import BankAccount, Seller
+from domain.vocabulary import Note, Step, Tone
+
+#: Width of the text part: RFC 3676 recommends at most 78.
+TEXT_WIDTH = 76
+#: Messages that lay out the whole claim: both parties, and every movement of every invoice.
+DETAILED = frozenset({Step.DEMAND, Step.REFERRAL})
+#: More invoices than this are not named one by one in the payment reference.
+_REFERENCES = 5
+#: From gentle to formal. A tone that a step has no phrases for takes the nearest of this list.
+_SCALE = (Tone.FRIENDLY, Tone.PROFESSIONAL, Tone.FIRM, Tone.FORMAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What one message says, ready for the mail."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def write_notice(facts: NoticeFacts) -> Words:
+    """Write the message of `facts.step` in `facts.tone`.
+
+    A tone that the step has no phrases for speaks in the nearest one it has; `tones_of` says which those are.
+    """
+    habits = habits_of(facts)
+    items = facts.subjects
+    totals = asked_totals(items) or open_totals(items)
+    values: dict[str, Any] = {
+        **habits.functions(),
+        "facts": facts,
+        "items": items,
+        "several": len(items) != 1,
+        "total": habits.amounts(totals.values()),
+        "total_count": len(totals),
+        "same_due": len({item.due_on for item in items}) == 1,
+        "all_today": bool(items) and all(item.days_past_due == 0 for item in items),
+        "sender": _sender(facts.seller),
+        "lang": LANGUAGE,
+        "part": lambda name: f"\x1e{name}\x1f",
+    }
+    if items:
+        values["it"] = items[0]
+    say = Labels(LANGUAGE, values)
+    parts = _parts(template(phrases_of(facts.step, facts.tone)).render(values, say=say))
+    details = _details(items, habits, say) if facts.step in DETAILED else ()
+    asks = isinstance(facts.step, Step) and not facts.for_staff
+    layout = {
+        **values,
+        "say": say,
+        "parts": parts,
+        "subject": " ".join(parts["subject"]),
+        "table": _table(items if len(details) != 1 else (), habits, say, asking=asks),
+        "also_open": _table(facts.also_open, habits, say, asking=False),
+        "also_open_title": _also_open_title(facts, say),
+        "details": details,
+        "parties": _parties(facts, habits, say) if facts.step in DETAILED else (),
+        "contact_title": say.afterwards_title if facts.for_staff else say.contact_title,
+        "contacts": _contacts(facts, say),
+        "pay": () if facts.for_staff else _ways_to_pay(facts.seller, items, say),
+        "imprint": () if facts.for_staff else _imprint(facts.seller, habits, say),
+        "wrap": _wrap,
+        "text_table": lambda table: _text_table(table, say),
+        "text_detail": lambda detail: _text_detail(detail, say),
+        "text_fields": _text_fields,
+    }
+    text = template("notice.txt.jinja").render(layout)
+    return Words(
+        subject=str(layout["subject"]),
+        text=re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", text)).strip() + "\n",
+        html=template("notice.html.jinja").render(layout),
+    )
+
+
+def tones_of(step: Step | Note) -> frozenset[Tone]:
+    """The tones a step has phrases for; all of them where one set of phrases serves every tone."""
+    if f"{LANGUAGE}/{step}.jinja" in template_names():
+        return frozenset(Tone)
+    return frozenset(tone for tone in Tone if f"{LANGUAGE}/{step}.{tone}.jinja" in template_names())
+
+
+@cache
+def phrases_of(step: Step | Note, tone: Tone) -> str:
+    """The phrase file for a step and tone, by its path below `templates/`."""
+    if f"{LANGUAGE}/{step}.jinja" in template_names():
+        return f"{LANGUAGE}/{step}.jinja"
+    written = tones_of(step)
+    if tone in _SCALE:
+        near = sorted(written & set(_SCALE), key=lambda other: abs(_SCALE.index(other) - _SCALE.index(tone)))
+        tone = near[0]
+    return f"{LANGUAGE}/{step}.{tone}.jinja"
+
+
+def _parts(rendered: str) -> dict[str, list[str]]:
+    """The parts of a letter by name, each as its paragraphs on one line."""
+    parts = {}
+    for chunk in rendered.split("\x1e")[1:]:
+        name, _, body = chunk.partition("\x1f")
+        paragraphs = (
+            re.sub(r"[ \t\n]+", " ", paragraph).strip() for paragraph in re.split(r"\n[ \t]*\n", body)
+        )
+        parts[name] = [paragraph for paragraph in paragraphs if paragraph]
+    return parts
+
+
+def _sender(seller: Seller) -> str:
+    """Who signs: the sender's name, with the seller's where it does not say it."""
+    name = seller.sender.name
+    return name if seller.name in name or seller.legal_name in name else f"{name}, {seller.name}"
+
+
+# -- tables -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One invoice in a table of a message."""
+
+    name: str
+    due: str
+    lateness: str
+    invoiced: str
+    amount: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The rows of one currency with their subtotal."""
+
+    currency: str
+    rows: tuple[Row, ...]
+    total: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Invoices by currency. `invoiced` says whether any amount differs from its invoice's own."""
+
+    groups: tuple[Group, ...]
+    head: str
+    invoiced: bool
+    totals: bool
+
+
+def _table(items: Sequence[InvoiceFacts], habits: Habits, say: Labels, *, asking: bool) -> Table:
+    groups = []
+    for currency, total in open_totals(items).items():
+        own = [item for item in by_due_date(items) if item.currency == currency]
+        amounts = [item.asked if asking and item.asked else item.balance for item in own]
+        total = Money.total(amounts, currency)
+        rows = [
+            Row(
+                name=item.name,
+                due=habits.short_day(item.due_on),
+                lateness=say.lateness(item.days_past_due),
+                invoiced=habits.money(item.amount),
+                amount=habits.money(amount),
+                notes=_notes(item, habits, say, asking=asking),
+            )
+            for item, amount in zip(own, amounts, strict=True)
+        ]
+        groups.append(Group(currency, tuple(rows), habits.money(total)))
+    shown = [item.asked if asking and item.asked else item.balance for item in items]
+    asked = asking and any(item.asked for item in items)
+    return Table(
+        groups=tuple(groups),
+        head=say.amount_due if asked else say.open_balance,
+        invoiced=any(amount != item.amount for amount, item in zip(shown, items, strict=True)),
+        totals=len(items) > 1,
+    )
+
+
+def _notes(item: InvoiceFacts, habits: Habits, say: Labels, *, asking: bool) -> tuple[str, ...]:
+    """What stands below an invoice in small print."""
+    order = say.purchase_order(item.purchase_order) if item.purchase_order else None
+    about = ", ".join(text for text in (order, item.description) if text)
+    notes = [about] if about else []
+    if asking and item.asked and item.asked != item.balance != item.amount:
+        notes.append(say.open_after(habits.money(item.balance)))
+    if item.promised:
+        notes.append((say.promised if asking else say.promised_plain)(habits.money(item.promised)))
+    if item.disputed:
+        notes.append((say.disputed if asking else say.disputed_plain)(habits.money(item.disputed)))
+    return tuple(notes)
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One movement of an invoice's balance in a formal letter."""
+
+    on: str
+    what: str
+    amount: str
+    balance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One invoice with everything that was charged and paid."""
+
+    name: str
+    about: tuple[str, ...]
+    movements: tuple[Movement, ...]
+    balance: str
+
+
+def _details(items: Sequence[InvoiceFacts], habits: Habits, say: Labels) -> tuple[Detail, ...]:
+    details = []
+    for item in items:
+        about = [f"{say.issued} {habits.short_day(item.issued_on)}"] if item.issued_on else []
+        about.append(f"{say.due} {habits.short_day(item.due_on)}")
+        if item.purchase_order:
+            about.append(say.purchase_order(item.purchase_order))
+        if item.agreement_ref:
+            about.append(say.agreement(item.agreement_ref))
+        if item.description:
+            about.append(item.description)
+        movements = [
+            Movement(
+                on=habits.short_day(entry.on),
+                what=" ".join(filter(None, (say.kind(entry.kind), entry.reference))),
+                amount=habits.number(entry.amount),
+                balance=habits.number(balance),
+            )
+            for entry, balance in zip(item.entries, running_balances(item.entries), strict=True)
+        ]
+        details.append(Detail(item.name, tuple(about), tuple(movements), habits.money(item.balance)))
+    return tuple(details)
+
+
+# -- blocks -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A titled list of lines, or of labelled values."""
+
+    title: str
+    lines: tuple[str, ...] = ()
+    fields: tuple[tuple[str, str], ...] = ()
+    link: str | None = None
+
+
+def _ways_to_pay(seller: Seller, items: Iterable[InvoiceFacts], say: Labels) -> tuple[Block, ...]:
+    """The bank account for each currency of the message, the reference to give, and the pay link."""
+    items = list(items)
+    blocks = []
+    for currency in open_totals(items):
+        title = say.transfer_in(currency)
+        reference = _reference([item for item in items if item.currency == currency], say)
+        if account := seller.bank_accounts.get(currency):
+            blocks.append(Block(title, fields=(*bank_fields(account, say), reference)))
+        elif not seller.pay_link:
+            blocks.append(Block(title, lines=(say.no_account(currency),)))
+    if seller.pay_link and items:
+        blocks.append(Block(say.pay_online, link=seller.pay_link, fields=(_reference(items, say),)))
+    return tuple(blocks)
+
+
+def _reference(items: Iterable[InvoiceFacts], say: Labels) -> tuple[str, str]:
+    """What the payer writes on the transfer: the invoice numbers, as long as a bank takes them."""
+    numbers = list(dict.fromkeys(item.number for item in items))
+    return say.reference, ", ".join(numbers) if len(numbers) <= _REFERENCES else say.many_references
+
+
+def bank_fields(account: BankAccount, say: Labels) -> tuple[tuple[str, str], ...]:
+    """A bank account as labelled lines; an IBAN in groups of four, as banks print it."""
+    iban = account.iban and " ".join(textwrap.wrap(account.iban, 4))
+    fields = (
+        (say.account_holder, account.holder),
+        (say.bank, account.bank),
+        (say.iban, iban),
+        (say.account_number, account.account_number),
+        (say.routing_number, account.routing_number),
+        (say.sort_code, account.sort_code),
+        (say.bic, account.bic),
+    )
+    return tuple((label, value) for label, value in fields if value)
+
+
+def _also_open_title(facts: NoticeFacts, say: Labels) -> str:
+    if facts.for_staff:
+        return str(say.also_open_staff)
+    return str(say.also_open_title if isinstance(facts.step, Step) else say.also_open_note_title)
+
+
+def _contacts(facts: NoticeFacts, say: Labels) -> tuple[tuple[str, str], ...]:
+    """Addresses and numbers under which the customer reaches us."""
+    if facts.for_staff:
+        return ()
+    fields = [(say.email, facts.seller.replies_to)]
+    if facts.seller.phone:
+        fields.append((say.phone, facts.seller.phone))
+    if facts.tone is Tone.PARTNER and (manager := facts.account_manager):
+        fields.insert(0, (say.account_manager, f"{manager.name}, {manager.email}"))
+    return tuple(fields)
+
+
+def _parties(facts: NoticeFacts, habits: Habits, say: Labels) -> tuple[Block, ...]:
+    seller, customer = facts.seller, facts.customer
+    creditor = [seller.legal_name, *seller.address.lines, habits.territory(seller.address.country)]
+    if seller.registration_no:
+        creditor.append(f"{say.registration_no} {seller.registration_no}")
+    debtor = [customer.legal_name or customer.name, *(line for line in customer.address if line)]
+    if customer.country:
+        debtor.append(habits.territory(customer.country))
+    if customer.customer_id:
+        debtor.append(f"{say.customer_number} {customer.customer_id}")
+    return Block(say.creditor, tuple(creditor)), Block(say.debtor, tuple(debtor))
+
+
+def _imprint(seller: Seller, habits: Habits, say: Labels) -> tuple[str, ...]:
+    """The seller's legal identity, as business letters must carry it."""
+    address = ", ".join((*seller.address.lines, habits.territory(seller.address.country)))
+    numbers = [
+        f"{label} {value}"
+        for label, value in ((say.registration_no, seller.registration_no), (say.vat_id, seller.vat_id))
+        if value
+    ]
+    return (f"{seller.legal_name}, {address}", *([", ".join(numbers)] if numbers else []))
+
+
+# -- plain text ---------------------------------------------------------------------------------------
+
+
+def _wrap(text: str, indent: str = "") -> str:
+    return textwrap.fill(
+        text,
+        TEXT_WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _text_table(table: Table, say: Labels) -> str:
+    """A table in plain text: aligned columns, stacked where they would be too wide for a mail."""
+    rows = [row for group in table.groups for row in group.rows]
+    head = Row(say.invoice, say.due, "", say.invoice_amount, table.head, ())
+    totals = [group.total for group in table.groups]
+
+    def cells(row: Row) -> list[str]:
+        return [row.name, row.due, row.lateness, *([row.invoiced] if table.invoiced else []), row.amount]
+
+    widths = [max(len(cell) for cell in column) for column in zip(*map(cells, [head, *rows]), strict=True)]
+    widths[-1] = max([widths[-1], *map(len, totals)])
+    width = sum(widths) + 2 * (len(widths) - 1)
+    if width > TEXT_WIDTH:
+        return _stacked(table, say)
+
+    def line(row: Row) -> str:
+        placed = enumerate(zip(cells(row), widths, strict=True))
+        return "  ".join(c.ljust(w) if place < 3 else c.rjust(w) for place, (c, w) in placed).rstrip()
+
+    lines = [line(head), "-" * width]
+    for group in table.groups:
+        for row in group.rows:
+            lines.append(line(row))
+            lines += [_wrap(note, "  ") for note in row.notes]
+        if table.totals:
+            label = say.subtotal(group.currency)
+            lines += ["-" * width, label + group.total.rjust(width - len(label)), ""]
+    return "\n".join(lines).rstrip()
+
+
+def _stacked(table: Table, say: Labels) -> str:
+    blocks = []
+    for group in table.groups:
+        for row in group.rows:
+            about = [f"{say.due} {row.due}, {row.lateness}"]
+            if table.invoiced:
+                about.append(f"{say.invoice_amount}: {row.invoiced}")
+            about.append(f"{table.head}: {row.amount}")
+            blocks.append("\n".join([row.name, *(_wrap(text, "  ") for text in [*about, *row.notes])]))
+        if table.totals:
+            blocks.append(f"{say.subtotal(group.currency)}: {group.total}")
+    return "\n\n".join(blocks)
+
+
+def _text_detail(detail: Detail, say: Labels) -> str:
+    """One invoice with its movements and running balance, in plain text."""
+    lines = [
+        f"{say.invoice} {detail.name}",
+        *([_wrap(", ".join(detail.about), "  ")] if detail.about else []),
+    ]
+    if detail.movements:
+        amounts = max(len(movement.amount) for movement in detail.movements)
+        balances = max(len(movement.balance) for movement in detail.movements)
+        for movement in detail.movements:
+            figures = f"{movement.amount.rjust(amounts)}  {movement.balance.rjust(balances)}"
+            what = f"  {movement.on}  {movement.what}"
+            room = TEXT_WIDTH - len(figures) - 2
+            if len(what) <= room:
+                lines.append(what.ljust(room) + "  " + figures)
+            else:
+                lines += [_wrap(what.strip(), "  "), figures.rjust(TEXT_WIDTH)]
+    label = f"  {say.balance}"
+    lines.append(label + detail.balance.rjust(TEXT_WIDTH - len(label)))
+    return "\n".join(lines)
+
+
+def _text_fields(fields: Sequence[tuple[str, str]], indent: str = "  ") -> str:
+    """Labelled values, aligned; a long value goes on below its label."""
+    width = max((len(label) for label, _ in fields), default=0) + 2
+    return "\n".join(
+        textwrap.fill(
+            value,
+            TEXT_WIDTH,
+            initial_indent=indent + f"{label}:".ljust(width),
+            subsequent_indent=indent + " " * width,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for label, value in fields
+    )

@@ -1,0 +1,283 @@
+"""The facts of one message or statement: what a letter may say, frozen before anybody writes a word.
+
+A letter never computes a claim of its own. The lines of an invoice, what was paid, what is asked and until
+when are put together here, checked to add up, and only then turned into words and paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from domain.money import Money
+from domain.seller import Country, CurrencyCode, FilledLine, Line, Mailbox, ReferralPartner, Seller
+from domain.vocabulary import Note, Step, Tone
+
+#: Steps that a member of staff or the account manager reads, never the customer.
+FOR_STAFF = frozenset({Step.CALL, Step.AM_ALERT})
+#: Steps that may not go out unless they ask for money that is owed.
+REQUESTS = frozenset({Step.DUE, Step.OVERDUE, Step.OVERDUE_2, Step.CREDIT_HOLD, Step.DEMAND, Step.REFERRAL})
+
+
+class EntryKind(StrEnum):
+    """What moved the balance of an invoice."""
+
+    INVOICE = "invoice"
+    AMENDMENT = "amendment"
+    PAYMENT = "payment"
+    REVERSAL = "reversal"
+    CREDIT = "credit"
+    INTEREST = "interest"
+    FEE = "fee"
+    CHARGE = "charge"
+    WAIVER = "waiver"
+    WRITE_OFF = "write_off"
+    CANCELLATION = "cancellation"
+
+
+class AgeBucket(StrEnum):
+    """Ageing by days past due."""
+
+    CURRENT = "current"
+    DAYS_1_30 = "days_1_30"
+    DAYS_31_60 = "days_31_60"
+    DAYS_61_90 = "days_61_90"
+    OVER_90 = "over_90"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CustomerFacts(_Frozen):
+    """The debtor, as named on the letter."""
+
+    name: FilledLine
+    legal_name: FilledLine | None = None
+    address: tuple[Line, ...] = ()
+    country: Country | None = None
+    customer_id: Line | None = None
+    """How the seller's own books call the customer; printed small, for the customer's file."""
+
+
+class LineFacts(_Frozen):
+    """One line of an invoice."""
+
+    description: Line
+    amount: Money
+    quantity: Line | None = None
+    unit_price: Money | None = None
+
+
+class StatementEntry(_Frozen):
+    """One movement of an invoice's balance: positive what the customer owes, negative what was settled."""
+
+    on: date
+    kind: EntryKind
+    amount: Money
+    reference: Line | None = None
+
+
+class InvoiceFacts(_Frozen):
+    """One invoice as a letter shows it. `asked` is None where it is only listed."""
+
+    invoice_id: FilledLine
+    number: FilledLine
+    part: Line | None = None
+    """Which of several due dates of one invoice this is, such as "part 1 of 3"."""
+    purchase_order: Line | None = None
+    description: Line | None = None
+    agreement_ref: Line | None = None
+    issued_on: date | None = None
+    due_on: date
+    days_past_due: int
+    currency: CurrencyCode
+    lines: tuple[LineFacts, ...] = ()
+    entries: tuple[StatementEntry, ...] = ()
+    amount: Money
+    balance: Money
+    asked: Money | None = None
+    promised: Money | None = None
+    disputed: Money | None = None
+    step: Step | None = None
+    cycle: int = 0
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        shown = [self.amount, self.balance, self.asked, self.promised, self.disputed]
+        shown += [entry.amount for entry in self.entries]
+        shown += [money for line in self.lines for money in (line.amount, line.unit_price)]
+        if strange := {money.currency for money in shown if money is not None} - {self.currency}:
+            raise ValueError(f"invoice {self.invoice_id} is in {self.currency}, not in {sorted(strange)}")
+        if self.asked is not None and not Money.zero(self.currency) < self.asked <= self.balance:
+            raise ValueError(
+                f"invoice {self.invoice_id} asks for {self.asked} of a balance of {self.balance}: "
+                "a letter asks for more than nothing and at most the balance"
+            )
+        if self.entries and (total := self.settled_balance) != self.balance:
+            raise ValueError(
+                f"invoice {self.invoice_id} has entries that come to {total}, its balance is {self.balance}"
+            )
+        return self
+
+    @property
+    def settled_balance(self) -> Money:
+        """The balance that the entries come to."""
+        return Money.total((entry.amount for entry in self.entries), self.currency)
+
+    @property
+    def name(self) -> str:
+        """The number as people say it, with the part where there are several."""
+        return f"{self.number} ({self.part})" if self.part else self.number
+
+    @property
+    def bucket(self) -> AgeBucket:
+        """In which column of an ageing table the balance stands."""
+        for limit, bucket in (
+            (0, AgeBucket.CURRENT),
+            (30, AgeBucket.DAYS_1_30),
+            (60, AgeBucket.DAYS_31_60),
+            (90, AgeBucket.DAYS_61_90),
+        ):
+            if self.days_past_due <= limit:
+                return bucket
+        return AgeBucket.OVER_90
+
+
+class PromiseFacts(_Frozen):
+    """A promise to pay that a letter confirms."""
+
+    amount: Money
+    pay_by: date
+
+
+class CallFacts(_Frozen):
+    """A conversation that a letter confirms: with whom, when, and what was agreed, in staff's own words."""
+
+    spoken_with: Line | None = None
+    on: date
+    agreed: Line | None = None
+
+
+class AccountFacts(_Frozen):
+    """What an account statement needs: who, whose invoices, as of when, in which language and habits."""
+
+    seller: Seller
+    customer: CustomerFacts
+    locale: str = "en-US"
+    as_of: date
+    items: tuple[InvoiceFacts, ...] = ()
+    unapplied: tuple[Money, ...] = ()
+    """Money received that is not assigned to an invoice, one amount a currency."""
+
+
+class NoticeFacts(AccountFacts):
+    """Everything one message may say. `step` names the template, `tone` how it speaks.
+
+    Dates that people must meet (`answer_by`, `block_on`) are dates in the customer's zone. A referral
+    partner is named only where this field is filled: the caller leaves it empty unless the policy has the
+    step.
+    """
+
+    message_id: FilledLine
+    step: Annotated[Step | Note, Field(union_mode="left_to_right")]
+    tone: Tone
+    contact_name: Line | None = None
+    contact_phone: Line | None = None
+    account_manager: Mailbox | None = None
+    answer_by: date | None = None
+    block_on: date | None = None
+    usual_day: Annotated[int, Field(ge=1)] | None = None
+    promise: PromiseFacts | None = None
+    call: CallFacts | None = None
+    late_entry: bool = False
+    at_risk: bool = False
+    reasons: tuple[Line, ...] = ()
+    """Why staff are asked to act, for mails to staff alone."""
+    referral_partner: ReferralPartner | None = None
+
+    @model_validator(mode="after")
+    def _can_be_written(self) -> Self:
+        needed = {
+            Step.CREDIT_HOLD: ("block_on", self.block_on),
+            Step.DEMAND: ("answer_by", self.answer_by),
+            Note.PROMISE_CONFIRMED: ("promise", self.promise),
+            Note.CALL_CONFIRMED: ("call", self.call),
+        }
+        field, value = needed.get(self.step, ("", True))
+        if value is None:
+            raise ValueError(f"a {self.step} message needs {field!r}")
+        if isinstance(self.step, Step) and not self.for_staff and not self.items:
+            raise ValueError(f"a {self.step} message needs an invoice to be about")
+        if self.step in REQUESTS and not any(item.asked for item in self.items):
+            raise ValueError(f"a {self.step} message must ask for something; every item is only listed")
+        return self
+
+    @property
+    def for_staff(self) -> bool:
+        """Whether a colleague reads this, not the customer."""
+        return self.step in FOR_STAFF
+
+    @property
+    def subjects(self) -> tuple[InvoiceFacts, ...]:
+        """The invoices this message is about, oldest due date first.
+
+        Those it asks for; where it asks for none, those at its step; else all of them.
+        """
+        asked = [item for item in self.items if item.asked]
+        about = asked or [item for item in self.items if item.step == self.step] or list(self.items)
+        return tuple(by_due_date(about))
+
+    @property
+    def also_open(self) -> tuple[InvoiceFacts, ...]:
+        """The customer's other open invoices: listed, not asked for."""
+        about = {item.invoice_id for item in self.subjects}
+        return tuple(by_due_date(item for item in self.items if item.invoice_id not in about))
+
+
+def by_due_date(items: Iterable[InvoiceFacts]) -> list[InvoiceFacts]:
+    """Oldest due date first, then by number."""
+    return sorted(items, key=lambda item: (item.due_on, item.number, item.invoice_id))
+
+
+def asked_totals(items: Iterable[InvoiceFacts]) -> dict[str, Money]:
+    """Subtotal asked for per currency, in order of currency code; what is only listed does not count."""
+    return _totals(item.asked for item in items if item.asked is not None)
+
+
+def open_totals(items: Iterable[InvoiceFacts]) -> dict[str, Money]:
+    """Open balance per currency, in order of currency code."""
+    return _totals(item.balance for item in items)
+
+
+def past_due_totals(items: Iterable[InvoiceFacts]) -> dict[str, Money]:
+    """Open balance past its due date per currency; a currency without any is left out."""
+    return _totals(item.balance for item in items if item.days_past_due > 0)
+
+
+def ageing(items: Iterable[InvoiceFacts], currency: str) -> dict[AgeBucket, Money]:
+    """Open balance of one currency by days past due; every bucket is there."""
+    buckets = {bucket: Money.zero(currency) for bucket in AgeBucket}
+    for item in items:
+        if item.currency == currency:
+            buckets[item.bucket] += item.balance
+    return buckets
+
+
+def running_balances(entries: Iterable[StatementEntry]) -> list[Money]:
+    """The balance after each entry, in the order given."""
+    balances: list[Money] = []
+    for entry in entries:
+        balances.append(balances[-1] + entry.amount if balances else entry.amount)
+    return balances
+
+
+def _totals(amounts: Iterable[Money]) -> dict[str, Money]:
+    totals: dict[str, Money] = {}
+    for money in amounts:
+        totals[money.currency] = totals.get(money.currency, Money.zero(money.currency)) + money
+    return dict(sorted(totals.items()))
