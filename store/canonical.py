@@ -11,12 +11,15 @@ _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class UnstorableText(ValueError):
-    """Text with NUL or a lone surrogate: JSON allows it, PostgreSQL does not."""
+    """Text with NUL or a lone surrogate, or nested too deep: JSON allows it, PostgreSQL or Python does not."""
 
 
 def dumps(value: Any) -> str:
     """Sorted keys, no blanks, no NaN; raises UnstorableText for what PostgreSQL cannot hold."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+    except RecursionError:
+        raise UnstorableText("value is nested too deep") from None
     if _ESCAPED_NUL.search(text):
         raise UnstorableText("text contains NUL")
     try:

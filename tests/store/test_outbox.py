@@ -53,7 +53,7 @@ def put_in(session: Session, state: MessageState, attempts: int = 1) -> None:
 
 def item_states(session: Session) -> list[tuple[str, str, MessageState]]:
     columns = (MessageItemRow.message_id, MessageItemRow.invoice_id, MessageItemRow.state)
-    return [tuple(row) for row in session.execute(select(*columns).order_by(*columns[:2]))]
+    return [(row[0], row[1], row[2]) for row in session.execute(select(*columns).order_by(*columns[:2]))]
 
 
 @pytest.mark.parametrize("state", MessageState)

@@ -365,6 +365,7 @@ DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'duecourse_app') THEN
         GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO duecourse_app;
+        REVOKE INSERT ON alembic_version FROM duecourse_app;
         GRANT UPDATE ON customers, cases, messages, message_items, tasks, credit_holds, switches
             TO duecourse_app;
         GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO duecourse_app;
