@@ -2,9 +2,9 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import make_url
 
 from store import migrate
 from store.database import create_engine
@@ -26,14 +26,40 @@ def test_upgrading_again_changes_nothing(database: str) -> None:
     assert migrate.is_current(database)
 
 
-def test_upgrade_by_four_processes_at_once(database: str) -> None:
+def administer(database: str, *statements: str) -> None:
     engine = create_engine(database)
     with engine.begin() as connection:
-        connection.execute(sa.text("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
+        for statement in statements:
+            connection.exec_driver_sql(statement)
     engine.dispose()
+
+
+def test_upgrade_by_four_processes_at_once(database: str) -> None:
+    administer(database, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
     assert not migrate.is_current(database)
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(migrate.upgrade, [database] * 4))
 
     assert migrate.is_current(database)
+
+
+def test_an_owner_without_any_other_right_can_migrate(database: str, worker_id: str) -> None:
+    name, owner = make_url(database).database, f"plain_owner_{worker_id}"
+    administer(
+        database,
+        f"CREATE ROLE {owner}",
+        "DROP SCHEMA public CASCADE",
+        f"CREATE SCHEMA public AUTHORIZATION {owner}",
+        f"ALTER DATABASE {name} SET role = '{owner}'",
+    )
+    migrate.upgrade(database)
+    assert migrate.is_current(database)
+
+    administer(
+        database,
+        "SET ROLE NONE",
+        f"ALTER DATABASE {name} RESET role",
+        f"DROP OWNED BY {owner} CASCADE",
+        f"DROP ROLE {owner}",
+    )

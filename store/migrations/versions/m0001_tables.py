@@ -345,8 +345,13 @@ CREATE TRIGGER erased_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_texts
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_unless_erasing();
 
 CREATE FUNCTION erase_audit_text(customer text, number bigint) RETURNS void
-    LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT SET duecourse.erasing = 'on'
-    AS $$ DELETE FROM audit_texts WHERE customer_id = customer AND seq = number $$;
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM set_config('duecourse.erasing', 'on', true);
+    DELETE FROM audit_texts WHERE customer_id = customer AND seq = number;
+    PERFORM set_config('duecourse.erasing', 'off', true);
+END
+$$;
 """
 
 # The app's role reads all, adds to all, changes what is not append-only, deletes nothing. Roles belong to the
