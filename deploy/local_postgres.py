@@ -166,7 +166,10 @@ class LocalPostgres:
             command, capture_output=True, text=True, check=False, env=_environment(), cwd=self._folder
         )
         if made.returncode:
-            raise LocalServerError(f"initdb failed in {self._folder}:\n{made.stderr.strip()}")
+            raise LocalServerError(
+                f"initdb failed in {self._folder}:\n{made.stderr.strip()}\n"
+                "Where this machine does not let PostgreSQL run, set DATABASE_URL to one that runs elsewhere."
+            )
         unfinished.rename(self._cluster)
 
     def _launch(self, programs: Path) -> None:
@@ -262,8 +265,9 @@ def _not_as_root(*folders: Path) -> list[str]:
     else:
         nobody = pwd.getpwnam("nobody")
         uid, gid = nobody.pw_uid, nobody.pw_gid
-        keep = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
-        prefix = ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", *keep]
+        # no_setuid_fixup lets access(2), by which PostgreSQL looks for its own programs, see the capability too.
+        keep = ["--securebits=+no_setuid_fixup", "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+        prefix = ["setpriv", *keep, f"--reuid={uid}", f"--regid={gid}", "--clear-groups"]
     for folder in folders:
         _hand_over(folder, uid, gid)
     return prefix

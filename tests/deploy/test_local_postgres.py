@@ -183,8 +183,9 @@ def test_not_as_root(empty: Path) -> None:
     nobody = pwd.getpwnam("nobody")
     os.chown(empty.parent, nobody.pw_uid, nobody.pw_gid)
     become = [
-        *("setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"),
+        *("setpriv", "--securebits=+no_setuid_fixup"),
         *("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"),
+        *(f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"),
     ]
     if subprocess.run([*become, "true"], capture_output=True, check=False).returncode:
         pytest.skip("this sandbox does not let root become nobody with a capability")
