@@ -55,7 +55,7 @@ _DOMAIN = re.compile(
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _LINE_BREAKING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 #: Timers and databases hold these; 9999-12-31 as "never" does not survive a time zone.
-_FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
 
 
 # Fields
@@ -120,8 +120,8 @@ def _day(value: object) -> date:
             day = date.fromisoformat(value)
         except ValueError:
             raise ValueError("is not a day of the calendar: write a date such as '2026-12-01'") from None
-    if not _FIRST_DAY <= day <= _LAST_DAY:
-        raise ValueError(f"lies outside {_FIRST_DAY} to {_LAST_DAY}: leave the field out if there is no date")
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise ValueError(f"lies outside {FIRST_DAY} to {LAST_DAY}: leave the field out if there is no date")
     return day
 
 
@@ -139,8 +139,8 @@ def _instant(value: object) -> datetime:
             ) from None
     if instant.utcoffset() is None:
         raise ValueError("has no offset: write an instant such as '2026-12-01T09:00:00-05:00'")
-    if not _FIRST_DAY <= instant.date() <= _LAST_DAY:
-        raise ValueError(f"lies outside {_FIRST_DAY} to {_LAST_DAY}")
+    if not FIRST_DAY <= instant.date() <= LAST_DAY:
+        raise ValueError(f"lies outside {FIRST_DAY} to {LAST_DAY}")
     return instant.astimezone(UTC)
 
 
@@ -372,7 +372,7 @@ def field_errors(error: ValidationError) -> list[FieldError]:
     found = error.errors(include_url=False)
     errors = [
         FieldError(
-            _place(each["loc"]), "" if each["type"] == "missing" else _shown(each["input"]), _problem(each)
+            _place(each["loc"]), "" if each["type"] == "missing" else shown(each["input"]), _problem(each)
         )
         for each in found[:MAX_ERRORS]
     ]
@@ -429,7 +429,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _whole_number(text: str) -> int:
     if len(text) > 64:
         raise _UnreadableError(
-            FieldError(WHOLE, _shown(text), "holds a number of over 64 digits: send a string")
+            FieldError(WHOLE, shown(text), "holds a number of over 64 digits: send a string")
         )
     return int(text)
 
@@ -437,7 +437,7 @@ def _whole_number(text: str) -> int:
 def _number(text: str) -> float:
     number = float(text)
     if len(text) > 64 or not math.isfinite(number):
-        raise _UnreadableError(FieldError(WHOLE, _shown(text), "holds a number out of range: send a string"))
+        raise _UnreadableError(FieldError(WHOLE, shown(text), "holds a number out of range: send a string"))
     return number
 
 
@@ -458,7 +458,7 @@ def _check_storable(value: Any) -> None:
         if isinstance(value, str):
             if _UNSTORABLE.search(value):
                 problem = "holds NUL or half of a surrogate pair: take these characters out"
-                raise _UnreadableError(FieldError(_place(_steps(trail)), _shown(value), problem))
+                raise _UnreadableError(FieldError(_place(_steps(trail)), shown(value), problem))
         elif isinstance(value, dict | list):
             if depth > MAX_DEPTH:
                 raise _UnreadableError(_TOO_DEEP)
@@ -485,12 +485,12 @@ def _place(steps: tuple[str | int, ...]) -> str:
         if isinstance(step, int):
             place += f"[{step}]"
         else:
-            name = step if _ID.fullmatch(step) else _shown(step)
+            name = step if _ID.fullmatch(step) else shown(step)
             place += f".{name}" if place else name
     return place or WHOLE
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """The value, shortened, with everything unprintable escaped."""
     if isinstance(value, str):
         return repr(value if len(value) <= _SHOWN else value[:_SHOWN] + "…")
@@ -504,7 +504,7 @@ def _shown(value: object) -> str:
 
 
 def _shown_bytes(raw: bytes) -> str:
-    return _shown(raw[: 4 * _SHOWN].decode("utf-8", "replace"))
+    return shown(raw[: 4 * _SHOWN].decode("utf-8", "replace"))
 
 
 _PROBLEMS = {
