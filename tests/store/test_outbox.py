@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from store import outbox
@@ -99,6 +100,16 @@ def test_a_live_message_holds_its_items(session: Session, state: MessageState) -
     assert isinstance(reserve(session, "M-3", "INV-2"), Reserved)
 
 
+@pytest.mark.parametrize("state", outbox.LIVE)
+def test_the_database_itself_refuses_a_second_live_item(session: Session, state: MessageState) -> None:
+    put_in(session, state)
+    reserve(session, "M-2", add_case(session, "INV-2").invoice_id)
+    with pytest.raises(IntegrityError, match="message_items_live_key"):
+        session.execute(
+            update(MessageItemRow).where(MessageItemRow.invoice_id == "INV-2").values(invoice_id="INV-1")
+        )
+
+
 @pytest.mark.parametrize("state", [FAILED, CANCELLED])
 def test_a_dead_message_frees_its_items(session: Session, state: MessageState) -> None:
     put_in(session, state)
@@ -156,6 +167,14 @@ def test_of_eight_who_reserve_at_once_without_the_lock_one_does(sessions: Sessio
     assert holders == set(winners)
     with sessions() as session:
         assert item_states(session) == [(winners[0], invoice, RESERVED) for invoice in invoices]
+
+
+def test_items_are_taken_in_one_order_so_that_nobody_deadlocks(session: Session) -> None:
+    for invoice_id in ("INV-1", "INV-2", "INV-3"):
+        add_case(session, invoice_id)
+    reserve(session, "M-1", "INV-2", "INV-3", "INV-1")
+    taken = session.scalars(select(MessageItemRow.invoice_id).order_by(MessageItemRow.id))
+    assert list(taken) == ["INV-1", "INV-2", "INV-3"]
 
 
 def test_of_eight_who_claim_at_once_one_does(sessions: Sessions) -> None:
