@@ -17,6 +17,7 @@ from activities.phrasing import LANGUAGE, Habits, Labels, habits_of, template, t
 from domain.letter import (
     InvoiceFacts,
     NoticeFacts,
+    StatementEntry,
     asked_totals,
     by_due_date,
     open_totals,
@@ -84,8 +85,8 @@ def write_notice(facts: NoticeFacts) -> Words:
         "parties": _parties(facts, habits, say) if facts.step in DETAILED else (),
         "contact_title": say.afterwards_title if facts.for_staff else say.contact_title,
         "contacts": _contacts(facts, say),
-        "pay": () if facts.for_staff else _ways_to_pay(facts.seller, items, say),
-        "imprint": () if facts.for_staff else _imprint(facts.seller, habits, say),
+        "pay": () if facts.for_staff else ways_to_pay(facts.seller, items, say),
+        "imprint": () if facts.for_staff else imprint(facts.seller, habits, say),
         "wrap": _wrap,
         "text_table": lambda table: _text_table(table, say),
         "text_detail": lambda detail: _text_detail(detail, say),
@@ -246,7 +247,7 @@ def _details(items: Sequence[InvoiceFacts], habits: Habits, say: Labels) -> tupl
         movements = [
             Movement(
                 on=habits.short_day(entry.on),
-                what=" ".join(filter(None, (say.kind(entry.kind), entry.reference))),
+                what=entry_text(entry, item, say),
                 amount=habits.number(entry.amount),
                 balance=habits.number(balance),
             )
@@ -254,6 +255,12 @@ def _details(items: Sequence[InvoiceFacts], habits: Habits, say: Labels) -> tupl
         ]
         details.append(Detail(item.name, tuple(about), tuple(movements), habits.money(item.balance)))
     return tuple(details)
+
+
+def entry_text(entry: StatementEntry, item: InvoiceFacts, say: Labels) -> str:
+    """What a movement is called: its kind, with its reference where that says something more."""
+    kind = str(say.kind(entry.kind))
+    return f"{kind}: {entry.reference}" if entry.reference not in (None, "", item.number) else kind
 
 
 # -- blocks -------------------------------------------------------------------------------------------
@@ -269,7 +276,7 @@ class Block:
     link: str | None = None
 
 
-def _ways_to_pay(seller: Seller, items: Iterable[InvoiceFacts], say: Labels) -> tuple[Block, ...]:
+def ways_to_pay(seller: Seller, items: Iterable[InvoiceFacts], say: Labels) -> tuple[Block, ...]:
     """The bank account for each currency of the message, the reference to give, and the pay link."""
     items = list(items)
     blocks = []
@@ -337,7 +344,7 @@ def _parties(facts: NoticeFacts, habits: Habits, say: Labels) -> tuple[Block, ..
     return Block(say.creditor, tuple(creditor)), Block(say.debtor, tuple(debtor))
 
 
-def _imprint(seller: Seller, habits: Habits, say: Labels) -> tuple[str, ...]:
+def imprint(seller: Seller, habits: Habits, say: Labels) -> tuple[str, ...]:
     """The seller's legal identity, as business letters must carry it."""
     address = ", ".join((*seller.address.lines, habits.territory(seller.address.country)))
     numbers = [

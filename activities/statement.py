@@ -1,0 +1,168 @@
+"""The account statement: every invoice line, every movement and the running balance, as a page of paper.
+
+`write_statement` gives HTML that fetches nothing; `activities.rendering` turns it into a PDF.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from activities.phrasing import LANGUAGE, Habits, Labels, habits_of, paper_for, template
+from activities.words import entry_text, imprint, ways_to_pay
+from domain.letter import (
+    AccountFacts,
+    AgeBucket,
+    EntryKind,
+    InvoiceFacts,
+    LineFacts,
+    StatementEntry,
+    ageing,
+    by_due_date,
+    open_totals,
+    running_balances,
+)
+
+#: An invoice of at most this many rows is kept together on one page.
+_KEPT_TOGETHER = 14
+#: Least width of a column of amounts; longer ones get 2 mm a digit, what the widest font in use needs.
+#: Widths are given and not found by layout, which would take three times as long.
+_FIGURE_MM = 22
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRow:
+    """A movement, or below an invoice's own entry one of its lines; a line has `of_which`, no balance."""
+
+    on: str
+    what: str
+    of_which: str
+    amount: str
+    balance: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatementInvoice:
+    """One invoice with its rows; `balance` is what stays open."""
+
+    name: str
+    about: str
+    due: str
+    late: bool
+    rows: tuple[StatementRow, ...]
+    notes: tuple[str, ...]
+    balance: str
+    together: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StatementSection:
+    """All invoices of one currency with their subtotal; `figures` is the width of its amounts in mm."""
+
+    currency: str
+    invoices: tuple[StatementInvoice, ...]
+    total: str
+    figures: int
+
+
+def write_statement(facts: AccountFacts) -> str:
+    """The statement as of `facts.as_of`, as an HTML page in the customer's paper size."""
+    habits = habits_of(facts)
+    say = Labels(LANGUAGE, {**habits.functions(), "total": ""})
+    totals = open_totals(facts.items)
+    buckets = {currency: ageing(facts.items, currency) for currency in totals}
+    return template("statement.html.jinja").render(
+        **habits.functions(),
+        facts=facts,
+        say=say,
+        lang=LANGUAGE,
+        paper=paper_for(facts.customer.country, facts.seller.paper),
+        bucket_names=[say.bucket(bucket) for bucket in AgeBucket],
+        ages=[
+            (currency, [habits.number(amount) for amount in buckets[currency].values()], habits.number(total))
+            for currency, total in totals.items()
+        ],
+        sections=[_section(facts, currency, habits, say) for currency in totals],
+        pay=ways_to_pay(facts.seller, facts.items, say),
+        imprint=imprint(facts.seller, habits, say),
+    )
+
+
+def statement_filename(facts: AccountFacts) -> str:
+    """A file name that sorts by date in the customer's folder."""
+    return f"statement-{facts.as_of.isoformat()}.pdf"
+
+
+def _section(facts: AccountFacts, currency: str, habits: Habits, say: Labels) -> StatementSection:
+    items = [item for item in by_due_date(facts.items) if item.currency == currency]
+    invoices = tuple(_invoice(item, habits, say) for item in items)
+    longest = max(
+        len(figure)
+        for invoice in invoices
+        for figure in (
+            invoice.balance,
+            *(text for row in invoice.rows for text in (row.of_which, row.amount, row.balance)),
+        )
+    )
+    return StatementSection(
+        currency,
+        invoices,
+        total=habits.number(open_totals(items)[currency]),
+        figures=max(_FIGURE_MM, 4 + 2 * longest),
+    )
+
+
+def _invoice(item: InvoiceFacts, habits: Habits, say: Labels) -> StatementInvoice:
+    about = [item.description] if item.description else []
+    if item.purchase_order:
+        about.append(say.purchase_order(item.purchase_order))
+    if item.agreement_ref:
+        about.append(say.agreement(item.agreement_ref))
+    notes = [say.promised_plain(habits.money(item.promised))] if item.promised else []
+    if item.disputed:
+        notes.append(say.disputed_plain(habits.money(item.disputed)))
+    rows = _rows(item, habits, say)
+    return StatementInvoice(
+        name=item.name,
+        about=", ".join(about),
+        due=f"{say.due} {habits.short_day(item.due_on)}, {say.lateness(item.days_past_due)}",
+        late=item.days_past_due > 0,
+        rows=rows,
+        notes=tuple(notes),
+        balance=habits.number(item.balance),
+        together=len(rows) <= _KEPT_TOGETHER,
+    )
+
+
+def _rows(item: InvoiceFacts, habits: Habits, say: Labels) -> tuple[StatementRow, ...]:
+    rows: list[StatementRow] = []
+    lines = [_line(line, habits) for line in item.lines]
+    entries = _entries(item)
+    for entry, balance in zip(entries, running_balances(entries), strict=True):
+        rows.append(
+            StatementRow(
+                on=habits.short_day(entry.on),
+                what=entry_text(entry, item, say),
+                of_which="",
+                amount=habits.number(entry.amount),
+                balance=habits.number(balance),
+            )
+        )
+        if entry.kind is EntryKind.INVOICE:
+            rows += lines
+            lines = []
+    return (*rows, *lines)
+
+
+def _entries(item: InvoiceFacts) -> Sequence[StatementEntry]:
+    """The movements; where the books give none, the invoice itself, if that is all there is to say."""
+    if item.entries or item.amount != item.balance:
+        return item.entries
+    return [StatementEntry(on=item.issued_on or item.due_on, kind=EntryKind.INVOICE, amount=item.amount)]
+
+
+def _line(line: LineFacts, habits: Habits) -> StatementRow:
+    unit_price = habits.number(line.unit_price) if line.unit_price is not None else None
+    how_many = " × ".join(part for part in (line.quantity, unit_price) if part)
+    what = f"{line.description} ({how_many})" if how_many else line.description
+    return StatementRow(on="", what=what, of_which=habits.number(line.amount), amount="", balance="")
