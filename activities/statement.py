@@ -1,6 +1,6 @@
 """The account statement: every invoice line, every movement and the running balance, as a page of paper.
 
-`write_statement` gives HTML that fetches nothing; `activities.rendering` turns it into a PDF.
+`statement_html` gives HTML that fetches nothing; `activities.rendering` turns it into a PDF.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class StatementSection:
     figures: int
 
 
-def write_statement(facts: AccountFacts) -> str:
+def statement_html(facts: AccountFacts) -> str:
     """The statement as of `facts.as_of`, as an HTML page in the customer's paper size."""
     habits = habits_of(facts)
     say = Labels(LANGUAGE, {**habits.functions(), "total": ""})

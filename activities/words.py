@@ -260,7 +260,7 @@ def _details(items: Sequence[InvoiceFacts], habits: Habits, say: Labels) -> tupl
 def entry_text(entry: StatementEntry, item: InvoiceFacts, say: Labels) -> str:
     """What a movement is called: its kind, with its reference where that says something more."""
     kind = str(say.kind(entry.kind))
-    return f"{kind}: {entry.reference}" if entry.reference not in (None, "", item.number) else kind
+    return f"{kind}: {entry.reference}" if entry.reference not in (None, "", item.number, item.invoice_id) else kind
 
 
 # -- blocks -------------------------------------------------------------------------------------------

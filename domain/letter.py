@@ -19,6 +19,8 @@ from domain.vocabulary import Note, Step, Tone
 
 #: Steps that a member of staff or the account manager reads, never the customer.
 FOR_STAFF = frozenset({Step.CALL, Step.AM_ALERT})
+#: Steps that speak of money before it is due.
+BEFORE_DUE = frozenset({Step.PRE_DUE, Step.PRE_DUE_2})
 #: Steps that may not go out unless they ask for money that is owed.
 REQUESTS = frozenset({Step.DUE, Step.OVERDUE, Step.OVERDUE_2, Step.CREDIT_HOLD, Step.DEMAND, Step.REFERRAL})
 
@@ -213,7 +215,7 @@ class NoticeFacts(AccountFacts):
             raise ValueError(f"a {self.step} message needs {field!r}")
         if isinstance(self.step, Step) and not self.for_staff and not self.items:
             raise ValueError(f"a {self.step} message needs an invoice to be about")
-        if self.step in REQUESTS and not any(item.asked for item in self.items):
+        if self.step in REQUESTS and not self._asked:
             raise ValueError(f"a {self.step} message must ask for something; every item is only listed")
         return self
 
@@ -223,13 +225,22 @@ class NoticeFacts(AccountFacts):
         return self.step in FOR_STAFF
 
     @property
+    def _asked(self) -> list[InvoiceFacts]:
+        """What it asks for. What is not due yet is listed only, except by the notes before the due date."""
+        early = self.step in BEFORE_DUE
+        return [
+            item
+            for item in self.items
+            if item.asked and (early or item.days_past_due >= 0 or item.step == self.step)
+        ]
+
+    @property
     def subjects(self) -> tuple[InvoiceFacts, ...]:
         """The invoices this message is about, oldest due date first.
 
         Those it asks for; where it asks for none, those at its step; else all of them.
         """
-        asked = [item for item in self.items if item.asked]
-        about = asked or [item for item in self.items if item.step == self.step] or list(self.items)
+        about = self._asked or [item for item in self.items if item.step == self.step] or list(self.items)
         return tuple(by_due_date(about))
 
     @property

@@ -9,7 +9,7 @@ import pytest
 from pypdf import PdfReader
 
 from activities.rendering import PdfRenderer
-from activities.statement import statement_filename, write_statement
+from activities.statement import statement_filename, statement_html
 from domain.letter import AgeBucket, EntryKind, LineFacts, StatementEntry, ageing, running_balances
 from domain.vocabulary import Step
 from tests.letters import AS_OF, customer, invoice, money, notice
@@ -58,7 +58,7 @@ def test_every_line_payment_and_balance_is_printed(renderer: PdfRenderer) -> Non
         disputed=money("50.00"),
     )
     facts = notice(Step.PRE_DUE, items=[item, invoice("E-2", -3, "80.00", currency="EUR", asked=None)])
-    text = printed(renderer.render(write_statement(facts), timeout=30))
+    text = printed(renderer.render(statement_html(facts), timeout=30))
     for part in (
         "Account statement", "As of December 8, 2026", "Lindenmoor Studio LLC", "48 Alder Wharf", "Acme Limited",
         "1 Main St", "Customer no. C-17", "Invoice INV-1001", "October support, Order 4711",
@@ -83,7 +83,7 @@ def test_a_long_statement_breaks_well(renderer: PdfRenderer) -> None:
         )
         for number, currency in enumerate(["USD", "EUR", "JPY"] * 5)
     ]
-    pdf = renderer.render(write_statement(notice(Step.OVERDUE, items=items)), timeout=30)
+    pdf = renderer.render(statement_html(notice(Step.OVERDUE, items=items)), timeout=30)
     text = printed(pdf)
     pages = len(PdfReader(BytesIO(pdf)).pages)
     assert 2 <= pages <= 6
@@ -96,12 +96,12 @@ def test_a_long_statement_breaks_well(renderer: PdfRenderer) -> None:
 
 
 def test_paper_and_names(renderer: PdfRenderer) -> None:
-    letter = PdfReader(BytesIO(renderer.render(write_statement(notice(Step.OVERDUE)), timeout=30)))
+    letter = PdfReader(BytesIO(renderer.render(statement_html(notice(Step.OVERDUE)), timeout=30)))
     assert letter.pages[0].mediabox.width == 612
     german = notice(
         Step.OVERDUE, customer=customer(country="DE", name="Käthe Müller & Söhne", legal_name=None)
     )
-    pdf = PdfReader(BytesIO(renderer.render(write_statement(german), timeout=30)))
+    pdf = PdfReader(BytesIO(renderer.render(statement_html(german), timeout=30)))
     assert round(float(pdf.pages[0].mediabox.width)) == 595
     assert pdf.metadata is not None
     assert pdf.metadata.title == "Account statement, Käthe Müller & Söhne, December 8, 2026"
@@ -111,7 +111,7 @@ def test_paper_and_names(renderer: PdfRenderer) -> None:
 
 def test_stored_fields_stay_text() -> None:
     hostile = "<img src=x onerror=1> {{7*7}} </style><script>"
-    html = write_statement(
+    html = statement_html(
         notice(
             Step.OVERDUE,
             items=[invoice(description=hostile, part=hostile, lines=(line(hostile, "1.00"),))],
@@ -124,7 +124,7 @@ def test_stored_fields_stay_text() -> None:
 
 
 def test_an_empty_account_says_so() -> None:
-    html = write_statement(notice(Step.CALL, items=[], unapplied=(money("120.00"),)))
+    html = statement_html(notice(Step.CALL, items=[], unapplied=(money("120.00"),)))
     assert "No open invoices." in html
     assert "Received, not yet assigned to an invoice: <strong>$120.00</strong>" in html
 

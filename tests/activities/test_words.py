@@ -11,8 +11,9 @@ from activities.phrasing import Habits, locale_of, paper_for
 from activities.words import TEXT_WIDTH, Words, phrases_of, tones_of, write_notice
 from domain.letter import FOR_STAFF, InvoiceFacts
 from domain.money import Money
+from domain.policy import load_policy
 from domain.vocabulary import Note, Step, Tone
-from tests.letters import customer, invoice, money, notice, seller
+from tests.letters import ROOT, customer, invoice, money, notice, seller
 
 TEMPLATES = [*Step, *Note]
 WRITTEN = [(step, tone) for step in TEMPLATES for tone in sorted(tones_of(step))]
@@ -139,7 +140,7 @@ def test_every_step_speaks_to_partners_and_in_any_tone(step: Step | Note) -> Non
 @pytest.mark.parametrize("step", [Step.PRE_DUE, Step.PRE_DUE_2, Step.DUE, Step.OVERDUE], ids=str)
 @pytest.mark.parametrize("tone", [Tone.PROFESSIONAL, Tone.PARTNER], ids=str)
 def test_days_are_counted_as_people_say_them(days: int, step: Step, tone: Tone) -> None:
-    words = write_notice(notice(step, tone, [invoice(days=days)]))
+    words = write_notice(notice(step, tone, [invoice(days=days, step=step)]))
     check(words)
     said = {
         -2: "due in 2 days",
@@ -163,6 +164,14 @@ def test_the_request_is_unmistakable() -> None:
     assert "Please pay $1,250.00 by Tuesday, December 22, 2026, or reply by then" in flat(words.text)
     assert "<strong>Please pay $1,250.00 by Tuesday, December 22, 2026, or reply by then" in flat(words.html)
     assert "instalments" in words.text
+
+
+def test_every_policy_speaks_in_words_written_for_it() -> None:
+    files = sorted((ROOT / "deploy" / "policies").glob("*.toml"))
+    assert files
+    for file in files:
+        for rung in load_policy(file.read_text(encoding="utf-8"), file.name).steps:
+            assert rung.tone in tones_of(rung.step), f"{file.name}: {rung.step} in a {rung.tone} tone"
 
 
 def test_order_of_reading() -> None:
@@ -214,6 +223,19 @@ def test_usual_day_is_said_only_where_known() -> None:
             items = [invoice(days=-14, step=step, asked=None)]
             assert sentence in flat(write_notice(notice(step, tone, items, usual_day=45)).text)
             assert "usually" not in write_notice(notice(step, tone, items)).text
+
+
+def test_what_is_not_due_yet_is_listed_not_asked_for() -> None:
+    """A harsher item sets the template; a pre-due item in the same message is not claimed by it."""
+    items = [invoice("A", 7, step=Step.OVERDUE), invoice("B", -7, "99.00", step=Step.PRE_DUE)]
+    facts = notice(Step.OVERDUE, items=items)
+    assert [item.number for item in facts.subjects] == ["A"]
+    assert [item.number for item in facts.also_open] == ["B"]
+    asked, listed = write_notice(facts).text.split("not part of this request")
+    assert "$99.00" not in asked
+    assert "$99.00" in listed
+    early = notice(Step.PRE_DUE_2, items=[invoice("A", -3, step=Step.PRE_DUE_2), items[1]])
+    assert [item.number for item in early.subjects] == ["A", "B"]
 
 
 def test_late_entry_does_not_pretend_we_wrote_before() -> None:
