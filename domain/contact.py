@@ -97,21 +97,21 @@ def compose(trigger: Pursued, decision: CarryOut, siblings: Sequence[Pursued], n
         return Contact(
             decision.step, decision.cycle, (item,), (), None, trigger.policy, "none", 0, decision.ref, today
         )
-    ready: list[tuple[Pursued, CarryOut, Step]] = [(trigger, decision, decision.step)]
+    candidates: list[tuple[Pursued, CarryOut, Step]] = [(trigger, decision, decision.step)]
     if trigger.policy.grouping:
         for sibling in siblings:
-            carried = _ready(sibling, now)
+            carried = ready(sibling, now)
             if carried is not None and isinstance(carried.step, Step) and sibling.policy.grouping:
-                ready.append((sibling, carried, carried.step))
+                candidates.append((sibling, carried, carried.step))
     voice = _voice(decision.step)
     if voice == "notice":
-        letters = [step for _, carried, step in ready if step in HARSH and carried.approval != "ask"]
+        letters = [step for _, carried, step in candidates if step in HARSH and carried.approval != "ask"]
         if letters:
             voice = _voice(max(letters, key=_ORDER.__getitem__))
     approvals = {decision.approval} if voice == _voice(decision.step) else {"none", "given"}
     chosen = [
         (pursued, carried, step)
-        for pursued, carried, step in ready
+        for pursued, carried, step in candidates
         if _voice(step) == voice and carried.approval in approvals
     ]
     chosen.sort(key=lambda entry: (entry[0].case.due, entry[0].case.invoice_id))
@@ -156,8 +156,8 @@ def compose(trigger: Pursued, decision: CarryOut, siblings: Sequence[Pursued], n
     )
 
 
-def _ready(pursued: Pursued, now: datetime) -> CarryOut | None:
-    """What a sibling may do today, whatever its minute; None while a person has yet to approve it."""
+def ready(pursued: Pursued, now: datetime) -> CarryOut | None:
+    """What a case may do today, whatever its minute; None while a person has yet to approve it."""
     due = due_step(pursued.case, pursued.policy, now)
     if due is None:
         return None

@@ -24,6 +24,7 @@ class StepClaimed(InternalFact):
     step: Step | Note
     cycle: int
     ref: str = ""
+    catch_up: bool = False
 
 
 class ClaimFreed(InternalFact):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -45,7 +45,7 @@ def account_of(session: Session, customer: CustomerRow, holidays: Holidays, now:
     """What the customer's cases share."""
     profile = profile_of(customer)
     events = facts.account_events_of(session, customer.customer_id)
-    refused = {event.payload["email"] for event in events if event.kind == CONTACT_REFUSED}
+    refused = refused_addresses(events)
     holds: dict[str, Stamped[wire.HoldPlaced]] = {}
     released: dict[str, datetime] = {}
     notes: set[str] = set()
@@ -81,6 +81,17 @@ def account_of(session: Session, customer: CustomerRow, holidays: Holidays, now:
         books_through=max(books, default=None),
     )
     return replace(account, last_unsolicited_on=_last_unsolicited_on(session, customer, account))
+
+
+def refused_addresses(events: Sequence[EventRow]) -> frozenset[str]:
+    """Addresses that refused mail since the customer's particulars were last told."""
+    refused: set[str] = set()
+    for event in events:
+        if event.kind == CONTACT_REFUSED:
+            refused.add(str(event.payload["email"]))
+        elif event.kind == "customer_updated":
+            refused.clear()
+    return frozenset(refused)
 
 
 def country_of(profile: wire.Customer) -> str | None:

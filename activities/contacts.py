@@ -1,0 +1,60 @@
+"""To whom a message goes: the policy names roles, the customer's profile the people."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from domain.contract import Contact, Customer
+from domain.policy import PolicyStep
+
+ACCOUNT_MANAGER = "account_manager"
+
+
+@dataclass(frozen=True)
+class Recipients:
+    """One person written to, and the copies. `staff` marks a mail that no customer gets."""
+
+    to: Contact
+    cc: tuple[Contact, ...] = ()
+    staff: bool = False
+
+    @property
+    def key(self) -> str:
+        """What tells recipients apart in the key of rule 2."""
+        return self.to.contact_id or self.to.email or ""
+
+
+def account_manager(customer: Customer) -> Contact | None:
+    """The account manager as a contact, where there is one with an address."""
+    manager = customer.account_manager
+    if manager is None or manager.email is None:
+        return None
+    return Contact(role=ACCOUNT_MANAGER, name=manager.name, email=manager.email)
+
+
+def recipients(
+    customer: Customer, rung: PolicyStep | None, refused: Collection[str] = ()
+) -> Recipients | None:
+    """Whom a step writes to: the first of its roles that can be reached, else whoever can; None for nobody."""
+    if rung is not None and rung.is_task:
+        manager = account_manager(customer)
+        return (
+            None if manager is None or rung.assignee != ACCOUNT_MANAGER else Recipients(manager, staff=True)
+        )
+    reachable = [c for c in customer.contacts if c.email is not None and c.email not in refused]
+    if not reachable:
+        return None
+    roles: Sequence[str] = rung.to if rung is not None else ("ap", "finance")
+    to = next((c for role in roles for c in reachable if c.role == role), reachable[0])
+    copies: list[Contact] = []
+    for role in rung.cc if rung is not None else ():
+        found = (
+            [account_manager(customer)]
+            if role == ACCOUNT_MANAGER
+            else [c for c in reachable if c.role == role]
+        )
+        copies += [
+            c for c in found if c is not None and c.email not in {to.email, *(each.email for each in copies)}
+        ]
+    return Recipients(to, tuple(copies))

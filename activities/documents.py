@@ -1,0 +1,126 @@
+"""The words and papers of a message: written without any lock, then frozen as what goes out."""
+
+from __future__ import annotations
+
+import json
+
+from sqlalchemy.orm import Session, sessionmaker
+from temporalio import activity
+
+from activities.casework import CaseWork
+from activities.interface import Decided, OnMessage
+from activities.mail import Attachment, build_mail
+from activities.rendering import PdfRenderer, PdfUnavailable, RenderingFailed
+from activities.rulebook import Rulebook
+from activities.statement import statement_html
+from activities.words import Words, write_notice
+from domain import facts as internal
+from domain.contact import ready
+from domain.letter import NoticeFacts
+from domain.pauses import calendar_of
+from domain.vocabulary import Note, Step
+from store import outbox
+from store.schema import MessageRow, MessageState
+
+WORDS = "words.json"
+STATEMENT_TIMEOUT_S = 60.0
+
+
+def write_words(sessions: sessionmaker[Session], message_id: str) -> None:
+    """Write a reserved message's words; once written they stand."""
+    with sessions() as session:
+        message = outbox.get(session, message_id)
+        if message is None or message.state is not MessageState.RESERVED:
+            return
+        facts = NoticeFacts.model_validate(message.facts)
+    words = write_notice(facts)
+    body = json.dumps({"subject": words.subject, "text": words.text, "html": words.html}).encode()
+    with sessions.begin() as session:
+        outbox.attach(session, message_id, name=WORDS, media_type="application/json", body=body)
+
+
+class Documents:
+    """Makes the papers; runs on the task queue `duecourse-documents`."""
+
+    def __init__(self, sessions: sessionmaker[Session], rulebook: Rulebook, renderer: PdfRenderer) -> None:
+        self._sessions = sessions
+        self._rulebook = rulebook
+        self._renderer = renderer
+
+    @activity.defn
+    def render_documents(self, on: OnMessage) -> Decided | None:
+        """Make the papers of a reserved message, freeze it as it goes out, and ask for approval where due."""
+        with self._sessions() as session:
+            message = outbox.get(session, on.message_id)
+            if message is None or message.state is not MessageState.RESERVED:
+                return None
+            facts = NoticeFacts.model_validate(message.facts)
+        papers, missing = self._papers(facts)
+        write_words(self._sessions, on.message_id)
+        with self._sessions.begin() as session:
+            work = CaseWork.on_invoice(session, on.invoice_id, self._rulebook, on.at)
+            message = outbox.get(session, on.message_id)
+            if message is None or message.state is not MessageState.RESERVED:
+                return None
+            for paper in papers:
+                outbox.attach(
+                    session, on.message_id, name=paper.name, media_type=paper.media_type, body=paper.body
+                )
+            if missing is not None:
+                why = f"message {on.message_id} goes without its statement: {missing}"
+                work.open_item("paper_missing", why, invoice_id=on.invoice_id, ref=on.message_id)
+            words = _words(session, on.message_id)
+            mail = build_mail(facts, words, to=message.to, cc=message.cc, at=work.now, attachments=papers)
+            outbox.freeze(session, on.message_id, payload=mail, subject=words.subject)
+            asked = _ask_approval(work, message)
+            return work.settle(on.invoice_id) if asked else None
+
+    def _papers(self, facts: NoticeFacts) -> tuple[list[Attachment], str | None]:
+        """The statement, or why there is none."""
+        if facts.for_staff or not facts.items:
+            return [], None
+        try:
+            pdf = self._renderer.render(statement_html(facts), timeout=STATEMENT_TIMEOUT_S)
+        except (RenderingFailed, PdfUnavailable) as problem:
+            return [], str(problem)
+        return [Attachment(f"statement-{facts.as_of}.pdf", "application/pdf", pdf)], None
+
+
+def _words(session: Session, message_id: str) -> Words:
+    written = next(d for d in outbox.documents_of(session, message_id) if d.name == WORDS)
+    return Words(**json.loads(written.body))
+
+
+def _ask_approval(work: CaseWork, message: MessageRow) -> bool:
+    """Where an invoice of the message needs a person's approval, ask for it, for all of them at once."""
+    items = outbox.items_of(work.session, message.message_id)
+    if message.step in list(Note):
+        return False
+    asked = [ready(work.case(item.invoice_id), work.now) for item in items]
+    ranks = [carried.rank for carried in asked if carried is not None and carried.approval == "ask"]
+    if not ranks:
+        return False
+    pursued = work.case(items[0].invoice_id)
+    calendar = calendar_of(pursued.case.account, pursued.policy)
+    expires_on = calendar.add_business_days(work.today(pursued), pursued.policy.approval.expires_days)
+    expires_at = calendar.midnight_after(expires_on)
+    outbox.request_approval(work.session, message.message_id, until=expires_at, rank=max(ranks))
+    for item in items:
+        fact = internal.ApprovalAsked(
+            message_id=message.message_id,
+            step=Step(item.step),
+            cycle=item.cycle,
+            expires_at=expires_at,
+            rank=max(ranks),
+        )
+        work.file(item.invoice_id, fact, message.message_id)
+        work.nudge.add(item.invoice_id)
+    again = f", asked {max(ranks) + 1} times" if ranks and max(ranks) else ""
+    work.open_item(
+        "approval",
+        f"approve the {message.step} message {message.message_id} by {expires_on}{again}",
+        ref=message.message_id,
+        invoices=[item.invoice_id for item in items],
+        due_on=expires_on,
+    )
+    return True

@@ -1,0 +1,144 @@
+"""What workflows and activities say to each other. Everything here travels into histories: ids and
+figures, never bodies, notes or names."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from domain.decision import Decision
+
+#: Input above this is kept as its SHA-256 and first 4 kB: no fact of the contract is as long.
+LONGEST_FACT = 64 * 1024
+#: A start may carry many lines; base64 of this still passes the server's limit for one argument.
+LONGEST_START = 1_200_000
+KEPT_OF_LONG_INPUT = 4 * 1024
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
+
+
+class RawInput(_Message):
+    """One payload as it came: its bytes, or the beginning of them with the hash of all."""
+
+    encoding: str
+    data: bytes
+    size: int
+    sha256: str
+    complete: bool
+
+    @classmethod
+    def of(cls, encoding: bytes, data: bytes, longest: int = LONGEST_FACT) -> RawInput:
+        complete = len(data) <= longest
+        return cls(
+            encoding=encoding.decode("ascii", "replace")[:64],
+            data=data if complete else data[:KEPT_OF_LONG_INPUT],
+            size=len(data),
+            sha256=hashlib.sha256(data).hexdigest(),
+            complete=complete,
+        )
+
+
+class SignalInput(_Message):
+    """A signal, well-formed or not."""
+
+    name: str
+    inputs: tuple[RawInput, ...]
+
+
+class UpdateInput(_Message):
+    """An update with the id under which the caller may repeat it."""
+
+    name: str
+    update_id: str
+    inputs: tuple[RawInput, ...]
+
+
+class OpenCase(_Message):
+    """The start of an invoice's workflow: `invoice_id` is that of the workflow id."""
+
+    invoice_id: str
+    inputs: tuple[RawInput, ...]
+    at: datetime
+
+
+class RecordFacts(_Message):
+    invoice_id: str
+    at: datetime
+    signals: tuple[SignalInput, ...] = ()
+    requests: tuple[UpdateInput, ...] = ()
+
+
+class OnCase(_Message):
+    """An activity on one case at a business time."""
+
+    invoice_id: str
+    at: datetime
+
+
+class OnMessage(_Message):
+    invoice_id: str
+    message_id: str
+    at: datetime
+
+
+class Decided(_Message):
+    """What was decided on committed facts. Of two, the one with the higher revision is the newer."""
+
+    revision: int
+    decision: Decision
+    view: dict[str, Any]
+    """The case as the query answers it, defaults left out."""
+    number: str
+    due_on: date
+    tier: str
+    zone: str
+    """The customer's time zone, in which people read dates."""
+    nudge: tuple[str, ...] = ()
+    """Other invoices whose next step may have changed."""
+    continue_as_new: bool = False
+
+
+class Opened(_Message):
+    """Either the first decision, or why the start does not fit."""
+
+    decided: Decided | None = None
+    errors: tuple[str, ...] = ()
+
+
+class Reply(_Message):
+    """The answer to one update: accepted, or refused by a named rule."""
+
+    update_id: str
+    refused_by: str | None = None
+    reason: str = ""
+
+
+class Recorded(_Message):
+    decided: Decided
+    replies: tuple[Reply, ...] = ()
+
+
+class Drafted(_Message):
+    """A contact under way: `message_id` is None where there is nothing to send (any more)."""
+
+    decided: Decided
+    message_id: str | None = None
+    send: bool = False
+    """False while a person has yet to approve the message."""
+
+
+class RecordAccountFacts(_Message):
+    customer_id: str
+    at: datetime
+    inputs: tuple[RawInput, ...]
+    signals: tuple[SignalInput, ...] = ()
+
+
+class AccountRecorded(_Message):
+    errors: tuple[str, ...] = ()
+    nudge: tuple[str, ...] = ()

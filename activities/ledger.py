@@ -1,0 +1,224 @@
+"""The ledger's activities: open a case, record what arrives, look again, close. All on the customer's lock."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session, sessionmaker
+from temporalio import activity
+
+from activities.casework import CaseWork
+from activities.inputs import read_input
+from activities.interface import (
+    Decided,
+    OnCase,
+    OpenCase,
+    Opened,
+    Recorded,
+    RecordFacts,
+    Reply,
+    SignalInput,
+    UpdateInput,
+)
+from activities.opening import open_case, refuse_start
+from activities.rulebook import Rulebook
+from domain import contract as wire
+from domain import facts as internal
+from domain.requests import Refused, answer, unfit
+from store import facts, outbox, worklist
+from store.schema import Approval, MessageState
+
+
+class Ledger:
+    """Records facts and decides on them; runs on the task queue `duecourse-ledger`."""
+
+    def __init__(self, sessions: sessionmaker[Session], rulebook: Rulebook) -> None:
+        self._sessions = sessions
+        self._rulebook = rulebook
+
+    @activity.defn
+    def open_case(self, start: OpenCase) -> Opened:
+        """Open the invoice's case, or find it; a start that does not fit becomes a worklist item."""
+        read = read_input(wire.Start, start.inputs)
+        if isinstance(read, list):
+            with self._sessions.begin() as session:
+                refuse_start(session, start, read)
+            return Opened(errors=tuple(error.without_value for error in read))
+        with self._sessions.begin() as session:
+            return open_case(session, start, read, self._rulebook)
+
+    @activity.defn
+    def record_facts(self, batch: RecordFacts) -> Recorded:
+        """Record signals and requests in the order they came and decide once on all of them."""
+        with self._sessions.begin() as session:
+            work = CaseWork.on_invoice(session, batch.invoice_id, self._rulebook, batch.at)
+            for signal in batch.signals:
+                record_signal(work, batch.invoice_id, signal)
+            replies = tuple(self._request(work, batch.invoice_id, request) for request in batch.requests)
+            return Recorded(decided=work.settle(batch.invoice_id), replies=replies)
+
+    @activity.defn
+    def review_case(self, on: OnCase) -> Decided:
+        """Decide again, with nothing new but the time."""
+        with self._sessions.begin() as session:
+            return CaseWork.on_invoice(session, on.invoice_id, self._rulebook, on.at).settle(on.invoice_id)
+
+    @activity.defn
+    def close_case(self, on: OnCase) -> Decided:
+        """Close the case if that is still what is decided."""
+        with self._sessions.begin() as session:
+            return CaseWork.on_invoice(session, on.invoice_id, self._rulebook, on.at).close(on.invoice_id)
+
+    # -- requests ---------------------------------------------------------------------------------
+
+    def _request(self, work: CaseWork, invoice_id: str, request: UpdateInput) -> Reply:
+        model = wire.UPDATES.get(request.name)
+        if model is None:
+            known = ", ".join(sorted(wire.UPDATES))
+            return _refusal(request, "UnknownRequest", f"{request.name[:64]!r} is not one of: {known}")
+        read = read_input(model, request.inputs)
+        if isinstance(read, list):
+            return _refusal(request, "InvalidRequest", "; ".join(str(error) for error in read))
+        with work.session.begin_nested() as savepoint:
+            witnessed = facts.append_event(
+                work.session,
+                customer_id=work.customer.customer_id,
+                invoice_id=invoice_id,
+                kind=f"request_{request.name}",
+                event_id=request.update_id,
+                payload=read.model_dump(mode="json", exclude_unset=True),
+                at=work.now,
+            )
+            if isinstance(witnessed, facts.Repeated):
+                return Reply(update_id=request.update_id)
+            if isinstance(witnessed, facts.Conflicting):
+                return _refusal(request, "InvalidRequest", "this update id was used for another request")
+            pursued = work.case(invoice_id)
+            answered = answer(
+                pursued.case, pursued.policy, read, work.now, request.update_id, self._rulebook.policies
+            )
+            if isinstance(answered, Refused):
+                savepoint.rollback()
+                return _refusal(request, answered.rule, answered.reason)
+            for fact in answered:
+                self._file(work, invoice_id, fact, request.update_id)
+        return Reply(update_id=request.update_id)
+
+    def _file(
+        self, work: CaseWork, invoice_id: str, fact: wire.Fact | internal.InternalFact, event_id: str
+    ) -> None:
+        """File a fact with what it means for rows beside the case."""
+        match fact:
+            case internal.ApprovalGiven():
+                self._decide_approval(work, fact.message_id, Approval.APPROVED)
+                self._file_for_message(work, fact.message_id, fact, event_id)
+            case internal.StepSkipped():
+                self._skip(work, invoice_id, fact, event_id)
+            case internal.PolicyChanged():
+                policy = self._rulebook.policies[fact.policy]
+                work.file(invoice_id, fact, event_id)
+                row = work.row(invoice_id)
+                row.policy_name, row.policy_version = policy.name, str(policy.version)
+                row.policy = policy.model_dump(mode="json")
+                work.forget()
+            case internal.CallLogged():
+                work.file(invoice_id, fact, event_id)
+                self._close_call_tasks(work, invoice_id, fact)
+            case wire.Fact():
+                work.file(invoice_id, fact, fact.fact_id)
+            case _:
+                work.file(invoice_id, fact, event_id)
+
+    def _decide_approval(self, work: CaseWork, message_id: str, approval: Approval) -> None:
+        outbox.decide_approval(work.session, message_id, approval)
+        if approval is not Approval.APPROVED:
+            outbox.cancel(work.session, message_id, why=f"a person {approval}")
+        for task in worklist.list_open(work.session, kind="approval", customer_id=work.customer.customer_id):
+            if task.ref == message_id:
+                worklist.close_task(
+                    work.session, task.item_id, at=work.now, by="approver", outcome=str(approval)
+                )
+
+    def _file_for_message(
+        self, work: CaseWork, message_id: str, fact: internal.InternalFact, event_id: str
+    ) -> None:
+        """What is decided about a message is decided for every invoice in it."""
+        for item in outbox.items_of(work.session, message_id):
+            work.file(item.invoice_id, fact, event_id)
+            work.nudge.add(item.invoice_id)
+
+    def _skip(self, work: CaseWork, invoice_id: str, fact: internal.StepSkipped, event_id: str) -> None:
+        """A skipped step takes its waiting draft with it, for all invoices of the message."""
+        approval = work.case(invoice_id).case.approval
+        if approval is None or approval.fact.step != fact.step:
+            work.file(invoice_id, fact, event_id)
+            return
+        message_id = approval.fact.message_id
+        message = outbox.get(work.session, message_id)
+        if message is not None and message.state is MessageState.PENDING:
+            if message.approval is Approval.REQUESTED:
+                self._decide_approval(work, message_id, Approval.DENIED)
+            else:
+                outbox.cancel(work.session, message_id, why="a person skipped the step")
+        self._file_for_message(work, message_id, fact, event_id)
+
+    def _close_call_tasks(self, work: CaseWork, invoice_id: str, call: internal.CallLogged) -> None:
+        for kind in ("call", "call_attempts"):
+            for task in worklist.list_open(work.session, kind=kind, invoice_id=invoice_id):
+                worklist.close_task(work.session, task.item_id, at=work.now, by=call.by, outcome=call.outcome)
+
+
+def record_signal(work: CaseWork, invoice_id: str, signal: SignalInput) -> None:
+    """Record a signal, or put it on the worklist; what may be money or a promise then pauses the case."""
+    raw = b"\n".join(part.data for part in signal.inputs)
+    ref = f"{signal.name[:64]}:" + "+".join(part.sha256[:16] for part in signal.inputs)
+    model = wire.INVOICE_SIGNALS.get(signal.name)
+    if model is None:
+        why = f"nothing is known of a signal named {signal.name[:64]!r}"
+        work.open_item("unknown_signal", why, invoice_id=invoice_id, ref=ref, raw=raw)
+        return
+    read = read_input(model, signal.inputs)
+    if isinstance(read, list):
+        _unreadable(work, invoice_id, signal.name, "; ".join(str(error) for error in read), ref, raw)
+        return
+    problem = unfit(work.case(invoice_id).case, read)
+    if problem is not None and problem.pauses:
+        _unreadable(work, invoice_id, signal.name, problem.why, ref, raw)
+    elif problem is not None:
+        work.open_item("unfit_fact", f"{signal.name}: {problem.why}", invoice_id=invoice_id, ref=ref, raw=raw)
+    elif work.file(invoice_id, read, read.fact_id):
+        _beside(work, invoice_id, read)
+
+
+def _unreadable(work: CaseWork, invoice_id: str, name: str, why: str, ref: str, raw: bytes) -> None:
+    item_id = work.open_item(
+        "unreadable_signal", f"{name} could not be read: {why}", invoice_id=invoice_id, ref=ref, raw=raw
+    )
+    if name in wire.PAUSING_SIGNALS:
+        work.file(invoice_id, internal.UnreadableFact(item_id=item_id), item_id)
+
+
+def _beside(work: CaseWork, invoice_id: str, fact: wire.Fact) -> None:
+    """What a recorded fact means for the worklist."""
+    match fact:
+        case wire.HoldReleased() if fact.hold_id.startswith("item-"):
+            worklist.close_task(
+                work.session,
+                fact.hold_id.removeprefix("item-"),
+                at=work.now,
+                by="hold_released",
+                outcome="the hold was released",
+            )
+        case wire.InvoiceStatus(status="rejected"):
+            why = "the customer's system rejected the invoice"
+            work.open_item("invoice_rejected", why, invoice_id=invoice_id, ref=fact.status_id)
+        case wire.DisputeRaised():
+            work.open_item("dispute", f"disputed: {fact.reason}", invoice_id=invoice_id, ref=fact.dispute_id)
+        case wire.DisputeResolved():
+            for task in worklist.list_open(work.session, kind="dispute", invoice_id=invoice_id):
+                if task.ref == fact.dispute_id:
+                    worklist.close_task(
+                        work.session, task.item_id, at=work.now, by="dispute_resolved", outcome=fact.outcome
+                    )
+
+
+def _refusal(request: UpdateInput, rule: str, reason: str) -> Reply:
+    return Reply(update_id=request.update_id, refused_by=rule, reason=reason[:2000])

@@ -1,0 +1,204 @@
+"""Freezing the facts of a message: what a contact says, taken from the committed rows under the lock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from activities.casework import CaseWork
+from activities.contacts import Recipients
+from domain import contract as wire
+from domain.contact import Contact, ContactItem
+from domain.letter import (
+    CallFacts,
+    CustomerFacts,
+    EntryKind,
+    InvoiceFacts,
+    LineFacts,
+    NoticeFacts,
+    PromiseFacts,
+    StatementEntry,
+)
+from domain.money import Money
+from domain.pauses import calendar_of, frozen_amount, promised_amount, promises
+from domain.risk import assess
+from domain.seller import Mailbox, one_line
+from domain.vocabulary import Note, Step, Tone
+from store import facts as ledger
+from store.portfolio import country_of, profile_of
+from store.schema import CaseRow, LedgerEntryRow
+
+_KINDS = {
+    "invoice": EntryKind.INVOICE,
+    "invoice_amended": EntryKind.AMENDMENT,
+    "payment_received": EntryKind.PAYMENT,
+    "payment_reversed": EntryKind.REVERSAL,
+    "credit_issued": EntryKind.CREDIT,
+    "dispute_resolved": EntryKind.CREDIT,
+    "charge_added": EntryKind.CHARGE,
+    "charge_waived": EntryKind.WAIVER,
+    "written_off": EntryKind.WRITE_OFF,
+    "invoice_cancelled": EntryKind.CANCELLATION,
+}
+
+
+def freeze(work: CaseWork, contact: Contact, recipients: Recipients, message_id: str) -> NoticeFacts:
+    """The facts of a message as they are committed now."""
+    lead = work.row(contact.items[0].invoice_id)
+    seller = work.rulebook.sellers[lead.seller]
+    profile = profile_of(work.customer)
+    asked = {item.invoice_id: item for item in contact.items}
+    invoice_ids = [*asked, *contact.listed]
+    work.load(invoice_ids)
+    entries = ledger.entries_of(work.session, invoice_ids)
+    cases = [work.case(invoice_id) for invoice_id in asked]
+    manager = profile.account_manager
+    return NoticeFacts(
+        message_id=message_id,
+        step=contact.step,
+        tone=contact.rung.tone if contact.rung is not None else Tone.PROFESSIONAL,
+        locale=recipients.to.locale or profile.locale or "en-US",
+        seller=seller,
+        customer=_customer(profile),
+        as_of=contact.on,
+        items=tuple(
+            _invoice(work, work.row(invoice_id), asked.get(invoice_id), entries[invoice_id])
+            for invoice_id in invoice_ids
+        ),
+        unapplied=tuple(
+            Money(minor, code) for code, minor in sorted(work.account.unapplied.items()) if minor > 0
+        ),
+        contact_name=_line(recipients.to.name),
+        contact_phone=_line(recipients.to.phone),
+        account_manager=(
+            Mailbox(name=_line(manager.name) or manager.email, email=manager.email)
+            if manager is not None and manager.email is not None
+            else None
+        ),
+        answer_by=contact.answer_by,
+        block_on=contact.block_on,
+        usual_day=work.usual_day() if contact.step in (Step.PRE_DUE, Step.PRE_DUE_2) else None,
+        promise=_promise(work, contact),
+        call=_call(work, contact),
+        late_entry=any(pursued.case.opened_on > pursued.case.due for pursued in cases),
+        at_risk=contact.step is Step.AT_RISK,
+        reasons=_reasons(work, contact),
+        referral_partner=seller.referral_partner if Step.REFERRAL in contact.policy.by_step else None,
+    )
+
+
+def material(facts: NoticeFacts, to: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What must be unchanged between writing and sending: who is asked by whom for what."""
+    return {
+        "step": facts.step,
+        "tone": facts.tone,
+        "to": [contact.get("email") for contact in to],
+        "items": sorted(
+            [
+                item.invoice_id,
+                item.cycle,
+                item.step,
+                str(item.asked),
+                str(item.balance),
+                str(item.promised),
+                str(item.disputed),
+            ]
+            for item in facts.items
+        ),
+    }
+
+
+def _line(text: str | None) -> str | None:
+    return one_line(text) or None if text is not None else None
+
+
+def _customer(profile: wire.Customer) -> CustomerFacts:
+    address = profile.address
+    lines: list[str] = []
+    if address is not None:
+        place = " ".join(part for part in (address.city, address.region, address.postal_code) if part)
+        lines = [line for line in (*address.lines, place) if line]
+    return CustomerFacts(
+        name=_line(profile.shown_name) or profile.customer_id,
+        legal_name=_line(profile.legal_name),
+        address=tuple(one_line(line) for line in lines),
+        country=country_of(profile),
+        customer_id=profile.customer_id,
+    )
+
+
+def _invoice(
+    work: CaseWork, row: CaseRow, item: ContactItem | None, entries: Sequence[LedgerEntryRow]
+) -> InvoiceFacts:
+    pursued = work.case(row.invoice_id)
+    case = pursued.case
+    today = work.today(pursued)
+    invoice = wire.Invoice.model_validate(row.invoice)
+    promised = promised_amount(case, pursued.policy, today)
+    disputed = frozen_amount(case)
+    return InvoiceFacts(
+        invoice_id=row.invoice_id,
+        number=_line(row.number) or row.invoice_id,
+        part=f"part {invoice.part.index} of {invoice.part.of}" if invoice.part is not None else None,
+        purchase_order=_line(invoice.purchase_order),
+        description=_line(invoice.description),
+        agreement_ref=_line(invoice.agreement_ref),
+        issued_on=row.issued_on,
+        due_on=case.due,
+        days_past_due=(today - case.due).days,
+        currency=row.currency,
+        lines=tuple(
+            LineFacts(
+                description=one_line(line.description or ""),
+                amount=Money.parse(line.amount, row.currency),
+                quantity=_line(line.quantity),
+            )
+            for line in invoice.lines
+            if line.amount is not None
+        ),
+        entries=tuple(
+            StatementEntry(
+                on=entry.entry_on,
+                kind=_KINDS[entry.kind],
+                amount=Money(entry.amount_minor, entry.currency),
+                reference=_line(entry.event_id),
+            )
+            for entry in entries
+        ),
+        amount=invoice.money,
+        balance=Money(case.balance, row.currency),
+        asked=Money(item.asked, row.currency) if item is not None and item.asked > 0 else None,
+        promised=Money(promised, row.currency) if promised else None,
+        disputed=Money(disputed, row.currency) if disputed else None,
+        step=item.step if item is not None and isinstance(item.step, Step) else None,
+        cycle=item.cycle if item is not None else case.cycle,
+    )
+
+
+def _promise(work: CaseWork, contact: Contact) -> PromiseFacts | None:
+    if contact.step is not Note.PROMISE_CONFIRMED:
+        return None
+    pursued = work.case(contact.items[0].invoice_id)
+    promise = next(
+        p for p in promises(pursued.case, pursued.policy, contact.on) if p.promise_id == contact.ref
+    )
+    amount = pursued.case.balance if promise.amount is None else promise.amount
+    return PromiseFacts(amount=Money(amount, pursued.case.currency), pay_by=promise.pay_by)
+
+
+def _call(work: CaseWork, contact: Contact) -> CallFacts | None:
+    if contact.step is not Note.CALL_CONFIRMED:
+        return None
+    pursued = work.case(contact.items[0].invoice_id)
+    call = pursued.case.calls[contact.ref]
+    on = calendar_of(pursued.case.account, pursued.policy).local_date(call.at)
+    return CallFacts(spoken_with=None, on=on, agreed=_line(call.fact.note))
+
+
+def _reasons(work: CaseWork, contact: Contact) -> tuple[str, ...]:
+    """Why staff are asked to act: in mails to staff alone."""
+    reasons: list[str] = []
+    for item in contact.items:
+        pursued = work.case(item.invoice_id)
+        reasons += assess(pursued.case, pursued.policy, contact.on).reasons
+    return tuple(dict.fromkeys(reasons))

@@ -1,0 +1,70 @@
+"""What the operator configured, read once at start: policies, sellers and the holidays of countries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+
+from domain.policy import Policy, load_policy
+from domain.seller import Seller, load_seller
+
+
+class Misconfigured(ValueError):
+    """The configuration cannot be used; the message names file, place and fix."""
+
+
+@dataclass(frozen=True)
+class Rulebook:
+    """Policies and sellers by name."""
+
+    policies: Mapping[str, Policy]
+    sellers: Mapping[str, Seller]
+    default_policy: str = "standard"
+    continue_as_new_every: int | None = None
+    """Only for tests: take a new run after so many revisions of a case."""
+    tier_policies: Mapping[str, str] = field(default_factory=dict)
+    """Policies of tiers whose policy has another name."""
+
+    def policy_for(self, asked: str | None, tier: str | None) -> Policy:
+        """The policy asked for, else the tier's, else the default."""
+        for name in (asked, self.tier_policies.get(tier or "", tier), self.default_policy):
+            if name is not None and name in self.policies:
+                return self.policies[name]
+        raise Misconfigured(f"there is no policy {self.default_policy!r}")
+
+
+def load_rulebook(folder: Path, *, continue_as_new_every: int | None = None) -> Rulebook:
+    """Read `policies/*.toml` and `sellers/*.toml` below `folder`. Raises with file, place and fix."""
+    policies: dict[str, Policy] = {}
+    for path in sorted((folder / "policies").glob("*.toml")):
+        policy = load_policy(path.read_text("utf-8"), str(path))
+        if policy.name in policies:
+            raise Misconfigured(f"{path}: policy {policy.name!r} is defined twice; rename one")
+        policies[policy.name] = policy
+    sellers: dict[str, Seller] = {}
+    for path in sorted((folder / "sellers").glob("*.toml")):
+        seller = load_seller(path.read_text("utf-8"), str(path))
+        sellers[seller.seller_id] = seller
+    if "standard" not in policies:
+        raise Misconfigured(f"{folder}/policies has no policy named 'standard'; it is the default")
+    if not sellers:
+        raise Misconfigured(f"{folder}/sellers has no seller; add one such as default.toml")
+    return Rulebook(policies, sellers, continue_as_new_every=continue_as_new_every)
+
+
+def business_holidays(country: str | None, around: date) -> frozenset[date]:
+    """Public holidays of a country from the year before to two years after; empty where none are known."""
+    return frozenset() if country is None else _holidays(country, around.year)
+
+
+@lru_cache(maxsize=1024)
+def _holidays(country: str, year: int) -> frozenset[date]:
+    import holidays
+
+    try:
+        return frozenset(holidays.country_holidays(country, years=range(year - 1, year + 3)))
+    except NotImplementedError:
+        return frozenset()

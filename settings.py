@@ -1,0 +1,48 @@
+"""Settings of every process, from the environment (`DUECOURSE_…`, `.env`), `DATABASE_URL` and Temporal's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from temporalio.client import Client
+from temporalio.envconfig import ClientConfig
+
+from workflows.converter import data_converter
+
+ROOT = Path(__file__).parent
+
+
+class Settings(BaseSettings):
+    """What an operator may set. Without anything set, mail goes to a maildir below `var/`."""
+
+    model_config = SettingsConfigDict(env_prefix="DUECOURSE_", env_file=".env", extra="ignore")
+
+    database_url: SecretStr = Field(
+        default=SecretStr(""), validation_alias=AliasChoices("DATABASE_URL", "DUECOURSE_DATABASE_URL")
+    )
+    config_folder: Path = ROOT / "deploy"
+    """Holds `policies/` and `sellers/`."""
+    mail: Literal["maildir", "smtp"] = "maildir"
+    maildir: Path = ROOT / "var" / "mail"
+    smtp_host: str = "127.0.0.1"
+    smtp_port: int = 25
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_starttls: bool = False
+    health_port: int | None = None
+    pdf_processes: int = 2
+    activity_threads: int = 10
+    continue_as_new_every: int | None = None
+    """Tests only: take a new run after so many revisions of a case."""
+
+
+async def connect(address: str | None = None) -> Client:
+    """A Temporal client from Temporal's own variables and profile file, or for a given address."""
+    config = ClientConfig.load_client_connect_config()
+    if address is not None:
+        config["target_host"] = address
+    config.setdefault("target_host", "127.0.0.1:7233")
+    return await Client.connect(**config, data_converter=data_converter)

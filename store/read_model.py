@@ -1,0 +1,60 @@
+"""The case's row: the read model, written in the transaction of the fact that changed it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from domain.contact import Pursued
+from domain.decision import Close, Decision, NextStep, Wait
+from domain.pauses import calendar_of, is_settled
+from domain.risk import assess
+from domain.view import stage, waiting_on
+from domain.vocabulary import Outcome
+from store import audit
+from store.schema import CaseRow
+
+
+def write(session: Session, row: CaseRow, pursued: Pursued, decision: Decision, now: datetime) -> None:
+    """Bring the row up to what is known and decided; a changed decision goes into the audit log."""
+    case, policy = pursued.case, pursued.policy
+    today = calendar_of(case.account, policy).local_date(now)
+    following: NextStep | None = decision.next_step if isinstance(decision, Wait) else None
+    before = row.decision
+    row.decision = decision.model_dump(mode="json")
+    row.cycle = case.cycle
+    row.due_on = case.due
+    row.balance_minor = case.balance
+    row.stage = stage(case)
+    row.waiting_on = waiting_on(decision)
+    row.waiting_until = getattr(decision, "until", None)
+    row.next_step = following.step if following is not None else None
+    row.next_at = following.at if following is not None else row.waiting_until
+    row.why = decision.why
+    row.risk = assess(case, policy, today).band
+    paid = is_settled(case, policy) and case.cancelled_at is None and case.paid > 0
+    row.settled_on = (row.settled_on or today) if paid else None
+    if not isinstance(decision, Close):
+        row.outcome = row.closed_at = None
+    if before != row.decision:
+        audit.append(
+            session,
+            row.customer_id,
+            at=now,
+            kind="decision",
+            ref=row.invoice_id,
+            body={
+                "kind": decision.kind,
+                "rule": decision.rule,
+                "policy": policy.name,
+                "policy_version": str(policy.version),
+                "balance_minor": case.balance,
+            },
+            text=decision.why,
+        )
+
+
+def close(row: CaseRow, outcome: Outcome, now: datetime) -> None:
+    """Mark the case as ended."""
+    row.outcome, row.closed_at = outcome, row.closed_at or now

@@ -1,0 +1,192 @@
+"""The worker: the composition root from settings to running task queues, with health and a graceful end.
+
+`python worker.py [--queue main|ledger|documents|all]`
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Engine, text
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.account_ledger import AccountLedger
+from activities.adapters.maildir import MaildirTransport
+from activities.adapters.port import MailTransport
+from activities.adapters.smtp import SmtpTransport
+from activities.documents import Documents
+from activities.ledger import Ledger
+from activities.notices import Notices
+from activities.rendering import PdfRenderer
+from activities.rulebook import Rulebook, load_rulebook
+from settings import Settings, connect
+from store.database import create_engine, session_factory
+from workflows.customer_account import CustomerAccount
+from workflows.invoice_collection import InvoiceCollection
+from workflows.options import DOCUMENTS_QUEUE, LEDGER_QUEUE, MAIN_QUEUE
+
+WORKFLOWS = [InvoiceCollection, CustomerAccount]
+#: How long running activities may finish when the worker is told to stop.
+GRACE = timedelta(seconds=30)
+#: Our own pure modules are the same in every workflow; a test keeps clocks out of `domain`.
+_PASSED_THROUGH = ("domain", "activities", "workflows.story", "workflows.options", "pydantic_core")
+
+
+@dataclass
+class Parts:
+    """What the activities are made of; tests put their own in."""
+
+    engine: Engine
+    rulebook: Rulebook
+    transport: MailTransport
+    renderer: PdfRenderer
+    threads: int = 10
+    notices: dict[str, Callable[[], None]] = field(default_factory=dict)
+    """Hooks of the fault tests around claim and send."""
+
+
+def parts(settings: Settings) -> Parts:
+    """Build everything from settings. Raises with the setting and the fix."""
+    url = settings.database_url.get_secret_value()
+    if not url:
+        raise ValueError(
+            "DATABASE_URL is not set: name a PostgreSQL database, such as postgresql://user@host/name"
+        )
+    return Parts(
+        engine=create_engine(url, pool_size=settings.activity_threads * 2 + settings.pdf_processes),
+        rulebook=load_rulebook(settings.config_folder, continue_as_new_every=settings.continue_as_new_every),
+        transport=mail_transport(settings),
+        renderer=PdfRenderer(processes=settings.pdf_processes),
+        threads=settings.activity_threads,
+    )
+
+
+def mail_transport(settings: Settings) -> MailTransport:
+    """The mail adapter that the settings name."""
+    if settings.mail == "maildir":
+        return MaildirTransport(settings.maildir)
+    password = settings.smtp_password.get_secret_value() if settings.smtp_password else None
+    return SmtpTransport(
+        settings.smtp_host,
+        settings.smtp_port,
+        starttls=settings.smtp_starttls,
+        user=settings.smtp_user,
+        password=password,
+    )
+
+
+def workers(
+    client: Client, made_of: Parts, queues: Sequence[str] = (MAIN_QUEUE, LEDGER_QUEUE, DOCUMENTS_QUEUE)
+) -> list[Worker]:
+    """A worker for each task queue, sharing the parts."""
+    sessions = session_factory(made_of.engine)
+    ledger = Ledger(sessions, made_of.rulebook)
+    account = AccountLedger(sessions, made_of.rulebook)
+    notices = Notices(sessions, made_of.rulebook, made_of.transport, **made_of.notices)
+    documents = Documents(sessions, made_of.rulebook, made_of.renderer)
+    activities: dict[str, list[Callable[..., Any]]] = {
+        MAIN_QUEUE: [notices.draft_notice, notices.send_notice],
+        LEDGER_QUEUE: [
+            ledger.open_case,
+            ledger.record_facts,
+            ledger.review_case,
+            ledger.close_case,
+            account.record_account_facts,
+        ],
+        DOCUMENTS_QUEUE: [documents.render_documents],
+    }
+    runner = SandboxedWorkflowRunner(
+        restrictions=SandboxRestrictions.default.with_passthrough_modules(*_PASSED_THROUGH)
+    )
+    return [
+        Worker(
+            client,
+            task_queue=queue,
+            workflows=WORKFLOWS if queue == MAIN_QUEUE else [],
+            workflow_runner=runner,
+            activities=activities[queue],
+            activity_executor=ThreadPoolExecutor(made_of.threads, thread_name_prefix=queue),
+            max_concurrent_activities=made_of.threads,
+            graceful_shutdown_timeout=GRACE,
+        )
+        for queue in queues
+    ]
+
+
+async def run(settings: Settings, queues: Sequence[str]) -> None:
+    """Work until told to stop (SIGINT or SIGTERM), then finish what is under way."""
+    made_of = parts(settings)
+    client = await connect()
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with contextlib.AsyncExitStack() as running:
+        if settings.health_port is not None:
+            await running.enter_async_context(health(settings.health_port, made_of.engine, client))
+        for each in workers(client, made_of, queues):
+            await running.enter_async_context(each)
+        print(f"working on {', '.join(queues)}", file=sys.stderr, flush=True)
+        await stop.wait()
+    made_of.renderer.close()
+    made_of.engine.dispose()
+
+
+@contextlib.asynccontextmanager
+async def health(port: int, engine: Engine, client: Client) -> Any:
+    """`/healthz` says the process lives, `/readyz` that database and Temporal answer."""
+
+    def database_answers() -> bool:
+        with engine.connect() as connection:
+            return connection.execute(text("select 1")).scalar() == 1
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readline()
+        ready = True
+        if b" /readyz" in request:
+            try:
+                ready = (
+                    await asyncio.to_thread(database_answers) and await client.service_client.check_health()
+                )
+            except Exception:
+                ready = False
+        status = "200 OK" if ready else "503 Service Unavailable"
+        body = "ok\n" if ready else "not ready\n"
+        writer.write(
+            f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode()
+        )
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", port)
+    async with server:
+        yield server
+
+
+def main() -> int:
+    """Parse the command line and work."""
+    queues = {"main": [MAIN_QUEUE], "ledger": [LEDGER_QUEUE], "documents": [DOCUMENTS_QUEUE]}
+    queues["all"] = [MAIN_QUEUE, LEDGER_QUEUE, DOCUMENTS_QUEUE]
+    parser = argparse.ArgumentParser(description="Run Duecourse's activities and workflows.")
+    parser.add_argument("--queue", choices=sorted(queues), default="all", help="which task queues to work on")
+    arguments = parser.parse_args()
+    try:
+        asyncio.run(run(Settings(), queues[arguments.queue]))
+    except ValueError as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

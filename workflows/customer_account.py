@@ -1,0 +1,74 @@
+"""What concerns a customer rather than an invoice: recorded, then the customer's open invoices are woken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from temporalio import workflow
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.interface import AccountRecorded, RecordAccountFacts, SignalInput
+    from workflows.invoice_collection import NUDGE, raw_inputs
+    from workflows.invoice_collection import workflow_id as invoice_workflow_id
+    from workflows.options import LEDGER
+
+PREFIX = "account-"
+#: Facts recorded in one activity; keeps its argument far below the server's limit.
+_BATCH = 15
+
+
+def workflow_id(customer_id: str) -> str:
+    """The workflow id of a customer's account."""
+    return f"{PREFIX}{customer_id}"
+
+
+@workflow.defn(name="CustomerAccount")
+class CustomerAccount:
+    """Short-lived: started by the signal that brings the fact, ends when all that arrived is recorded."""
+
+    @workflow.init
+    def __init__(self, *args: RawValue) -> None:
+        self._customer_id = workflow.info().workflow_id.removeprefix(PREFIX)
+        self._signals: list[SignalInput] = []
+
+    @workflow.run
+    async def run(self, *args: RawValue) -> None:
+        """Record every signal, and nudge the invoices that it may concern."""
+        first = True
+        while self._signals or first:
+            first = False
+            signals = self._signals[:_BATCH]
+            batch = RecordAccountFacts(
+                customer_id=self._customer_id,
+                at=workflow.now(),
+                inputs=raw_inputs(args),
+                signals=tuple(signals),
+            )
+            names = ", ".join(signal.name for signal in signals)
+            recorded = await workflow.execute_activity(
+                "record_account_facts",
+                batch,
+                result_type=AccountRecorded,
+                summary=f"Record {names}"[:150] if names else "Nothing to record",
+                **LEDGER,
+            )
+            del self._signals[: len(signals)]
+            if recorded.errors:
+                problem = "; ".join(recorded.errors)
+                raise ApplicationError(problem, type="InvalidStart", non_retryable=True)
+            for invoice_id in recorded.nudge:
+                await self._nudge(invoice_id)
+
+    @workflow.signal(dynamic=True)
+    def fact(self, name: str, args: Sequence[RawValue]) -> None:
+        """Any signal, well-formed or not."""
+        self._signals.append(SignalInput(name=name, inputs=raw_inputs(args)))
+
+    async def _nudge(self, invoice_id: str) -> None:
+        other = workflow.get_external_workflow_handle(invoice_workflow_id(invoice_id))
+        try:
+            await other.signal(NUDGE)
+        except ApplicationError:
+            workflow.logger.info("invoice %s is not running", invoice_id)

@@ -1,0 +1,314 @@
+"""One invoice from before its due date until it is settled, written off or referred.
+
+The workflow holds no rule: it follows the last decision and hands every signal and update to be
+recorded at once, also while a step is under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from temporalio import workflow
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.interface import (
+        LONGEST_FACT,
+        LONGEST_START,
+        Decided,
+        Drafted,
+        OnCase,
+        OnMessage,
+        OpenCase,
+        Opened,
+        RawInput,
+        Recorded,
+        RecordFacts,
+        Reply,
+        SignalInput,
+        UpdateInput,
+    )
+    from domain.contract import Accepted, CaseView, CollectionResult
+    from domain.decision import AskApproval, CarryOut, Close, Wait
+    from workflows import story
+    from workflows.options import DRAFT, LEDGER, RENDER, SEND
+
+PREFIX = "invoice-"
+NUDGE = "nudge"
+#: Facts recorded in one activity; keeps its argument far below the server's limit.
+_BATCH = 15
+
+
+def workflow_id(invoice_id: str) -> str:
+    """The workflow id of an invoice."""
+    return f"{PREFIX}{invoice_id}"
+
+
+class CollectionState(BaseModel):
+    """What one run hands to the next."""
+
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
+    customer: str = ""
+    decided: Decided | None = None
+    signals: list[SignalInput] = []
+    """Facts that have arrived and are not committed yet."""
+
+
+@workflow.defn(name="InvoiceCollection")
+class InvoiceCollection:
+    """Follows one invoice's decisions; see the module."""
+
+    @workflow.init
+    def __init__(self, *args: RawValue) -> None:
+        self._invoice_id = workflow.info().workflow_id.removeprefix(PREFIX)
+        self._requests: list[UpdateInput] = []
+        self._replies: dict[str, Reply] = {}
+        self._nudged = False
+        self._recording = False
+        self._refused: ApplicationError | None = None
+        self._attributes: story.Attributes | None = None
+        self._slept_until: datetime | None = None
+        if workflow.info().continued_run_id is not None:
+            self._state = CollectionState.model_validate_json(args[0].payload.data)
+        else:
+            self._state = CollectionState(customer=story.customer_of(args))
+
+    @workflow.run
+    async def run(self, *args: RawValue) -> CollectionResult:
+        """Follow one invoice from before its due date until it is settled, written off or referred."""
+        await self._open(args)
+        recorder = asyncio.create_task(self._record())
+        while True:
+            self._show()
+            await self._continue_as_new_if_long()
+            decision = self._decided.decision
+            match decision:
+                case Wait():
+                    await self._sleep(decision)
+                case CarryOut():
+                    await self._carry_out(story.step_summary(decision))
+                case AskApproval():
+                    await self._await_approval(decision)
+                case Close():
+                    if await self._close():
+                        break
+            self._slept_until = None
+        recorder.cancel()
+        return self._result()
+
+    # -- messages ---------------------------------------------------------------------------------
+
+    @workflow.signal(dynamic=True)
+    def fact(self, name: str, args: Sequence[RawValue]) -> None:
+        """Any signal, well-formed or not: kept as it came, recorded at once by the recorder."""
+        if name == NUDGE:
+            self._nudged = True
+        else:
+            self._state.signals.append(SignalInput(name=name, inputs=raw_inputs(args)))
+
+    @workflow.update(dynamic=True)
+    async def request(self, name: str, args: Sequence[RawValue]) -> dict[str, Any]:
+        """Any update: recorded like a fact; answered once committed, or refused by a named rule."""
+        info = workflow.current_update_info()
+        update_id = info.id if info is not None else str(workflow.uuid4())
+        self._requests.append(UpdateInput(name=name, update_id=update_id, inputs=raw_inputs(args)))
+        await workflow.wait_condition(lambda: update_id in self._replies or self._refused is not None)
+        if self._refused is not None:
+            raise self._refused
+        reply = self._replies.pop(update_id)
+        if reply.refused_by is not None:
+            raise ApplicationError(reply.reason, type=reply.refused_by, non_retryable=True)
+        return Accepted(case=self._view().summary()).model_dump(mode="json")
+
+    @workflow.query(name="case")
+    def case(self, *_: RawValue) -> dict[str, Any]:
+        """The case as it stands: balance, stage, what it waits for, what was sent and what comes next."""
+        if self._state.decided is None:
+            return {"invoice_id": self._invoice_id}
+        return self._view().model_dump(mode="json")
+
+    # -- the life ---------------------------------------------------------------------------------
+
+    async def _open(self, args: Sequence[RawValue]) -> None:
+        """Open the case (or find it), or end at once where the start does not fit."""
+        if self._state.decided is not None:
+            return
+        start = OpenCase(
+            invoice_id=self._invoice_id, inputs=raw_inputs(args, LONGEST_START), at=workflow.now()
+        )
+        opened = await workflow.execute_activity(
+            "open_case", start, result_type=Opened, summary="Open the case", **LEDGER
+        )
+        if opened.decided is None:
+            problem = "; ".join(opened.errors)
+            self._refused = ApplicationError(problem, type="InvalidStart", non_retryable=True)
+            await workflow.wait_condition(workflow.all_handlers_finished)
+            raise self._refused
+        self._take(opened.decided)
+
+    async def _sleep(self, decision: Wait) -> None:
+        """Sleep until the decision's instant, or until a newer decision came with a recorded fact."""
+        if not await self._sleeps_until(decision.until, story.sleep_summary(decision, self._decided.zone)):
+            return
+        if decision.next_step is not None:
+            await self._carry_out(story.next_summary(decision.next_step))
+        else:
+            await self._review()
+
+    async def _carry_out(self, summary: str) -> None:
+        """One contact: decide again and draft, make the papers, send once."""
+        on_case = OnCase(invoice_id=self._invoice_id, at=self._at())
+        drafted: Drafted = await workflow.execute_activity(
+            "draft_notice", on_case, result_type=Drafted, summary=summary, **DRAFT
+        )
+        self._take(drafted.decided)
+        if drafted.message_id is None:
+            return
+        message = OnMessage(invoice_id=self._invoice_id, message_id=drafted.message_id, at=self._at())
+        await workflow.execute_activity(
+            "render_documents", message, summary=f"Papers of {drafted.message_id}", **RENDER
+        )
+        if drafted.send:
+            message = message.model_copy(update={"at": self._at()})
+            decided = await workflow.execute_activity(
+                "send_notice",
+                message,
+                result_type=Decided,
+                summary=f"Send {drafted.message_id} once",
+                **SEND,
+            )
+            self._take(decided)
+
+    async def _await_approval(self, decision: AskApproval) -> None:
+        """The approval is a fact as well; its expiry leads to a fresh draft."""
+        if await self._sleeps_until(decision.until, story.approval_summary(decision, self._decided.zone)):
+            await self._review()
+
+    async def _review(self) -> None:
+        on_case = OnCase(invoice_id=self._invoice_id, at=self._at())
+        decided = await workflow.execute_activity(
+            "review_case", on_case, result_type=Decided, summary="Look at the case again", **LEDGER
+        )
+        self._take(decided)
+
+    async def _close(self) -> bool:
+        """Close once everything that arrived is recorded; False where it was reopened meanwhile."""
+        await workflow.wait_condition(lambda: self._is_idle() and workflow.all_handlers_finished())
+        if not self._is_closed():
+            return False
+        on_case = OnCase(invoice_id=self._invoice_id, at=self._at())
+        decided = await workflow.execute_activity(
+            "close_case", on_case, result_type=Decided, summary="Close the case", **LEDGER
+        )
+        self._take(decided)
+        return (
+            isinstance(self._decided.decision, Close) and self._is_idle() and workflow.all_handlers_finished()
+        )
+
+    # -- recording --------------------------------------------------------------------------------
+
+    async def _record(self) -> None:
+        """Record facts and requests in the order they came, whatever else is under way."""
+        while True:
+            await workflow.wait_condition(lambda: not self._is_idle())
+            self._recording = True
+            signals, requests = self._state.signals[:_BATCH], self._requests[:_BATCH]
+            self._nudged = False
+            batch = RecordFacts(
+                invoice_id=self._invoice_id,
+                at=workflow.now(),
+                signals=tuple(signals),
+                requests=tuple(requests),
+            )
+            recorded = await workflow.execute_activity(
+                "record_facts", batch, result_type=Recorded, summary=story.batch_summary(batch), **LEDGER
+            )
+            del self._state.signals[: len(signals)]
+            del self._requests[: len(requests)]
+            self._replies.update({reply.update_id: reply for reply in recorded.replies})
+            self._take(recorded.decided)
+            await self._nudge(recorded.decided.nudge)
+            self._recording = False
+
+    async def _nudge(self, invoice_ids: Sequence[str]) -> None:
+        """Wake other invoices of the customer; one that has ended needs no waking."""
+        for invoice_id in invoice_ids:
+            other = workflow.get_external_workflow_handle(workflow_id(invoice_id))
+            try:
+                await other.signal(NUDGE)
+            except ApplicationError:
+                workflow.logger.info("invoice %s is not running", invoice_id)
+
+    def _is_closed(self) -> bool:
+        return isinstance(self._decided.decision, Close)
+
+    def _is_idle(self) -> bool:
+        return not (self._recording or self._state.signals or self._requests or self._nudged)
+
+    # -- state ------------------------------------------------------------------------------------
+
+    @property
+    def _decided(self) -> Decided:
+        assert self._state.decided is not None, "the case is open"
+        return self._state.decided
+
+    def _take(self, decided: Decided) -> None:
+        """The newest decision counts, whichever activity returned last."""
+        known = self._state.decided
+        if known is None or decided.revision >= known.revision:
+            self._state.decided = decided
+
+    def _view(self) -> CaseView:
+        return CaseView.model_validate(self._decided.view)
+
+    def _at(self) -> datetime:
+        """The business time: the workflow's, or the instant just slept until where a timer fired early."""
+        return max(workflow.now(), self._slept_until or workflow.now())
+
+    async def _sleeps_until(self, until: datetime, summary: str) -> bool:
+        """Whether the instant was reached without a newer decision."""
+        slept_on = self._decided
+        duration = until - workflow.now()
+        if duration > timedelta(0):
+            try:
+                await workflow.wait_condition(
+                    lambda: self._decided is not slept_on, timeout=duration, timeout_summary=summary
+                )
+            except TimeoutError:
+                pass
+            else:
+                return False
+        self._slept_until = until
+        return True
+
+    async def _continue_as_new_if_long(self) -> None:
+        if workflow.info().is_continue_as_new_suggested() or self._decided.continue_as_new:
+            await workflow.wait_condition(lambda: self._is_idle() and workflow.all_handlers_finished())
+            workflow.continue_as_new(self._state)
+
+    def _show(self) -> None:
+        """Tell people who look at the workflow where it stands; attributes only when they changed."""
+        workflow.set_current_details(story.details(self._state.customer, self._view(), self._decided))
+        attributes = story.attributes(self._view(), self._decided)
+        if attributes != self._attributes:
+            workflow.upsert_search_attributes(attributes.updates(self._attributes))
+            self._attributes = attributes
+
+    def _result(self) -> CollectionResult:
+        view = self._view()
+        assert view.outcome is not None, "a closed case has an outcome"
+        return CollectionResult(outcome=view.outcome, balance_due=view.balance_due, currency=view.currency)
+
+
+def raw_inputs(args: Sequence[RawValue], longest: int = LONGEST_FACT) -> tuple[RawInput, ...]:
+    """The inputs of a message as they came; a third one is enough to know that there are too many."""
+    return tuple(
+        RawInput.of(value.payload.metadata.get("encoding", b""), value.payload.data, longest)
+        for value in args[:3]
+    )
