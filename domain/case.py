@@ -6,11 +6,12 @@ whole bag, which is why facts that arrive with no step between them give the sam
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from functools import singledispatch
+from functools import lru_cache, singledispatch
 from typing import Any, Generic, Literal, TypeVar
 
 from domain import contract as wire
@@ -19,6 +20,18 @@ from domain.money import Money
 from domain.vocabulary import CustomerKind, DisputeOutcome, DisputeReason, HoldReason, Note, Step
 
 F = TypeVar("F")
+
+_NO_CREDIT_YET = (DisputeOutcome.UPHELD, DisputeOutcome.PARTLY)
+
+
+@lru_cache(maxsize=65_536)
+def _minor(amount: str, currency: str) -> int:
+    return Money.parse(amount, currency).minor
+
+
+def hold_ends(hold: wire.HoldPlaced) -> date | None:
+    """The last day of a hold; None where only a person ends it, as with every insolvency."""
+    return None if hold.reason is HoldReason.INSOLVENCY else hold.until
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +136,7 @@ class Case:
 
     def minor(self, amount: str) -> int:
         """Minor units of a wire amount in the case's currency."""
-        return Money.parse(amount, self.currency).minor
+        return _minor(amount, self.currency)
 
     @property
     def invoiced(self) -> int:
@@ -147,10 +160,19 @@ class Case:
     @property
     def reversed(self) -> int:
         """What reversals took back: of each payment that is here, at most the payment itself."""
+        return self._reversed_before(self.epoch + 1)
+
+    @property
+    def reversed_since_last_step(self) -> int:
+        """What reversals took back since the last step was taken."""
+        return self.reversed - self._reversed_before(self.epoch)
+
+    def _reversed_before(self, epoch: int) -> int:
         taken: dict[str, int] = {}
         for stamped in self.reversals.values():
-            payment_id = stamped.fact.payment_id
-            taken[payment_id] = taken.get(payment_id, 0) + self.minor(stamped.fact.amount)
+            if stamped.epoch < epoch:
+                payment_id = stamped.fact.payment_id
+                taken[payment_id] = taken.get(payment_id, 0) + self.minor(stamped.fact.amount)
         return sum(
             min(amount, self.minor(self.payments[payment_id].fact.amount))
             for payment_id, amount in taken.items()
@@ -165,12 +187,38 @@ class Case:
         return sum(self.minor(stamped.fact.amount) for stamped in self.payments.values()) - self.reversed
 
     @property
+    def all_credits(self) -> Mapping[str, Stamped[int]]:
+        """Credit notes and the credits disputes ended with; one that came as both counts once, as the note."""
+        if not self.resolutions:
+            return self.credits
+        agreed = {
+            stamped.fact.credit.credit_id: Stamped(
+                self.minor(stamped.fact.credit.amount), stamped.at, stamped.epoch
+            )
+            for _, stamped in sorted(self.resolutions.items(), reverse=True)
+            if stamped.fact.credit is not None
+        }
+        return {**agreed, **self.credits}
+
+    @property
     def credited(self) -> int:
-        return sum(stamped.fact for stamped in self.credits.values())
+        return sum(stamped.fact for stamped in self.all_credits.values())
+
+    @property
+    def given_up(self) -> int:
+        """All write-offs ever recorded."""
+        return sum(stamped.fact for stamped in self.write_offs.values())
 
     @property
     def written_off(self) -> int:
-        return sum(stamped.fact for stamped in self.write_offs.values())
+        """What write-offs still cover: money that comes afterwards is a recovery and takes their place."""
+        owed = self.invoiced + self.charged - self.paid - self.credited
+        return min(self.given_up, max(0, owed))
+
+    @property
+    def recovered(self) -> int:
+        """Money that came for what had been written off."""
+        return self.given_up - self.written_off
 
     @property
     def charged(self) -> int:
@@ -230,20 +278,48 @@ class Case:
 
     def frozen_by(self, dispute_id: str) -> int | None:
         """Minor units a dispute freezes: 0 when settled, None for everything that is owed."""
-        dispute = self.disputes[dispute_id].fact
-        amount = None if dispute.amount is None else self.minor(dispute.amount)
+        amount = self.disputes[dispute_id].fact.amount
+        if self.thawed_at(dispute_id) is not None:
+            return 0
+        return None if amount is None else self.minor(amount)
+
+    def thawed_at(self, dispute_id: str) -> datetime | None:
+        """When a dispute ceased to freeze anything; None while it does.
+
+        One that was upheld without a credit ends with the next credit that no other dispute claims.
+        """
         resolution = self.resolutions.get(dispute_id)
         if resolution is None:
-            return amount
-        if resolution.fact.outcome in (DisputeOutcome.REJECTED, DisputeOutcome.WITHDRAWN):
-            return 0
-        if resolution.fact.credit is not None:
-            return 0
+            return None
+        if resolution.fact.outcome not in _NO_CREDIT_YET or resolution.fact.credit is not None:
+            return resolution.at
+        credit = self._later_credits().get(dispute_id)
+        return None if credit is None else max(resolution.at, credit.at)
+
+    def _later_credits(self) -> Mapping[str, Stamped[int]]:
+        """Which later credit note each dispute got that was upheld without one."""
         claimed = {r.fact.credit.credit_id for r in self.resolutions.values() if r.fact.credit is not None}
-        since = sum(c.fact for credit_id, c in self.credits.items() if credit_id not in claimed)
-        if amount is None:
-            return 0 if since > 0 else None
-        return max(0, amount - since)
+        free = sorted(
+            (
+                (credit.epoch, credit_id)
+                for credit_id, credit in self.credits.items()
+                if credit_id not in claimed
+            )
+        )
+        found: dict[str, Stamped[int]] = {}
+        for dispute_id, dispute in sorted(self.disputes.items(), key=lambda item: (item[1].epoch, item[0])):
+            resolution = self.resolutions.get(dispute_id)
+            if (
+                resolution is None
+                or resolution.fact.outcome not in _NO_CREDIT_YET
+                or resolution.fact.credit is not None
+            ):
+                continue
+            match = next((entry for entry in free if entry[0] >= dispute.epoch), None)
+            if match is not None:
+                free.remove(match)
+                found[dispute_id] = self.credits[match[1]]
+        return found
 
     @property
     def open_disputes(self) -> tuple[str, ...]:
@@ -254,7 +330,8 @@ class Case:
         standing = []
         for holds, released in ((self.holds, self.released), (self.account.holds, self.account.released)):
             for hold_id, stamped in holds.items():
-                if hold_id not in released and (stamped.fact.until is None or on <= stamped.fact.until):
+                ends = hold_ends(stamped.fact)
+                if hold_id not in released and (ends is None or on <= ends):
                     standing.append(stamped.fact)
         return tuple(sorted(standing, key=lambda hold: hold.hold_id))
 
@@ -281,12 +358,21 @@ def _add(case: Case, name: str, key: str, value: object, at: datetime) -> Case:
     return replace(case, **changed)
 
 
+def _derived_id(prefix: str, fact_id: str, suffix: str) -> str:
+    """An id made from another one, as long as ids may be and no two the same."""
+    room = 64 - len(prefix) - len(suffix)
+    if len(fact_id) > room:
+        digest = hashlib.sha256(fact_id.encode()).hexdigest()[:12]
+        fact_id = f"{fact_id[: room - 13]}-{digest}"
+    return f"{prefix}{fact_id}{suffix}"
+
+
 @_file.register
 def _(fact: wire.PaymentReceived, case: Case, at: datetime) -> Case:
     case = _add(case, "payments", fact.payment_id, fact, at)
     for number, deduction in enumerate(fact.deductions, start=1):
         dispute = wire.DisputeRaised(
-            dispute_id=f"{fact.payment_id[:50]}.deduction-{number}",
+            dispute_id=_derived_id("", fact.payment_id, f".deduction-{number}"),
             reason=DisputeReason.OTHER,
             amount=deduction.amount,
         )
@@ -329,7 +415,7 @@ def _(fact: wire.InvoiceStatus, case: Case, at: datetime) -> Case:
     case = _add(case, "statuses", fact.status_id, fact, at)
     if fact.status == "scheduled" and fact.pay_on is not None:
         promise = wire.PromiseMade(
-            promise_id=f"status-{fact.status_id}"[:64], pay_by=fact.pay_on, source="erp"
+            promise_id=_derived_id("status-", fact.status_id, ""), pay_by=fact.pay_on, source="erp"
         )
         case = _add(case, "promises", promise.promise_id, promise, at)
     return case
@@ -347,10 +433,7 @@ def _(fact: wire.DisputeRaised, case: Case, at: datetime) -> Case:
 
 @_file.register
 def _(fact: wire.DisputeResolved, case: Case, at: datetime) -> Case:
-    case = _add(case, "resolutions", fact.dispute_id, fact, at)
-    if fact.credit is not None:
-        case = _add(case, "credits", fact.credit.credit_id, case.minor(fact.credit.amount), at)
-    return case
+    return _add(case, "resolutions", fact.dispute_id, fact, at)
 
 
 @_file.register

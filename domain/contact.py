@@ -134,6 +134,7 @@ def compose(trigger: Pursued, decision: CarryOut, siblings: Sequence[Pursued], n
             pursued.case.invoice_id
             for pursued in [trigger, *siblings]
             if voice == "notice"
+            and leader.policy.grouping
             and pursued.policy.grouping
             and pursued.case.invoice_id not in inside
             and pursued.case.cancelled_at is None

@@ -25,14 +25,24 @@ from domain.pauses import (
     resumed_on,
 )
 from domain.policy import BEFORE_OVERDUE, Policy, PolicyStep
-from domain.risk import assess, warning_date
+from domain.risk import assess, flagged_from
 from domain.vocabulary import CallOutcome, CustomerKind, Note, Outcome, Step, WaitingOn, step_name
 
 _ORDER = {step: place for place, step in enumerate(Step)}
+_PRE_DUE = frozenset({Step.PRE_DUE, Step.PRE_DUE_2})
+#: Steps that wait until the cash of the previous bank day is posted, where a seller tells.
+_AFTER_CALL = frozenset(step for step in Step if _ORDER[step] >= _ORDER[Step.CALL])
 #: How long a claim may be under way before its outcome counts as unknown.
 _CLAIM_TIME = timedelta(minutes=15)
 #: Indefinite waits are looked at again after this time; a fact wakes them earlier.
 _LOOK_AGAIN = timedelta(days=30)
+
+
+class Target(NamedTuple):
+    """The business day `on` which a rung falls due, and the day from which on it counts as late."""
+
+    on: date
+    own: date
 
 
 class Due(NamedTuple):
@@ -55,8 +65,9 @@ def decide(case: Case, policy: Policy, now: datetime) -> Decision:
         or _unclear(case, policy, now)
         or _confirmation(case, policy, now, today)
         or _paused(case, policy, now, today)
-        or _block(case, policy, now, today)
-        or _next(case, policy, now, today)
+        or _awake(
+            case, policy, now, today, _block(case, policy, now, today) or _next(case, policy, now, today)
+        )
     )
 
 
@@ -76,10 +87,15 @@ def _ended(case: Case, policy: Policy, now: datetime, today: date) -> Decision |
     calendar = calendar_of(case.account, policy)
     if case.cancelled_at is not None:
         return Close(outcome=Outcome.CANCELLED, why="the invoice was cancelled", rule="cancelled")
+    closed = case.closed.fact.outcome if case.closed is not None else None
     if is_settled(case, policy):
-        settled_at = _settled_at(case)
-        outcome = _outcome(case)
         tasks = _overpaid(case)
+        if closed is not None and not _moved_since_closing(case):
+            return Close(
+                outcome=closed, why="nothing is owed, as when it was closed", rule="closed", tasks=tasks
+            )
+        outcome = _outcome(case)
+        settled_at = _moved_at(case)
         if outcome is Outcome.PAID and settled_at is not None:
             until = calendar.at(
                 calendar.add_business_days(calendar.local_date(settled_at), policy.settlement_days), time.min
@@ -93,40 +109,49 @@ def _ended(case: Case, policy: Policy, now: datetime, today: date) -> Decision |
             outcome=outcome, why=f"nothing is owed: {outcome.replace('_', ' ')}", rule="settled", tasks=tasks
         )
     referral = case.taken(Step.REFERRAL)
-    if referral is not None and case.last == referral and not _reopened_on(case, policy, today):
-        if case.recalled is not None and case.recalled.epoch == case.epoch:
-            task = TaskRequest(
-                kind="recalled", ref=str(case.cycle), why="recalled from the partner: decide how to go on"
-            )
-            return (
-                Wait(
-                    until=now + _LOOK_AGAIN,
-                    waiting_on=WaitingOn.PERSON,
-                    why="recalled from the partner; a person decides how to go on",
-                    rule="recall",
-                    tasks=(task,),
-                )
-                if case.requested is None
-                else None
-            )
-        until = referral.at + timedelta(days=policy.referral_watch_days)
-        if now < until:
-            why = f"referred; payments and recall are watched for until {calendar.local_date(until)}"
-            return Wait(until=until, waiting_on=WaitingOn.SETTLEMENT, why=why, rule="referred")
-        return Close(outcome=Outcome.REFERRED, why="referred; the watch time has passed", rule="referred")
-    return None
+    if referral is None or case.last != referral or _reopened_on(case, policy, today) is not None:
+        return None
+    if case.recalled is not None and case.recalled.epoch == case.epoch:
+        return _recalled(case, now) if case.requested is None else None
+    until = referral.at + timedelta(days=policy.referral_watch_days)
+    if now < until and closed is not Outcome.REFERRED:
+        why = f"referred; payments and recall are watched for until {calendar.local_date(until)}"
+        return Wait(until=until, waiting_on=WaitingOn.SETTLEMENT, why=why, rule="referred")
+    return Close(outcome=Outcome.REFERRED, why="referred; the watch time has passed", rule="referred")
+
+
+def _recalled(case: Case, now: datetime) -> Wait:
+    why = "recalled from the partner; a person decides how to go on"
+    task = TaskRequest(kind="recalled", ref=str(case.cycle), why=why)
+    return Wait(until=now + _LOOK_AGAIN, waiting_on=WaitingOn.PERSON, why=why, rule="recall", tasks=(task,))
 
 
 def _outcome(case: Case) -> Outcome:
-    if case.written_off > 0:
+    if case.given_up > 0:
         return Outcome.WRITTEN_OFF
     return Outcome.CREDITED if case.paid <= 0 and case.credited > 0 else Outcome.PAID
 
 
-def _settled_at(case: Case) -> datetime | None:
+def _moved_at(case: Case) -> datetime | None:
     """When the newest entry of the ledger was recorded."""
-    entries = (case.payments, case.reversals, case.credits, case.waivers, case.write_offs, case.amendments)
+    entries = (
+        case.payments,
+        case.reversals,
+        case.all_credits,
+        case.charges,
+        case.waivers,
+        case.write_offs,
+        case.amendments,
+    )
     return max((stamped.at for kind in entries for stamped in kind.values()), default=None)
+
+
+def _moved_since_closing(case: Case) -> bool:
+    """Whether something was owed again after the case was closed."""
+    if case.closed is None:
+        return False
+    raising = (case.reversals, case.charges, case.amendments)
+    return any(stamped.at > case.closed.at for kind in raising for stamped in kind.values())
 
 
 def _overpaid(case: Case) -> tuple[TaskRequest, ...]:
@@ -206,25 +231,16 @@ def _paused(case: Case, policy: Policy, now: datetime, today: date) -> Decision 
     stop = pause(case, policy, today)
     if stop is None:
         return None
-    calendar = calendar_of(case.account, policy)
     until = stop.until if stop.until is not None else now + _LOOK_AGAIN
     tasks: list[TaskRequest] = []
-    if policy.at_risk.enabled and case.taken(Step.REFERRAL) is None:
-        flag = calendar.at(warning_date(case, policy), time.min)
-        if assess(case, policy, today).flagged:
-            tasks.append(
-                TaskRequest(
-                    kind="at_risk",
-                    ref=str(case.cycle),
-                    why=f"at risk while paused: {stop.why}; look after it",
-                )
-            )
-        elif now < flag:
-            until = min(until, flag)
+    if assess(case, policy, today).flagged:
+        why = f"at risk while paused: {stop.why}; look after it"
+        tasks.append(TaskRequest(kind="at_risk", ref=str(case.cycle), why=why))
     if stop.waiting_on is WaitingOn.PERSON:
         tasks.append(TaskRequest(kind="apply_cash", ref=str(case.epoch), why=f"{stop.why}: apply it"))
     tasks.extend(_beyond_limit(case, policy, today))
-    return Wait(until=until, waiting_on=stop.waiting_on, why=stop.why, rule=stop.rule, tasks=tuple(tasks))
+    wait = Wait(until=until, waiting_on=stop.waiting_on, why=stop.why, rule=stop.rule, tasks=tuple(tasks))
+    return _no_later(wait, now, [_flag_at(case, policy, today)])
 
 
 def _beyond_limit(case: Case, policy: Policy, today: date) -> list[TaskRequest]:
@@ -246,10 +262,9 @@ def _beyond_limit(case: Case, policy: Policy, today: date) -> list[TaskRequest]:
 def _block(case: Case, policy: Policy, now: datetime, today: date) -> Decision | None:
     """Orders are blocked on the date the final notice named, once that notice is proven."""
     taken = case.taken(Step.CREDIT_HOLD)
-    rung = policy.by_step.get(Step.CREDIT_HOLD)
-    if taken is None or rung is None or taken.fact.block_on is None or not _is_block_open(case, taken):
+    if taken is None or taken.fact.block_on is None or today < taken.fact.block_on:
         return None
-    if today < taken.fact.block_on:
+    if not _is_block_open(case, policy, taken, today):
         return None
     unproven = _await_proof(case, policy, now, taken)
     if unproven is not None:
@@ -263,12 +278,48 @@ def _block(case: Case, policy: Policy, now: datetime, today: date) -> Decision |
     )
 
 
-def _is_block_open(case: Case, taken: Taken) -> bool:
+def _is_block_open(case: Case, policy: Policy, taken: Taken, today: date) -> bool:
+    """Whether an announced block is still to come: not placed or released before, and no money came between."""
     return (
-        case.credit_hold_cycle is None
+        taken.fact.block_on is not None
+        and case.credit_hold_cycle is None
         and taken.fact.cycle == case.cycle
         and taken.fact.cycle not in case.blocked
+        and _reopened_on(case, policy, today) is None
     )
+
+
+def _block_at(case: Case, policy: Policy, now: datetime, today: date) -> datetime | None:
+    """When orders are to be blocked, None where no block is announced."""
+    taken = case.taken(Step.CREDIT_HOLD)
+    if taken is None or taken.fact.block_on is None or not _is_block_open(case, policy, taken, today):
+        return None
+    calendar = calendar_of(case.account, policy)
+    return _slot(case, policy, calendar.roll(max(taken.fact.block_on, today)), now)
+
+
+def _flag_at(case: Case, policy: Policy, today: date) -> datetime | None:
+    """When the case becomes at risk by the mere passing of time."""
+    flagged = flagged_from(case, policy, today)
+    return None if flagged is None else calendar_of(case.account, policy).at(flagged, time.min)
+
+
+def _no_later(decision: Decision, now: datetime, instants: list[datetime | None]) -> Decision:
+    """The same decision, looked at again at the first of the instants that lie ahead."""
+    if not isinstance(decision, Wait | AskApproval):
+        return decision
+    until = min((at for at in instants if at is not None and at > now), default=decision.until)
+    return decision.model_copy(update={"until": until}) if until < decision.until else decision
+
+
+def _awake(case: Case, policy: Policy, now: datetime, today: date, decision: Decision) -> Decision:
+    """A wait never sleeps through the day of a block or of the risk warning."""
+    if not isinstance(decision, Wait | AskApproval):
+        return decision
+    instants = [_block_at(case, policy, now, today)]
+    if case.taken(Step.AT_RISK) is None:
+        instants.append(_flag_at(case, policy, today))
+    return _no_later(decision, now, instants)
 
 
 # -- which step comes next? ------------------------------------------------------------------------
@@ -290,19 +341,8 @@ def _next(case: Case, policy: Policy, now: datetime, today: date) -> Decision:
             tasks=tasks,
         )
     if due.at > now:
-        until = due.at
-        blocking = case.taken(Step.CREDIT_HOLD)
-        calendar = calendar_of(case.account, policy)
-        if blocking is not None and blocking.fact.block_on is not None and _is_block_open(case, blocking):
-            block_at = _slot(case, policy, calendar.roll(max(blocking.fact.block_on, today)), now)
-            if now < block_at < until:
-                until = block_at
-        if policy.at_risk.enabled and case.taken(Step.AT_RISK) is None:
-            flag_at = calendar.at(warning_date(case, policy), time.min)
-            if now < flag_at < until:
-                until = flag_at
         return Wait(
-            until=until, waiting_on=WaitingOn.TIME, why=due.why, rule=due.rule, next_step=step, tasks=tasks
+            until=due.at, waiting_on=WaitingOn.TIME, why=due.why, rule=due.rule, next_step=step, tasks=tasks
         )
     if due.rung.is_notice and not case.account.reachable:
         task = TaskRequest(
@@ -358,10 +398,9 @@ def _choose(case: Case, policy: Policy, now: datetime, today: date) -> Due | Wai
             unproven = _notice_before(case, policy, now, rung) if rung.harsh else None
             if unproven is not None:
                 return unproven
-            calendar = calendar_of(case.account, policy)
-            at = calendar.next_open(now, policy.send_window)
             why = f"{step_name(rung.step)} was asked for by {case.requested.fact.by}"
-            return Due(rung, calendar.local_date(at), at, case.cycle + 1, False, "requested", why)
+            due = _due(case, policy, now, rung, Target(today, today), case.cycle + 1, "requested", why)
+            return due._replace(catch_up=False)
     at_risk = _at_risk(case, policy, now, today, cycle)
     if at_risk is not None:
         return at_risk
@@ -383,34 +422,34 @@ def _choose(case: Case, policy: Policy, now: datetime, today: date) -> Due | Wai
     targets = [
         (rung, _target(case, policy, rung, baseline, first=place == 0)) for place, rung in enumerate(rungs)
     ]
-    first, first_on = targets[0]
-    if first_on > today:
-        return _due(case, policy, now, first, first_on, baseline, cycle)
-    climbs = baseline is not None and _nominal(case, first) < baseline
-    chosen, on = (first, first_on) if climbs else _harshest(case, policy, now, targets, today)
-    if chosen.harsh:
-        unproven = _notice_before(case, policy, now, chosen)
-        if unproven is not None:
-            return unproven
-    attempts = _attempts_missing(case, policy, chosen, now)
-    if attempts is not None:
-        return attempts
-    return _due(case, policy, now, chosen, on, baseline, cycle)
+    chosen, target = targets[0]
+    if target.on <= today:
+        if baseline is None or _nominal(case, chosen) >= baseline:
+            chosen, target = _harshest(case, policy, now, targets, today)
+        kept_back = _notice_before(case, policy, now, chosen) if chosen.harsh else None
+        kept_back = kept_back or _attempts_missing(case, policy, chosen, now)
+        if kept_back is not None:
+            return kept_back
+    rule = "ladder"
+    if baseline is not None and _nominal(case, chosen) < baseline:
+        paced = case.last is not None and case.last.fact.catch_up
+        rule = "pace" if paced else "late_entry_or_resumed"
+    return _due(case, policy, now, chosen, target, cycle, rule, _reason(case, chosen))
 
 
 def _harshest(
-    case: Case, policy: Policy, now: datetime, targets: list[tuple[PolicyStep, date]], today: date
-) -> tuple[PolicyStep, date]:
+    case: Case, policy: Policy, now: datetime, targets: list[tuple[PolicyStep, Target]], today: date
+) -> tuple[PolicyStep, Target]:
     """Of several rungs due at once (an outage) the harshest, not passing a notice a later rung requires."""
     required = _required_notices(policy)
-    chosen, on = targets[0]
+    chosen, chosen_for = targets[0]
     for rung, target in targets[1:]:
-        if target > today or chosen.step in required:
+        if target.on > today or chosen.step in required:
             break
         if rung.harsh and _notice_before(case, policy, now, rung) is not None:
             break
-        chosen, on = rung, target
-    return chosen, on
+        chosen, chosen_for = rung, target
+    return chosen, chosen_for
 
 
 def _required_notices(policy: Policy) -> frozenset[Step]:
@@ -449,9 +488,7 @@ def _candidates(case: Case, policy: Policy, today: date, cycle: int) -> list[Pol
             continue
         if owed < policy.minimum_in(rung.step, case.currency):
             continue
-        if rung.step in BEFORE_OVERDUE and case.collection != "transfer":
-            continue
-        if rung.step in (Step.PRE_DUE, Step.PRE_DUE_2) and today > case.due:
+        if rung.step in _PRE_DUE and (today > case.due or _nominal(case, rung) > case.due):
             continue
         if case.issued_on is not None and _nominal(case, rung) < case.issued_on:
             continue
@@ -462,8 +499,15 @@ def _candidates(case: Case, policy: Policy, today: date, cycle: int) -> list[Pol
 
 
 def _nominal(case: Case, rung: PolicyStep) -> date:
-    due = case.due if case.collection == "transfer" else case.collect_on or case.due
-    return due + timedelta(days=rung.day)
+    """The day of a rung by the calendar. Where the seller collects by itself, nothing is asked for before
+    that has failed, and what is overdue counts from then."""
+    on = case.due + timedelta(days=rung.day)
+    if case.collection == "transfer":
+        return on
+    collect_on = case.collect_on or case.due
+    if rung.step in BEFORE_OVERDUE:
+        return max(on, collect_on + timedelta(days=1))
+    return max(case.due, collect_on) + timedelta(days=rung.day)
 
 
 def _baseline(case: Case, policy: Policy, today: date) -> date | None:
@@ -482,33 +526,36 @@ def _left_out(case: Case, policy: Policy, rung: PolicyStep) -> bool:
     return rung.step not in days and _ORDER[rung.step] <= max(_ORDER[step] for step in days)
 
 
-def _target(case: Case, policy: Policy, rung: PolicyStep, baseline: date | None, first: bool) -> date:
-    """The business day on which a rung falls due for this case, before the gap between messages."""
+def _target(case: Case, policy: Policy, rung: PolicyStep, baseline: date | None, *, first: bool) -> Target:
+    """The day on which a rung falls due for this case, before the gap between messages."""
     calendar = calendar_of(case.account, policy)
     nominal = _nominal(case, rung)
-    on = calendar.roll(max(nominal, case.opened_on))
+    last = case.last
     late_entry = case.opened_on > case.due
     entry_day = policy.late_entry.days.get(rung.step) if late_entry and case.cycle == 0 else None
-    last = case.last
+    behind = baseline is not None and nominal < baseline
     if entry_day is not None:
-        return calendar.roll(max(nominal, case.opened_on + timedelta(days=entry_day)))
-    if baseline is not None and nominal < baseline:
+        on = own = calendar.roll(max(nominal, case.opened_on + timedelta(days=entry_day)))
+        behind = False
+    else:
+        on = calendar.roll(max(nominal, case.opened_on))
+        first_open = calendar.local_date(calendar.next_open(case.opened_at, policy.send_window))
+        own = calendar.roll(max(nominal, first_open))
+    if behind and baseline is not None:
         fresh = last is None or _day_of(case, policy, last) < baseline
-        if fresh and first:
-            entered = (baseline == case.opened_on and late_entry) or _reopened_on(
-                case, policy, baseline
-            ) == baseline
-            on = calendar.roll(baseline + timedelta(days=1) if entered else baseline)
+        entered = late_entry and baseline == case.opened_on
+        if first and fresh and (entered or _reopened_on(case, policy, baseline) == baseline):
+            on = max(on, calendar.roll(baseline + timedelta(days=1)))
         else:
-            on = max(on, baseline)
-    if last is not None and (last.fact.catch_up or (baseline is not None and nominal < baseline)):
+            on = max(on, calendar.roll(baseline))
+    if last is not None and (last.fact.catch_up or behind):
         paced = _day_of(case, policy, last) + timedelta(days=policy.catch_up_days)
         on = max(on, calendar.roll(paced))
     if rung.step is Step.REFERRAL:
         demand = case.taken(Step.DEMAND)
         if demand is not None and demand.fact.answer_by is not None:
             on = max(on, calendar.roll(demand.fact.answer_by + timedelta(days=1)))
-    return on
+    return Target(on, own)
 
 
 def _day_of(case: Case, policy: Policy, taken: Taken) -> date:
@@ -520,52 +567,35 @@ def _due(
     policy: Policy,
     now: datetime,
     rung: PolicyStep,
-    target: date,
-    baseline: date | None,
+    target: Target,
     cycle: int,
+    rule: str,
+    why: str,
 ) -> Due:
     """Put a rung on its day and minute: after the gap between messages, inside the window, in its slot."""
     calendar = calendar_of(case.account, policy)
-    window = policy.send_window
     today = calendar.local_date(now)
-    on = target
-    rule, why = "ladder", _reason(case, rung)
+    on, own = target
     last_message = case.account.last_unsolicited_on
     if rung.is_notice and last_message is not None and policy.gap_days:
         spaced = calendar.roll(last_message + timedelta(days=policy.gap_days))
         if spaced > on:
             on, rule = spaced, "gap"
             why = f"{why}; the last message went out on {last_message}"
-    if baseline is not None and _nominal(case, rung) < baseline:
-        rule = "pace" if case.last is not None and case.last.fact.catch_up else "late_entry_or_resumed"
-    if rung.step in _AFTER_CALL and case.account.books_through is not None:
-        posted = case.account.books_through
-        bank_day = _business_day_before(case, policy, max(on, today))
-        if posted < bank_day:
-            on, rule = max(on, calendar.roll(today + timedelta(days=1))), "books"
-            why = f"{why}; cash is posted through {posted} only"
+        if last_message <= own:
+            own = max(own, spaced)
+    posted = case.account.books_through
+    waits_for_cash = posted is not None and posted < calendar.add_business_days(today, -1)
+    if on <= today and waits_for_cash and rung.step in _AFTER_CALL:
+        on, rule = calendar.roll(today + timedelta(days=1)), "books"
+        why = f"{why}; cash is posted through {posted} only"
     at = _slot(case, policy, max(on, calendar.roll(today)), now)
-    if target <= case.opened_on and case.account.newest_opening_at is not None:
+    if target.on <= case.opened_on and case.account.newest_opening_at is not None:
         opened = case.account.newest_opening_at + timedelta(seconds=policy.opening_wait_seconds)
         if opened > at:
-            at = calendar.next_open(opened, window)
-    own = calendar.roll(
-        max(_nominal(case, rung), calendar.local_date(calendar.next_open(case.opened_at, window)))
-    )
-    if rung.is_notice and last_message is not None:
-        own = max(own, calendar.roll(last_message + timedelta(days=policy.gap_days)))
-    return Due(rung, calendar.local_date(at), at, cycle, calendar.local_date(at) > own, rule, why)
-
-
-_AFTER_CALL = frozenset(step for step in Step if _ORDER[step] >= _ORDER[Step.CALL])
-
-
-def _business_day_before(case: Case, policy: Policy, day: date) -> date:
-    calendar = calendar_of(case.account, policy)
-    before = day - timedelta(days=1)
-    while not calendar.is_business_day(before):
-        before -= timedelta(days=1)
-    return before
+            at = calendar.next_open(opened, policy.send_window)
+    sent_on = calendar.local_date(at)
+    return Due(rung, sent_on, at, cycle, sent_on > own, rule, why)
 
 
 def _slot(case: Case, policy: Policy, on: date, now: datetime) -> datetime:
@@ -610,22 +640,22 @@ def _at_risk(case: Case, policy: Policy, now: datetime, today: date, cycle: int)
     rung = policy.by_step.get(Step.AT_RISK)
     if rung is None or case.taken(Step.AT_RISK) is not None or (case.cycle, Step.AT_RISK) in case.skipped:
         return None
-    risk = assess(case, policy, today)
-    if not risk.flagged:
+    flagged = flagged_from(case, policy, today)
+    if flagged is None or flagged > today:
+        return None
+    if collectable(case, policy, today) < policy.minimum_in(Step.AT_RISK, case.currency):
         return None
     calendar = calendar_of(case.account, policy)
-    warned = max(warning_date(case, policy), case.opened_on)
-    target = calendar.roll(min(warned, today))
+    own = on = calendar.roll(max(flagged, case.opened_on))
     late_entry = case.opened_on > case.due
     if late_entry and case.last is None:
-        target = max(target, calendar.roll(case.opened_on + timedelta(days=1)))
+        on = max(on, calendar.roll(case.opened_on + timedelta(days=1)))
     elif case.last is not None and case.last.fact.catch_up:
         paced = _day_of(case, policy, case.last) + timedelta(days=policy.catch_up_days)
-        target = max(target, calendar.roll(paced))
-    due = _due(case, policy, now, rung, target, None, cycle)
-    return due._replace(
-        catch_up=late_entry or due.catch_up, rule="at_risk", why="at risk: " + "; ".join(risk.reasons)
-    )
+        on = max(on, calendar.roll(paced))
+    why = "at risk: " + "; ".join(assess(case, policy, today).reasons)
+    due = _due(case, policy, now, rung, Target(on, own), cycle, "at_risk", why)
+    return due._replace(catch_up=late_entry or due.catch_up)
 
 
 def _attempts_missing(case: Case, policy: Policy, chosen: PolicyStep, now: datetime) -> Wait | None:
@@ -660,21 +690,29 @@ def _notice_before(case: Case, policy: Policy, now: datetime, rung: PolicyStep) 
             before = candidate
     if before is None:
         return None
-    taken = case.taken(before.step)
-    if taken is None and before.step not in case.waived:
-        task = TaskRequest(
-            kind="notice_missing",
-            ref=f"{case.cycle}-{rung.step}",
-            why=f"no {before.step} notice was sent before {rung.step}",
-        )
-        return Wait(
-            until=now + timedelta(days=policy.recheck_days),
-            waiting_on=WaitingOn.DELIVERY,
-            why=task.why,
-            rule="notice",
-            tasks=(task,),
-        )
-    return None if taken is None else _await_proof(case, policy, now, taken)
+    calendar = calendar_of(case.account, policy)
+    reopened = _reopened_on(case, policy, calendar.local_date(now))
+    taken = None if reopened is not None else case.taken(before.step) or _instead_of(case, before.step)
+    if taken is not None:
+        return _await_proof(case, policy, now, taken)
+    waived_at = case.waived.get(before.step)
+    if waived_at is not None and (reopened is None or calendar.local_date(waived_at) >= reopened):
+        return None
+    why = f"no {step_name(before.step)} notice was sent before the {step_name(rung.step)}"
+    task = TaskRequest(kind="notice_missing", ref=f"{case.cycle}-{rung.step}", why=why)
+    return Wait(
+        until=now + timedelta(days=policy.recheck_days),
+        waiting_on=WaitingOn.DELIVERY,
+        why=why,
+        rule="notice",
+        tasks=(task,),
+    )
+
+
+def _instead_of(case: Case, step: Step) -> Taken | None:
+    """The outreach with which a case that entered at risk began instead of its first overdue notice."""
+    first = case.steps[0] if case.steps and case.opened_on > case.due else None
+    return first if first is not None and step is Step.OVERDUE and first.fact.step is Step.AT_RISK else None
 
 
 def _await_proof(case: Case, policy: Policy, now: datetime, taken: Taken) -> Wait | None:
@@ -714,19 +752,24 @@ def _await_proof(case: Case, policy: Policy, now: datetime, taken: Taken) -> Wai
 
 
 def _reopened_on(case: Case, policy: Policy, today: date) -> date | None:
-    """The day money that had settled the case went back, if no step was taken since."""
+    """The day a settled case was owed again after its due date, if no step was taken since."""
+    if not case.reversals and case.closed is None:
+        return None
     calendar = calendar_of(case.account, policy)
     days = [
         calendar.local_date(reversal.at)
         for reversal in case.reversals.values()
         if reversal.epoch == case.epoch and reversal.fact.payment_id in case.payments
     ]
-    undone = case.reversed if days else 0
-    if days and case.net - undone <= policy.tolerance_in(case.currency):
+    if days and case.net - case.reversed_since_last_step <= policy.tolerance_in(case.currency):
         return max(days) if max(days) > case.due else None
-    if case.closed is not None and case.closed.epoch == case.epoch and today > case.due:
-        return calendar.local_date(case.closed.at)
-    return None
+    closed = case.closed
+    if closed is None or closed.epoch != case.epoch or today <= case.due:
+        return None
+    if closed.fact.outcome in (Outcome.REFERRED, Outcome.CANCELLED):
+        return None
+    moved_at = _moved_at(case)
+    return calendar.local_date(closed.at if moved_at is None else max(closed.at, moved_at))
 
 
 def _next_cycle(case: Case, policy: Policy, today: date) -> int:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from domain.calendar import Calendar
-from domain.case import Account, Case
+from domain.case import Account, Case, hold_ends
 from domain.policy import Policy
 from domain.vocabulary import WaitingOn
 
@@ -35,6 +35,8 @@ class Promise(NamedTuple):
     source: str
     asked_for: date
     """The date as promised."""
+    counts: bool
+    """Whether it uses up one of the promises that the policy allows between two steps."""
 
 
 class Pause(NamedTuple):
@@ -68,51 +70,81 @@ def promises(case: Case, policy: Policy, today: date) -> list[Promise]:
     """All promises with their state on the customer's date `today`, oldest first.
 
     Kept: at least the promised amount, within tolerance, received (by `received_on`) by the end of grace;
-    late evidence therefore heals a broken promise. Only the first one and the allowed extensions between
-    two steps pause the case.
+    late evidence therefore heals a broken promise. One more promise given before the grace of the last
+    has ended extends it. Between two steps only the first and the allowed extensions pause the case.
     """
     if not case.promises:
         return []
     calendar = calendar_of(case.account, policy)
-    limits = policy.promise
-    result: list[Promise] = []
-    counted: dict[int, int] = {}
     by_order = sorted(
         case.promises.values(), key=lambda made: (made.epoch, made.fact.pay_by, made.fact.promise_id)
     )
+    result: list[Promise] = []
+    used: dict[int, int] = {}
     for stamped in by_order:
         made_on = calendar.local_date(stamped.at)
-        pay_by = min(stamped.fact.pay_by, made_on + timedelta(days=limits.max_days))
-        deadline = calendar.add_business_days(pay_by, limits.grace_days)
+        pay_by = min(stamped.fact.pay_by, made_on + timedelta(days=policy.promise.max_days))
         amount = None if stamped.fact.amount is None else case.minor(stamped.fact.amount)
-        counted[stamped.epoch] = counted.get(stamped.epoch, 0) + 1
-        if _is_kept(case, policy, amount, made_on, deadline):
-            state = PromiseState.KEPT
-        elif counted[stamped.epoch] > 1 + limits.extensions:
-            state = PromiseState.BEYOND_LIMIT
-        else:
-            state = PromiseState.OPEN if today <= deadline else PromiseState.BROKEN
+        deadline = calendar.add_business_days(pay_by, policy.promise.grace_days)
+        counts = not _is_kept(case, policy, amount, made_on, deadline)
+        used[stamped.epoch] = used.get(stamped.epoch, 0) + counts
         result.append(
             Promise(
-                stamped.fact.promise_id,
-                amount,
-                pay_by,
-                deadline,
-                state,
-                made_on,
-                stamped.epoch,
-                stamped.fact.source,
-                stamped.fact.pay_by,
+                promise_id=stamped.fact.promise_id,
+                amount=amount,
+                pay_by=pay_by,
+                deadline=deadline,
+                state=(
+                    PromiseState.BEYOND_LIMIT
+                    if counts and used[stamped.epoch] > 1 + policy.promise.extensions
+                    else PromiseState.OPEN
+                ),
+                made_on=made_on,
+                epoch=stamped.epoch,
+                source=stamped.fact.source,
+                asked_for=stamped.fact.pay_by,
+                counts=counts,
             )
         )
+    _extend(result)
+    for place, promise in enumerate(result):
+        if promise.state is PromiseState.OPEN:
+            result[place] = promise._replace(state=_state(case, policy, promise, result[:place], today))
     return result
+
+
+def _extend(made: list[Promise]) -> None:
+    """Move the deadline of each promise to that of the next one, where that was given before it passed."""
+    later: Promise | None = None
+    for place in range(len(made) - 1, -1, -1):
+        promise = made[place]
+        if promise.state is PromiseState.BEYOND_LIMIT:
+            continue
+        if later is not None and later.epoch == promise.epoch and later.made_on <= promise.deadline:
+            made[place] = promise = promise._replace(deadline=max(promise.deadline, later.deadline))
+        later = promise
+
+
+def _state(case: Case, policy: Policy, promise: Promise, before: list[Promise], today: date) -> PromiseState:
+    """Until its deadline a promise is kept only by money that no earlier promise between the same two
+    steps needs; afterwards by any money that came in its time."""
+    if today > promise.deadline:
+        kept = _is_kept(case, policy, promise.amount, promise.made_on, promise.deadline)
+        return PromiseState.KEPT if kept else PromiseState.BROKEN
+    amount, since = promise.amount, promise.made_on
+    for earlier in before:
+        if earlier.epoch == promise.epoch and earlier.state in (PromiseState.OPEN, PromiseState.KEPT):
+            since = min(since, earlier.made_on)
+            if amount is not None:
+                amount += earlier.amount or 0
+    kept = _is_kept(case, policy, amount, since, promise.deadline)
+    return PromiseState.KEPT if kept else PromiseState.OPEN
 
 
 def _is_kept(case: Case, policy: Policy, amount: int | None, made_on: date, deadline: date) -> bool:
     tolerance = policy.tolerance_in(case.currency)
     late = case.received_between(deadline + timedelta(days=1), date.max)
-    frozen = frozen_amount(case)
-    if case.net - frozen + late <= tolerance:
+    if case.net - frozen_amount(case) + late <= tolerance:
         return case.paid + case.credited > 0 or case.net <= 0
     if amount is None:
         return False
@@ -131,16 +163,21 @@ def frozen_amount(case: Case) -> int:
 
 
 def promised_amount(case: Case, policy: Policy, today: date) -> int:
-    """Minor units under open promises."""
-    promised = 0
+    """Minor units under open promises: their sum, less what has come in for them."""
+    by_epoch: dict[int, list[Promise]] = {}
     for promise in promises(case, policy, today):
-        if promise.state is PromiseState.OPEN:
-            if promise.amount is None:
-                return case.balance
-            promised = max(
-                promised, promise.amount - case.received_between(promise.made_on, promise.deadline)
-            )
-    return min(max(0, promised), case.balance)
+        if promise.state is PromiseState.OPEN and promise.amount is None:
+            return case.balance
+        if promise.state in (PromiseState.OPEN, PromiseState.KEPT):
+            by_epoch.setdefault(promise.epoch, []).append(promise)
+    promised = 0
+    for made in by_epoch.values():
+        if any(promise.state is PromiseState.OPEN for promise in made):
+            since = min(promise.made_on for promise in made)
+            until = max(promise.deadline for promise in made)
+            named = sum(promise.amount or 0 for promise in made)
+            promised += max(0, named - case.received_between(since, until))
+    return min(promised, case.balance)
 
 
 def collectable(case: Case, policy: Policy, today: date) -> int:
@@ -155,7 +192,7 @@ def pause(case: Case, policy: Policy, today: date) -> Pause | None:
     calendar = calendar_of(case.account, policy)
     holds = case.open_holds(today)
     if holds:
-        ends = [hold.until for hold in holds]
+        ends = [hold_ends(hold) for hold in holds]
         until = None if None in ends else calendar.midnight_after(max(end for end in ends if end is not None))
         reasons = " and ".join(sorted({hold.reason for hold in holds}))
         return Pause(WaitingOn.HOLD, until, f"on hold ({reasons})", "hold")
@@ -179,27 +216,26 @@ def pause(case: Case, policy: Policy, today: date) -> Pause | None:
 
 
 def resumed_on(case: Case, policy: Policy, today: date) -> date | None:
-    """The newest day on which a full pause ended. Rungs dated before it are climbed one at a time."""
+    """The newest day on which a pause ended. Rungs dated before it are climbed one at a time."""
     calendar = calendar_of(case.account, policy)
     ends: list[date] = []
     if case.snoozed is not None:
         ends.append(case.snoozed.fact.until + timedelta(days=1))
     for holds, released in ((case.holds, case.released), (case.account.holds, case.account.released)):
         for hold_id, stamped in holds.items():
+            last_day = hold_ends(stamped.fact)
+            over = [] if last_day is None else [last_day + timedelta(days=1)]
             if hold_id in released:
-                ends.append(calendar.local_date(released[hold_id]))
-            elif stamped.fact.until is not None:
-                ends.append(stamped.fact.until + timedelta(days=1))
+                over.append(calendar.local_date(max(released[hold_id], stamped.at)))
+            if over:
+                ends.append(min(over))
     for promise in promises(case, policy, today):
-        if promise.state is PromiseState.BROKEN and (
-            promise.amount is None or promise.amount >= case.balance
-        ):
+        if promise.state is PromiseState.BROKEN:
             ends.append(promise.deadline + timedelta(days=1))
-    for dispute_id, resolution in case.resolutions.items():
-        if dispute_id in case.disputes:
-            amount = case.disputes[dispute_id].fact.amount
-            if amount is None or case.minor(amount) >= case.balance:
-                ends.append(calendar.local_date(resolution.at))
+    for dispute_id in case.disputes:
+        thawed_at = case.thawed_at(dispute_id)
+        if thawed_at is not None:
+            ends.append(calendar.local_date(max(thawed_at, case.disputes[dispute_id].at)))
     return max((end for end in ends if end <= today), default=None)
 
 

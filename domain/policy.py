@@ -12,11 +12,10 @@ from datetime import timedelta
 from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Literal, Self
-from zoneinfo import available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from domain.calendar import SendWindow
+from domain.calendar import SendWindow, zone_info
 from domain.money import Money
 from domain.vocabulary import Step, Tone
 
@@ -26,6 +25,9 @@ HARSH = frozenset({Step.CREDIT_HOLD, Step.DEMAND, Step.REFERRAL})
 TASKS = frozenset({Step.CALL, Step.AM_ALERT})
 #: Steps that only ask for money that is not overdue.
 BEFORE_OVERDUE = frozenset({Step.PRE_DUE, Step.PRE_DUE_2, Step.DUE})
+
+#: Business days between the final notice and the block it names.
+SHORTEST_BLOCK_NOTICE = 3
 
 Role = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Days = Annotated[int, Field(ge=0, le=3650, strict=True)]
@@ -160,8 +162,10 @@ class Policy(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.timezone not in available_timezones():
-            raise ValueError(f"timezone {self.timezone!r} is not an IANA zone such as 'America/New_York'")
+        try:
+            zone_info(self.timezone)
+        except ValueError as problem:
+            raise ValueError(f"timezone: {problem}") from None
         names = [rung.step for rung in self.steps]
         for name in names:
             if names.count(name) > 1:
@@ -174,6 +178,7 @@ class Policy(_Part):
                 raise ValueError(
                     f"step {after.step!r} (day {after.day}) is not later than {before.step!r} (day {before.day})"
                 )
+        self._check_steps()
         for place, amounts in [("tolerance", self.tolerance)] + [
             (f"step {rung.step!r} min_amount", rung.min_amount) for rung in self.steps
         ]:
@@ -184,6 +189,28 @@ class Policy(_Part):
                 except ValueError as problem:
                     raise ValueError(f"{place}: {problem}") from None
         return self
+
+    def _check_steps(self) -> None:
+        """What a single step must keep to."""
+        warned = self.at_risk.write_off_age - self.at_risk.warn_days
+        for rung in self.steps:
+            if rung.step is Step.CREDIT_HOLD and rung.notice_days < SHORTEST_BLOCK_NOTICE:
+                raise ValueError(
+                    f"step 'credit_hold': notice_days {rung.notice_days} is too short: the notice names a "
+                    f"block date at least {SHORTEST_BLOCK_NOTICE} business days ahead"
+                )
+            if rung.step is Step.AT_RISK and rung.day != warned:
+                raise ValueError(
+                    f"step 'at_risk': day {rung.day} is not the day {warned} that [at_risk] gives "
+                    f"(write_off_age {self.at_risk.write_off_age} - warn_days {self.at_risk.warn_days})"
+                )
+        days = self.late_entry.days
+        for step in days:
+            if step not in {rung.step for rung in self.ladder}:
+                raise ValueError(f"late_entry: step {step!r} is not a step of the ladder")
+        in_order = [days[rung.step] for rung in self.ladder if rung.step in days]
+        if in_order != sorted(set(in_order)):
+            raise ValueError("late_entry: a harsher step must come later than a gentler one")
 
     @cached_property
     def ladder(self) -> tuple[PolicyStep, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from functools import singledispatch
@@ -11,12 +13,14 @@ from domain import contract as wire
 from domain import facts
 from domain.case import Case
 from domain.money import Money
-from domain.pauses import PromiseState, calendar_of, is_settled, pause, promises
+from domain.pauses import calendar_of, is_settled, pause, promises
 from domain.policy import Policy
 from domain.vocabulary import Step
 
 #: A person may leave a case alone for this long; longer is a hold.
 LONGEST_SNOOZE = timedelta(days=60)
+#: Leaves room for a prefix in an id of 64.
+_FACT_ID = re.compile(r"[A-Za-z0-9._-]{1,48}", re.ASCII)
 
 
 class Refused(NamedTuple):
@@ -54,7 +58,14 @@ def answer(
     names a case may be moved to.
     """
     today = calendar_of(case.account, policy).local_date(now)
-    return _answer(request, Asked(case, policy, now, today, request_id[:48], policies))
+    return _answer(request, Asked(case, policy, now, today, _fact_id(request_id), policies))
+
+
+def _fact_id(request_id: str) -> str:
+    """The id of a request as an id of the contract: as it came, or its hash where it does not fit."""
+    if _FACT_ID.fullmatch(request_id):
+        return request_id
+    return hashlib.sha256(request_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 @singledispatch
@@ -100,7 +111,7 @@ def _promise(
     standing = [
         promise
         for promise in promises(asked.case, asked.policy, asked.today)
-        if promise.epoch == asked.case.epoch and promise.state in (PromiseState.OPEN, PromiseState.BROKEN)
+        if promise.epoch == asked.case.epoch and promise.counts
     ]
     if len(standing) > limits.extensions:
         return Refused("PromiseLimitReached", "this invoice was promised before; please talk to us")
@@ -132,17 +143,24 @@ def _(request: wire.Request, asked: Asked) -> Answer:
 
 @_answer.register
 def _(request: wire.DecideStep, asked: Asked) -> Answer:
+    refused = _nothing_owed(asked)
+    if refused is not None:
+        return refused
     approval = asked.case.approval.fact if asked.case.approval is not None else None
     if (
         approval is None
         or approval.step != request.step
         or approval.message_id in asked.case.approved
         or (request.approval_id is not None and request.approval_id != approval.message_id)
+        or asked.now >= approval.expires_at
     ):
         return Refused(
             "NotWaitingForApproval", f"{request.step} of {asked.case.invoice_id} waits for no approval"
         )
     if request.approve:
+        stop = pause(asked.case, asked.policy, asked.today)
+        if stop is not None:
+            return Refused("CasePaused", f"{request.step} cannot be approved: {stop.why}")
         return (facts.ApprovalGiven(message_id=approval.message_id, by=request.by),)
     return (
         facts.StepSkipped(
@@ -155,6 +173,13 @@ def _in_policy(asked: Asked, step: Step) -> Refused | None:
     if step not in asked.policy.by_step:
         return Refused("StepNotInPolicy", f"policy {asked.policy.name} has no step {step}")
     return None
+
+
+def _is_referred(case: Case) -> bool:
+    """Whether the case is with a partner: referred, and not recalled since."""
+    if case.last is None or case.last.fact.step is not Step.REFERRAL:
+        return False
+    return case.recalled is None or case.recalled.epoch != case.epoch
 
 
 @_answer.register
@@ -175,6 +200,8 @@ def _(request: wire.RunStep, asked: Asked) -> Answer:
     refused = _nothing_owed(asked) or _in_policy(asked, request.step)
     if refused is not None:
         return refused
+    if _is_referred(asked.case):
+        return Refused("CaseReferred", f"{asked.case.invoice_id} is with a partner: recall it first")
     stop = pause(asked.case, asked.policy, asked.today)
     if stop is not None:
         return Refused("CasePaused", f"{request.step} cannot be carried out: {stop.why}")
@@ -259,8 +286,7 @@ def _(request: wire.WriteOff, asked: Asked) -> Answer:
 
 @_answer.register
 def _(request: wire.Recall, asked: Asked) -> Answer:
-    last = asked.case.last
-    if last is None or last.fact.step is not Step.REFERRAL or asked.case.recalled is not None:
+    if not _is_referred(asked.case):
         return Refused("NotReferred", f"{asked.case.invoice_id} is not with a partner")
     return (facts.Recalled(by=request.by, reason=request.reason),)
 

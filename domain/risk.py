@@ -28,14 +28,36 @@ def warning_date(case: Case, policy: Policy) -> date:
     return case.due + timedelta(days=policy.at_risk.write_off_age - policy.at_risk.warn_days)
 
 
+def flagged_from(case: Case, policy: Policy, today: date) -> date | None:
+    """The first day on which the case is flagged if nothing new becomes known; None for never."""
+    rules = policy.at_risk
+    if not rules.enabled or case.taken(Step.REFERRAL) is not None:
+        return None
+    missing = rules.score_line - _known(case, policy, today)
+    days = [warning_date(case, policy)]
+    if missing <= 0:
+        days.append(today)
+    elif missing <= _AGE:
+        days.append(case.due + timedelta(days=-(-missing * rules.write_off_age // _AGE)))
+    return min(days)
+
+
+def _known(case: Case, policy: Policy, today: date) -> int:
+    """Points that do not come from age."""
+    return _NOTED * case.noted_risk + _BROKEN * min(_broken(case, policy, today), 2)
+
+
+def _broken(case: Case, policy: Policy, today: date) -> int:
+    return sum(1 for p in promises(case, policy, today) if p.state is PromiseState.BROKEN)
+
+
 def assess(case: Case, policy: Policy, today: date) -> Risk:
     """Risk of the open balance on the customer's date `today`."""
     rules = policy.at_risk
     past_due = max(0, (today - case.due).days)
-    broken = sum(1 for p in promises(case, policy, today) if p.state is PromiseState.BROKEN)
+    broken = _broken(case, policy, today)
     reasons: list[str] = []
-    near = rules.enabled and today >= warning_date(case, policy)
-    if near:
+    if rules.enabled and today >= warning_date(case, policy):
         left = rules.write_off_age - past_due
         reasons.append(
             f"{left} days to the write-off age of {rules.write_off_age} days past due"
@@ -46,12 +68,9 @@ def assess(case: Case, policy: Policy, today: date) -> Risk:
         reasons.append("a risk was noted for the customer")
     if broken:
         reasons.append("a promise was broken" if broken == 1 else f"{broken} promises were broken")
-    score = min(
-        100,
-        min(_AGE, _AGE * past_due // rules.write_off_age)
-        + _NOTED * case.noted_risk
-        + _BROKEN * min(broken, 2),
-    )
-    flagged = rules.enabled and (near or score >= rules.score_line) and case.taken(Step.REFERRAL) is None
+    by_age = min(_AGE, _AGE * past_due // rules.write_off_age)
+    score = min(100, by_age + _known(case, policy, today))
+    since = flagged_from(case, policy, today)
+    flagged = since is not None and since <= today
     band = "high" if flagged else "medium" if reasons else "low"
     return Risk(band, score, tuple(reasons), flagged)

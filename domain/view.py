@@ -53,7 +53,7 @@ def delivery(case: Case, taken: Taken) -> str | None:
         return "bounced"
     if message_id in case.delivered or taken.fact.proof == "delivered":
         return "delivered"
-    if case.waived.get(taken.fact.step, taken.at) > taken.at:
+    if taken.fact.step in case.waived and case.waived[taken.fact.step] >= taken.at:
         return "waived"
     return "accepted" if taken.fact.proof == "accepted" else None
 
