@@ -13,8 +13,9 @@ from domain import contract as wire
 from domain import facts as internal
 from domain.money import Money
 from domain.requests import unfit
+from domain.segments import Behaviour, Segment, Standing
 from domain.wire import FieldError
-from store import canonical, facts, worklist
+from store import canonical, facts, portfolio, worklist
 from store.customers import lock
 from store.portfolio import country_of, profile_of
 from store.schema import CaseRow, CustomerRow
@@ -113,7 +114,8 @@ def learn(customer: CustomerRow, told: wire.Customer) -> None:
 
 def _insert(work: CaseWork, told: wire.Start) -> CaseRow:
     invoice = told.invoice
-    policy = work.rulebook.policy_for(told.policy, work.customer.tier)
+    segment = _segment(work, told)
+    policy = work.rulebook.policy_for(told.policy, segment)
     row = CaseRow(
         invoice_id=invoice.invoice_id,
         customer_id=work.customer.customer_id,
@@ -149,6 +151,26 @@ def _insert(work: CaseWork, told: wire.Start) -> CaseRow:
         "case_opened", invoice.invoice_id, {"policy": policy.name, "start_sha256": row.start_sha256.hex()}
     )
     return row
+
+
+def _segment(work: CaseWork, told: wire.Start) -> Segment:
+    """The customer's tier by the ERP's word or the segment rules; a proposed one goes to a person."""
+    profile = profile_of(work.customer)
+    owed = portfolio.owed(work.session, work.customer.customer_id)
+    amount = told.invoice.money
+    owed[amount.currency] = owed.get(amount.currency, 0) + amount.minor
+    standing = Standing(
+        tier=profile.tier,
+        revenue_rank=portfolio.revenue_rank(work.session, profile),
+        owed=owed,
+        behaviour=Behaviour.of(portfolio.paid_history(work.session, work.customer.customer_id)),
+    )
+    segment = work.rulebook.segments.segment(standing)
+    work.customer.tier = segment.tier
+    if segment.proposed is not None:
+        why = f"tier {segment.proposed} is proposed: {segment.why_proposed}"
+        work.open_item("tier_proposed", why, ref=segment.proposed)
+    return segment
 
 
 def _carry_over(work: CaseWork, told: wire.Start) -> None:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from domain.policy import Policy, load_policy
+from domain.segments import Segment, Segments, load_segments
 from domain.seller import Seller, load_seller
 
 
@@ -22,22 +23,21 @@ class Rulebook:
 
     policies: Mapping[str, Policy]
     sellers: Mapping[str, Seller]
+    segments: Segments = field(default_factory=Segments)
     default_policy: str = "standard"
     continue_as_new_every: int | None = None
     """Only for tests: take a new run after so many revisions of a case."""
-    tier_policies: Mapping[str, str] = field(default_factory=dict)
-    """Policies of tiers whose policy has another name."""
 
-    def policy_for(self, asked: str | None, tier: str | None) -> Policy:
-        """The policy asked for, else the tier's, else the default."""
-        for name in (asked, self.tier_policies.get(tier or "", tier), self.default_policy):
+    def policy_for(self, asked: str | None, segment: Segment) -> Policy:
+        """The policy asked for, else that of the customer's segment, else the default."""
+        for name in (asked, segment.policy):
             if name is not None and name in self.policies:
                 return self.policies[name]
-        raise Misconfigured(f"there is no policy {self.default_policy!r}")
+        return self.policies[self.default_policy]
 
 
 def load_rulebook(folder: Path, *, continue_as_new_every: int | None = None) -> Rulebook:
-    """Read `policies/*.toml` and `sellers/*.toml` below `folder`. Raises with file, place and fix."""
+    """Read `policies/*.toml`, `sellers/*.toml` and `segments.toml` below `folder`. Raises with file, place and fix."""
     policies: dict[str, Policy] = {}
     for path in sorted((folder / "policies").glob("*.toml")):
         policy = load_policy(path.read_text("utf-8"), str(path))
@@ -52,7 +52,11 @@ def load_rulebook(folder: Path, *, continue_as_new_every: int | None = None) -> 
         raise Misconfigured(f"{folder}/policies has no policy named 'standard'; it is the default")
     if not sellers:
         raise Misconfigured(f"{folder}/sellers has no seller; add one such as default.toml")
-    return Rulebook(policies, sellers, continue_as_new_every=continue_as_new_every)
+    segments = Segments()
+    rules = folder / "segments.toml"
+    if rules.exists():
+        segments = load_segments(rules.read_text("utf-8"), str(rules))
+    return Rulebook(policies, sellers, segments, continue_as_new_every=continue_as_new_every)
 
 
 def business_holidays(country: str | None, around: date) -> frozenset[date]:

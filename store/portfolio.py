@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from decimal import Decimal
 
-from sqlalchemy import select
+from sqlalchemy import Numeric, cast, func, select
 from sqlalchemy.orm import Session
 
 from domain import contract as wire
@@ -176,3 +177,24 @@ def paid_history(session: Session, customer_id: str) -> list[tuple[date | None, 
     )
     paid = [(issued, due, settled) for issued, due, settled in [*imported, *own] if settled is not None]
     return sorted(paid, key=lambda row: row[2])
+
+
+def owed(session: Session, customer_id: str) -> dict[str, int]:
+    """What the customer owes over all open cases, by currency, minor units."""
+    sums = (
+        select(CaseRow.currency, func.sum(CaseRow.balance_minor))
+        .where(CaseRow.customer_id == customer_id, CaseRow.closed_at.is_(None))
+        .group_by(CaseRow.currency)
+    )
+    return {currency: int(minor) for currency, minor in session.execute(sums)}
+
+
+def revenue_rank(session: Session, profile: wire.Customer) -> int | None:
+    """The customer's place by annual revenue, 1 being the largest; None where none is stated."""
+    if profile.annual_revenue is None:
+        return None
+    revenue = cast(CustomerRow.profile["annual_revenue"].astext, Numeric)
+    larger = select(func.count()).where(
+        CustomerRow.customer_id != profile.customer_id, revenue > Decimal(profile.annual_revenue)
+    )
+    return session.scalars(larger).one() + 1

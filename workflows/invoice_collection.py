@@ -92,7 +92,10 @@ class InvoiceCollection:
                 case Wait():
                     await self._sleep(decision)
                 case CarryOut():
+                    before = self._decided.revision
                     await self._carry_out(story.step_summary(decision))
+                    if self._decided.revision == before:
+                        await self._pause_briefly()
                 case AskApproval():
                     await self._await_approval(decision)
                 case Close():
@@ -184,6 +187,10 @@ class InvoiceCollection:
                 **SEND,
             )
             self._take(decided)
+
+    async def _pause_briefly(self) -> None:
+        """Nothing moved (somebody else is at it): look again in a minute, never in a tight loop."""
+        await self._sleeps_until(workflow.now() + timedelta(minutes=1), "Another worker is at it")
 
     async def _await_approval(self, decision: AskApproval) -> None:
         """The approval is a fact as well; its expiry leads to a fresh draft."""
@@ -290,7 +297,8 @@ class InvoiceCollection:
     async def _continue_as_new_if_long(self) -> None:
         if workflow.info().is_continue_as_new_suggested() or self._decided.continue_as_new:
             await workflow.wait_condition(lambda: self._is_idle() and workflow.all_handlers_finished())
-            workflow.continue_as_new(self._state)
+            decided = self._decided.model_copy(update={"continue_as_new": False})
+            workflow.continue_as_new(self._state.model_copy(update={"decided": decided}))
 
     def _show(self) -> None:
         """Tell people who look at the workflow where it stands; attributes only when they changed."""
