@@ -101,7 +101,6 @@ def workers(
             ledger.open_case,
             ledger.record_facts,
             ledger.review_case,
-            ledger.close_case,
             account.record_account_facts,
         ],
         DOCUMENTS_QUEUE: [documents.render_documents],

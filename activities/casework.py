@@ -193,15 +193,19 @@ class CaseWork:
     def settle(self, invoice_id: str) -> Decided:
         """Decide on everything recorded, write the read model, and say what the workflow is to do."""
         self._release_credit_hold(invoice_id)
-        pursued = self.case(invoice_id)
         row = self.row(invoice_id)
-        decision = decide(pursued.case, pursued.policy, self.now)
+        decision = self.decide(invoice_id)
+        if isinstance(decision, Close):
+            self._close(invoice_id, decision)
+        pursued = self.case(invoice_id)
         for task in decision.tasks:
             self.open_item(task.kind, task.why, invoice_id=invoice_id, ref=task.ref)
         read_model.write(self.session, row, pursued, decision, self.now)
+        if isinstance(decision, Close):
+            read_model.close(row, decision.outcome, self.now)
         self.session.flush()
         every = self.rulebook.continue_as_new_every
-        shown = view(pursued.case, pursued.policy, decision, self.now)
+        shown = view(pursued.case, pursued.policy, self.now)
         return Decided(
             revision=row.revision,
             decision=decision,
@@ -214,26 +218,24 @@ class CaseWork:
             continue_as_new=every is not None and row.revision % every == 0,
         )
 
-    def close(self, invoice_id: str) -> Decided:
-        """Close the case if that is still what is decided."""
-        decision = self.decide(invoice_id)
-        if isinstance(decision, Close):
-            case = self.case(invoice_id).case
+    def _close(self, invoice_id: str, decision: Close) -> None:
+        """Note the end of the case, once for each time it ends; it answers most of its worklist items."""
+        case = self.case(invoice_id).case
+        if (
+            case.closed is None
+            or case.closed.epoch != case.epoch
+            or case.closed.fact.outcome != decision.outcome
+        ):
             closed = internal.CaseClosed(outcome=decision.outcome)
-            if case.closed is None or case.closed.epoch != case.epoch:
-                self.file(invoice_id, closed, f"{case.cycle}-{case.epoch}-{self.row(invoice_id).revision}")
-            worklist.close_tasks(
-                self.session,
-                invoice_id=invoice_id,
-                at=self.now,
-                by="duecourse",
-                outcome=f"the case was closed: {decision.outcome}",
-                kinds=_ENDS_WITH_CASE,
-            )
-        decided = self.settle(invoice_id)
-        if isinstance(decided.decision, Close):
-            read_model.close(self.row(invoice_id), decided.decision.outcome, self.now)
-        return decided
+            self.file(invoice_id, closed, f"{case.cycle}-{case.epoch}-{self.row(invoice_id).revision}")
+        worklist.close_tasks(
+            self.session,
+            invoice_id=invoice_id,
+            at=self.now,
+            by="duecourse",
+            outcome=f"the case was closed: {decision.outcome}",
+            kinds=_ENDS_WITH_CASE,
+        )
 
     def take(self, contact: Contact, message_id: str | None, proof: str) -> None:
         """Note on every invoice of a contact that its step was carried out."""

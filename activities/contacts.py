@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from pydantic import BaseModel
+
+from activities.casework import CaseWork
 from domain.contract import Contact, Customer
 from domain.policy import PolicyStep
+from store import outbox
+from store.portfolio import CONTACT_REFUSED
+from store.schema import MessageRow
 
 ACCOUNT_MANAGER = "account_manager"
 
@@ -58,3 +64,18 @@ def recipients(
             c for c in found if c is not None and c.email not in {to.email, *(each.email for each in copies)}
         ]
     return Recipients(to, tuple(copies))
+
+
+class ContactRefused(BaseModel):
+    """An address that cannot be written to, as it stands in the account's events."""
+
+    email: str
+
+
+def refuse_contact(work: CaseWork, message: MessageRow, reason: str) -> None:
+    """Write no more to the address of a message until the customer's particulars change; a person looks."""
+    email = str(message.to[0]["email"])
+    work.file_on_account(CONTACT_REFUSED, message.message_id, ContactRefused(email=email))
+    why = f"{email} could not be sent the {message.step} message: {reason}"
+    for item in outbox.items_of(work.session, message.message_id):
+        work.open_item("contact", why, invoice_id=item.invoice_id, ref=message.message_id)

@@ -8,8 +8,9 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
 from activities.casework import CaseWork
-from activities.interface import Decided, OnMessage
-from activities.mail import Attachment, build_mail
+from activities.contacts import refuse_contact
+from activities.interface import OnMessage, Rendered
+from activities.mail import Attachment, UnsafeHeader, build_mail
 from activities.rendering import PdfRenderer, PdfUnavailable, RenderingFailed
 from activities.rulebook import Rulebook
 from activities.statement import statement_html
@@ -48,12 +49,12 @@ class Documents:
         self._renderer = renderer
 
     @activity.defn
-    def render_documents(self, on: OnMessage) -> Decided | None:
+    def render_documents(self, on: OnMessage) -> Rendered:
         """Make the papers of a reserved message, freeze it as it goes out, and ask for approval where due."""
         with self._sessions() as session:
             message = outbox.get(session, on.message_id)
             if message is None or message.state is not MessageState.RESERVED:
-                return None
+                return Rendered()
             facts = NoticeFacts.model_validate(message.facts)
         papers, missing = self._papers(facts)
         write_words(self._sessions, on.message_id)
@@ -61,7 +62,7 @@ class Documents:
             work = CaseWork.on_invoice(session, on.invoice_id, self._rulebook, on.at)
             message = outbox.get(session, on.message_id)
             if message is None or message.state is not MessageState.RESERVED:
-                return None
+                return Rendered()
             for paper in papers:
                 outbox.attach(
                     session, on.message_id, name=paper.name, media_type=paper.media_type, body=paper.body
@@ -70,10 +71,15 @@ class Documents:
                 why = f"message {on.message_id} goes without its statement: {missing}"
                 work.open_item("paper_missing", why, invoice_id=on.invoice_id, ref=on.message_id)
             words = _words(session, on.message_id)
-            mail = build_mail(facts, words, to=message.to, cc=message.cc, at=work.now, attachments=papers)
+            try:
+                mail = build_mail(facts, words, to=message.to, cc=message.cc, at=work.now, attachments=papers)
+            except UnsafeHeader as problem:
+                outbox.cancel(session, on.message_id, why=str(problem))
+                refuse_contact(work, message, str(problem))
+                return Rendered(decided=work.settle(on.invoice_id))
             outbox.freeze(session, on.message_id, payload=mail, subject=words.subject)
             asked = _ask_approval(work, message)
-            return work.settle(on.invoice_id) if asked else None
+            return Rendered(decided=work.settle(on.invoice_id) if asked else None)
 
     def _papers(self, facts: NoticeFacts) -> tuple[list[Attachment], str | None]:
         """The statement, or why there is none."""
@@ -100,22 +106,23 @@ def _ask_approval(work: CaseWork, message: MessageRow) -> bool:
     ranks = [carried.rank for carried in asked if carried is not None and carried.approval == "ask"]
     if not ranks:
         return False
+    rank = max(ranks)
     pursued = work.case(items[0].invoice_id)
     calendar = calendar_of(pursued.case.account, pursued.policy)
     expires_on = calendar.add_business_days(work.today(pursued), pursued.policy.approval.expires_days)
     expires_at = calendar.midnight_after(expires_on)
-    outbox.request_approval(work.session, message.message_id, until=expires_at, rank=max(ranks))
+    outbox.request_approval(work.session, message.message_id, until=expires_at, rank=rank)
     for item in items:
         fact = internal.ApprovalAsked(
             message_id=message.message_id,
             step=Step(item.step),
             cycle=item.cycle,
             expires_at=expires_at,
-            rank=max(ranks),
+            rank=rank,
         )
         work.file(item.invoice_id, fact, message.message_id)
         work.nudge.add(item.invoice_id)
-    again = f", asked {max(ranks) + 1} times" if ranks and max(ranks) else ""
+    again = f", asked {rank + 1} times" if rank else ""
     work.open_item(
         "approval",
         f"approve the {message.step} message {message.message_id} by {expires_on}{again}",

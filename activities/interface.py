@@ -7,9 +7,9 @@ import hashlib
 from datetime import date, datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
-from domain.decision import Decision
+from domain.decision import Decision, Lean
 
 #: Input above this is kept as its SHA-256 and first 4 kB: no fact of the contract is as long.
 LONGEST_FACT = 64 * 1024
@@ -18,7 +18,7 @@ LONGEST_START = 1_200_000
 KEPT_OF_LONG_INPUT = 4 * 1024
 
 
-class _Message(BaseModel):
+class _Message(Lean):
     model_config = ConfigDict(frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
 
 
@@ -92,7 +92,7 @@ class Decided(_Message):
     revision: int
     decision: Decision
     view: dict[str, Any]
-    """The case as the query answers it, defaults left out."""
+    """The case as the query answers it, without its outlook; defaults left out."""
     number: str
     due_on: date
     tier: str
@@ -124,12 +124,18 @@ class Recorded(_Message):
 
 
 class Drafted(_Message):
-    """A contact under way: `message_id` is None where there is nothing to send (any more)."""
+    """A contact under way, or what is decided where there is nothing to send (any more)."""
 
-    decided: Decided
+    decided: Decided | None = None
     message_id: str | None = None
     send: bool = False
     """False while a person has yet to approve the message."""
+
+
+class Rendered(_Message):
+    """The papers are made; `decided` where the message now waits for a person."""
+
+    decided: Decided | None = None
 
 
 class RecordAccountFacts(_Message):

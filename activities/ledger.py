@@ -61,12 +61,6 @@ class Ledger:
         with self._sessions.begin() as session:
             return CaseWork.on_invoice(session, on.invoice_id, self._rulebook, on.at).settle(on.invoice_id)
 
-    @activity.defn
-    def close_case(self, on: OnCase) -> Decided:
-        """Close the case if that is still what is decided."""
-        with self._sessions.begin() as session:
-            return CaseWork.on_invoice(session, on.invoice_id, self._rulebook, on.at).close(on.invoice_id)
-
     # -- requests ---------------------------------------------------------------------------------
 
     def _request(self, work: CaseWork, invoice_id: str, request: UpdateInput) -> Reply:

@@ -10,15 +10,14 @@ import secrets
 import time
 from collections.abc import Callable
 
-from pydantic import BaseModel
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.adapters.port import Accepted, MailTransport, Refused
+from activities.adapters.port import Accepted, MailTransport, Refused, Unknown
 from activities.casework import CaseWork
-from activities.contacts import Recipients, recipients
+from activities.contacts import Recipients, recipients, refuse_contact
 from activities.documents import write_words
 from activities.interface import Decided, Drafted, OnCase, OnMessage
 from activities.notice_facts import freeze, material
@@ -39,12 +38,6 @@ PROVIDER_TIMEOUT_S = 30.0
 #: After so many cancelled drafts the words are written and claimed under one lock.
 MOST_CANCELS = 3
 _NOTES = frozenset(note.value for note in Note)
-
-
-class ContactRefused(BaseModel):
-    """An address that refused mail, as it stands in the account's events."""
-
-    email: str
 
 
 class Notices:
@@ -88,7 +81,7 @@ class Notices:
             return Drafted(decided=work.settle(invoice_id))
         under_way = _under_way(work, invoice_id)
         if under_way is not None:
-            return Drafted(decided=work.settle(invoice_id), message_id=under_way.message_id, send=True)
+            return Drafted(message_id=under_way.message_id, send=True)
         pursued = work.case(invoice_id)
         if decision.approval == "ask" and pursued.case.approval is not None:
             _expire(work, pursued.case.approval.fact.message_id)
@@ -134,15 +127,11 @@ class Notices:
                 (h for h in reserved.holders if h.state in (MessageState.RESERVED, MessageState.PENDING)),
                 None,
             )
-            return Drafted(
-                decided=work.settle(invoice_id),
-                message_id=adopted.message_id if adopted is not None else None,
-                send=adopted is not None,
-            )
+            if adopted is None:
+                return Drafted(decided=work.settle(invoice_id))
+            return Drafted(message_id=adopted.message_id, send=True)
         work.note("message_reserved", message_id, {"step": contact.step, "items": len(contact.items)})
-        return Drafted(
-            decided=work.settle(invoice_id), message_id=message_id, send=decision.approval != "ask"
-        )
+        return Drafted(message_id=message_id, send=decision.approval != "ask")
 
     # -- sending ----------------------------------------------------------------------------------
 
@@ -162,7 +151,9 @@ class Notices:
         self._after_claim()
         assert mail is not None, "a claimed message is frozen"
         if time.monotonic() - claimed > CLAIM_HOLDS_S:
-            result = Refused("the claim was too old to be used", permanent=False)
+            result: Accepted | Refused | Unknown = Refused(
+                "the claim was too old to be used", permanent=False
+            )
         else:
             result = self._transport.send(
                 on.message_id, mail, sender=sender, recipients=to, timeout=PROVIDER_TIMEOUT_S
@@ -216,7 +207,7 @@ class Notices:
                 message = outbox.mark_failed(work.session, message_id, attempt=attempt, why=result.reason)
                 _free(work, message_id, attempt)
                 if not _is_for_staff(message):
-                    _refuse_contact(work, message, result.reason)
+                    refuse_contact(work, message, result.reason)
                 else:
                     _take_without_mail(work, message)
             case _:
@@ -373,15 +364,6 @@ def _cancel(work: CaseWork, message: MessageRow, why: str) -> None:
 def _free(work: CaseWork, message_id: str, attempt: int) -> None:
     for item in outbox.items_of(work.session, message_id):
         work.file(item.invoice_id, internal.ClaimFreed(message_id=message_id), f"{message_id}-{attempt}")
-
-
-def _refuse_contact(work: CaseWork, message: MessageRow, reason: str) -> None:
-    """An address that refuses mail is not written to again until the customer's particulars change."""
-    email = str(message.to[0]["email"])
-    work.file_on_account(portfolio.CONTACT_REFUSED, message.message_id, ContactRefused(email=email))
-    why = f"{email} refused the {message.step} message: {reason}"
-    for item in outbox.items_of(work.session, message.message_id):
-        work.open_item("contact", why, invoice_id=item.invoice_id, ref=message.message_id)
 
 
 def _take_without_mail(work: CaseWork, message: MessageRow) -> None:

@@ -219,7 +219,7 @@ def _confirmation(case: Case, policy: Policy, now: datetime, today: date) -> Dec
                 waiting_on=WaitingOn.TIME,
                 why=why,
                 rule="confirmation",
-                next_step=NextStep(step=note, at=at, why=why),
+                next_step=NextStep(step=note, at=at),
             )
     return None
 
@@ -330,7 +330,7 @@ def _next(case: Case, policy: Policy, now: datetime, today: date) -> Decision:
     tasks = tuple(_beyond_limit(case, policy, today))
     if not isinstance(due, Due):
         return due.model_copy(update={"tasks": (*due.tasks, *tasks)}) if tasks else due
-    step = NextStep(step=due.rung.step, at=due.at, why=due.why)
+    step = NextStep(step=due.rung.step, at=due.at)
     asked = open_approval(case, due)
     if asked is not None and asked.message_id not in case.approved and now < asked.expires_at:
         return AskApproval(

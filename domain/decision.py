@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from domain.vocabulary import Note, Outcome, Step, WaitingOn
 
 
-class _Model(BaseModel):
+class Lean(BaseModel):
+    """Base of what travels into histories: what says nothing (a default) is left out."""
+
     model_config = ConfigDict(frozen=True)
 
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields = type(self).model_fields
+        written: dict[str, Any] = handler(self)
+        return {
+            name: value
+            for name, value in written.items()
+            if name == "kind" or getattr(self, name) != fields[name].default
+        }
 
-class TaskRequest(_Model):
+
+class TaskRequest(Lean):
     """Something a person must look at; opened once per (kind, ref)."""
 
     kind: str
@@ -22,15 +34,14 @@ class TaskRequest(_Model):
     why: str
 
 
-class NextStep(_Model):
+class NextStep(Lean):
     """The step that comes next if nothing happens before."""
 
     step: Step | Note
     at: datetime
-    why: str
 
 
-class Wait(_Model):
+class Wait(Lean):
     """Sleep until an instant, or until a fact is recorded."""
 
     kind: Literal["wait"] = "wait"
@@ -42,7 +53,7 @@ class Wait(_Model):
     tasks: tuple[TaskRequest, ...] = ()
 
 
-class CarryOut(_Model):
+class CarryOut(Lean):
     """Do this step: draft, render and send it, put it on the worklist, or block orders."""
 
     kind: Literal["carry_out"] = "carry_out"
@@ -60,7 +71,7 @@ class CarryOut(_Model):
     tasks: tuple[TaskRequest, ...] = ()
 
 
-class AskApproval(_Model):
+class AskApproval(Lean):
     """A drafted message waits for a person's decision."""
 
     kind: Literal["ask_approval"] = "ask_approval"
@@ -72,7 +83,7 @@ class AskApproval(_Model):
     tasks: tuple[TaskRequest, ...] = ()
 
 
-class Close(_Model):
+class Close(Lean):
     """The case has ended."""
 
     kind: Literal["close"] = "close"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from domain.case import Case, Taken
 from domain.contract import (
@@ -58,20 +59,30 @@ def delivery(case: Case, taken: Taken) -> str | None:
     return "accepted" if taken.fact.proof == "accepted" else None
 
 
-def view(case: Case, policy: Policy, decision: Decision, now: datetime) -> CaseView:
-    """The whole case at the business time `now`."""
-    today = calendar_of(case.account, policy).local_date(now)
+def outlook(decision: Decision, now: datetime) -> dict[str, Any]:
+    """The part of a case's view that follows from the decision alone."""
     until: datetime | None = None
     following: NextStepView | None = None
     if isinstance(decision, Wait):
         until = decision.until
         if decision.next_step is not None:
-            following = NextStepView.model_validate(decision.next_step.model_dump())
+            following = NextStepView(step=decision.next_step.step, at=decision.next_step.at, why=decision.why)
     elif isinstance(decision, AskApproval):
         until = decision.until
         following = NextStepView(step=decision.step, at=decision.until, why=decision.why)
     elif isinstance(decision, CarryOut):
         following = NextStepView(step=decision.step, at=now, why=decision.why)
+    return {
+        "waiting_on": waiting_on(decision),
+        "waiting_until": until,
+        "next_step": following,
+        "outcome": decision.outcome if isinstance(decision, Close) else None,
+    }
+
+
+def view(case: Case, policy: Policy, now: datetime) -> CaseView:
+    """The case at the business time `now`, without its outlook."""
+    today = calendar_of(case.account, policy).local_date(now)
     risk = assess(case, policy, today)
     return CaseView(
         invoice_id=case.invoice_id,
@@ -79,9 +90,6 @@ def view(case: Case, policy: Policy, decision: Decision, now: datetime) -> CaseV
         currency=case.currency,
         balance_due=str(Money(case.balance, case.currency)),
         stage=stage(case),
-        waiting_on=waiting_on(decision),
-        waiting_until=until,
-        next_step=following,
         steps=(
             *(
                 StepView(
@@ -128,5 +136,4 @@ def view(case: Case, policy: Policy, decision: Decision, now: datetime) -> CaseV
         ),
         risk=RiskView(band=risk.band, score=risk.score, reasons=risk.reasons),
         policy=PolicyView(name=policy.name, version=str(policy.version)),
-        outcome=decision.outcome if isinstance(decision, Close) else None,
     )

@@ -29,12 +29,14 @@ with workflow.unsafe.imports_passed_through():
         RawInput,
         Recorded,
         RecordFacts,
+        Rendered,
         Reply,
         SignalInput,
         UpdateInput,
     )
     from domain.contract import Accepted, CaseView, CollectionResult
     from domain.decision import AskApproval, CarryOut, Close, Wait
+    from domain.view import outlook
     from workflows import story
     from workflows.options import DRAFT, LEDGER, RENDER, SEND
 
@@ -160,7 +162,7 @@ class InvoiceCollection:
         if not await self._sleeps_until(decision.until, story.sleep_summary(decision, self._decided.zone)):
             return
         if decision.next_step is not None:
-            await self._carry_out(story.next_summary(decision.next_step))
+            await self._carry_out(story.next_summary(decision.next_step, decision.why))
         else:
             await self._review()
 
@@ -170,13 +172,20 @@ class InvoiceCollection:
         drafted: Drafted = await workflow.execute_activity(
             "draft_notice", on_case, result_type=Drafted, summary=summary, **DRAFT
         )
-        self._take(drafted.decided)
+        if drafted.decided is not None:
+            self._take(drafted.decided)
         if drafted.message_id is None:
             return
         message = OnMessage(invoice_id=self._invoice_id, message_id=drafted.message_id, at=self._at())
-        await workflow.execute_activity(
-            "render_documents", message, summary=f"Papers of {drafted.message_id}", **RENDER
+        rendered = await workflow.execute_activity(
+            "render_documents",
+            message,
+            result_type=Rendered,
+            summary=f"Papers of {drafted.message_id}",
+            **RENDER,
         )
+        if rendered.decided is not None:
+            self._take(rendered.decided)
         if drafted.send:
             message = message.model_copy(update={"at": self._at()})
             decided = await workflow.execute_activity(
@@ -205,18 +214,9 @@ class InvoiceCollection:
         self._take(decided)
 
     async def _close(self) -> bool:
-        """Close once everything that arrived is recorded; False where it was reopened meanwhile."""
+        """Whether the case is still closed once everything that arrived is recorded and answered."""
         await workflow.wait_condition(lambda: self._is_idle() and workflow.all_handlers_finished())
-        if not self._is_closed():
-            return False
-        on_case = OnCase(invoice_id=self._invoice_id, at=self._at())
-        decided = await workflow.execute_activity(
-            "close_case", on_case, result_type=Decided, summary="Close the case", **LEDGER
-        )
-        self._take(decided)
-        return (
-            isinstance(self._decided.decision, Close) and self._is_idle() and workflow.all_handlers_finished()
-        )
+        return isinstance(self._decided.decision, Close)
 
     # -- recording --------------------------------------------------------------------------------
 
@@ -252,9 +252,6 @@ class InvoiceCollection:
             except ApplicationError:
                 workflow.logger.info("invoice %s is not running", invoice_id)
 
-    def _is_closed(self) -> bool:
-        return isinstance(self._decided.decision, Close)
-
     def _is_idle(self) -> bool:
         return not (self._recording or self._state.signals or self._requests or self._nudged)
 
@@ -272,7 +269,8 @@ class InvoiceCollection:
             self._state.decided = decided
 
     def _view(self) -> CaseView:
-        return CaseView.model_validate(self._decided.view)
+        known = self._decided
+        return CaseView.model_validate({**known.view, **outlook(known.decision, workflow.now())})
 
     def _at(self) -> datetime:
         """The business time: the workflow's, or the instant just slept until where a timer fired early."""

@@ -133,8 +133,8 @@ def step_summary(decision: CarryOut) -> str:
     return _clip(f"Draft {step_name(decision.step)}{asked}: {decision.why}")
 
 
-def next_summary(step: NextStep) -> str:
-    return _clip(f"Draft {step_name(step.step)}: {step.why}")
+def next_summary(step: NextStep, why: str) -> str:
+    return _clip(f"Draft {step_name(step.step)}: {why}")
 
 
 def batch_summary(batch: RecordFacts) -> str:
@@ -169,7 +169,7 @@ def step_name_of(step: str) -> str:
 def _next(decision: Decision, zone: str) -> str:
     match decision:
         case Wait(next_step=NextStep() as following):
-            return f"Next: **{step_name(following.step)}**, {_when(following.at, zone)} — {_escape(following.why)}"
+            return f"Next: **{step_name(following.step)}**, {_when(following.at, zone)} — {_escape(decision.why)}"
         case Wait():
             return f"Waiting on **{decision.waiting_on}** until {_when(decision.until, zone)} — {_escape(decision.why)}"
         case AskApproval():
