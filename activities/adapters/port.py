@@ -1,0 +1,66 @@
+"""What a mail provider is to us: one try to send, with an answer that says what is certain.
+
+Expected outcomes are returned, never raised. What they mean to the outbox: `Accepted` makes a message SENT;
+`Refused` says it is provably not accepted and may be tried again or given up; after `Unknown` it may or may
+not have gone out, and nobody ever sends it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+#: What an acceptance proves: that the mail lies in the recipient's box, or that a server took it on.
+Proof = Literal["delivered", "accepted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The provider has the mail. `refused` are copies (never the first recipient) that it would not take."""
+
+    provider_ref: str | None = None
+    refused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The provider provably does not have the mail.
+
+    `permanent` when it will never take this mail for this recipient. A provider that cannot be reached, does
+    not let us in or is busy refuses for now: the same mail goes through once that is put right.
+    """
+
+    reason: str
+    permanent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The provider may or may not have the mail."""
+
+    reason: str
+
+
+SendResult = Accepted | Refused | Unknown
+
+
+class MailTransport(Protocol):
+    """Sends one mail, once. Safe to share between threads."""
+
+    @property
+    def proof(self) -> Proof:
+        """What `Accepted` proves."""
+
+    def send(
+        self, message_id: str, mail: bytes, *, sender: str, recipients: Sequence[str], timeout: float
+    ) -> SendResult:
+        """Try once, for at most `timeout` seconds. The first recipient is the one written to, the others
+        get copies. Nothing is retried in here."""
+
+
+class LooksUp(Protocol):
+    """A transport that can say later whether it has a mail: how unknown ones are found out about."""
+
+    def lookup(self, message_id: str) -> Accepted | None:
+        """The acceptance of a message, None where there is no trace of it."""
