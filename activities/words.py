@@ -147,7 +147,6 @@ class Row:
     name: str
     due: str
     lateness: str
-    invoiced: str
     amount: str
     notes: tuple[str, ...]
 
@@ -163,11 +162,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Invoices by currency. `invoiced` says whether any amount differs from its invoice's own."""
+    """Invoices by currency; a single one has no total below it."""
 
     groups: tuple[Group, ...]
     head: str
-    invoiced: bool
     totals: bool
 
 
@@ -182,19 +180,16 @@ def _table(items: Sequence[InvoiceFacts], habits: Habits, say: Labels, *, asking
                 name=item.name,
                 due=habits.short_day(item.due_on),
                 lateness=say.lateness(item.days_past_due),
-                invoiced=habits.money(item.amount),
                 amount=habits.money(amount),
                 notes=_notes(item, habits, say, asking=asking),
             )
             for item, amount in zip(own, amounts, strict=True)
         ]
         groups.append(Group(currency, tuple(rows), habits.money(total)))
-    shown = [item.asked if asking and item.asked else item.balance for item in items]
     asked = asking and any(item.asked for item in items)
     return Table(
         groups=tuple(groups),
         head=say.amount_due if asked else say.open_balance,
-        invoiced=any(amount != item.amount for amount, item in zip(shown, items, strict=True)),
         totals=len(items) > 1,
     )
 
@@ -204,8 +199,8 @@ def _notes(item: InvoiceFacts, habits: Habits, say: Labels, *, asking: bool) -> 
     order = say.purchase_order(item.purchase_order) if item.purchase_order else None
     about = ", ".join(text for text in (order, item.description) if text)
     notes = [about] if about else []
-    if asking and item.asked and item.asked != item.balance != item.amount:
-        notes.append(say.open_after(habits.money(item.balance)))
+    if item.balance != item.amount:
+        notes.append(say.invoiced_open(habits.money(item.amount), habits.money(item.balance)))
     if item.promised:
         notes.append((say.promised if asking else say.promised_plain)(habits.money(item.promised)))
     if item.disputed:
@@ -260,7 +255,11 @@ def _details(items: Sequence[InvoiceFacts], habits: Habits, say: Labels) -> tupl
 def entry_text(entry: StatementEntry, item: InvoiceFacts, say: Labels) -> str:
     """What a movement is called: its kind, with its reference where that says something more."""
     kind = str(say.kind(entry.kind))
-    return f"{kind}: {entry.reference}" if entry.reference not in (None, "", item.number, item.invoice_id) else kind
+    return (
+        f"{kind}: {entry.reference}"
+        if entry.reference not in (None, "", item.number, item.invoice_id)
+        else kind
+    )
 
 
 # -- blocks -------------------------------------------------------------------------------------------
@@ -372,11 +371,11 @@ def _wrap(text: str, indent: str = "") -> str:
 def _text_table(table: Table, say: Labels) -> str:
     """A table in plain text: aligned columns, stacked where they would be too wide for a mail."""
     rows = [row for group in table.groups for row in group.rows]
-    head = Row(say.invoice, say.due, "", say.invoice_amount, table.head, ())
+    head = Row(say.invoice, say.due, "", table.head, ())
     totals = [group.total for group in table.groups]
 
     def cells(row: Row) -> list[str]:
-        return [row.name, row.due, row.lateness, *([row.invoiced] if table.invoiced else []), row.amount]
+        return [row.name, row.due, row.lateness, row.amount]
 
     widths = [max(len(cell) for cell in column) for column in zip(*map(cells, [head, *rows]), strict=True)]
     widths[-1] = max([widths[-1], *map(len, totals)])
@@ -404,8 +403,6 @@ def _stacked(table: Table, say: Labels) -> str:
     for group in table.groups:
         for row in group.rows:
             about = [f"{say.due} {row.due}, {row.lateness}"]
-            if table.invoiced:
-                about.append(f"{say.invoice_amount}: {row.invoiced}")
             about.append(f"{table.head}: {row.amount}")
             blocks.append("\n".join([row.name, *(_wrap(text, "  ") for text in [*about, *row.notes])]))
         if table.totals:

@@ -206,7 +206,7 @@ def test_subtotals_by_currency_and_what_is_only_listed() -> None:
     asked, listed = text.split("Also open on your account, not part of this request")
     assert re.search(r"Total USD +\$1,200\.50\n", asked)
     assert re.search(r"Total EUR +€150\.00\n", asked)
-    assert "€200.00 open after payments and credits" in asked
+    assert "€300.00 invoiced, €200.00 open" in asked
     assert "€50.00 of it disputed, not asked for here" in asked
     assert re.search(r"D +Dec 17, 2026 +due in 9 days +\$77\.00\n", listed)
     assert "promised: $66.00" in listed
