@@ -17,12 +17,12 @@ from tests.letters import ROOT, customer, invoice, money, notice, seller
 
 TEMPLATES = [*Step, *Note]
 WRITTEN = [(step, tone) for step in TEMPLATES for tone in sorted(tones_of(step))]
-#: Words that threaten. None stands in any message before the credit hold, nor in any to a partner.
+#: Words that threaten, also as parts of others. None stands in any message before the credit hold, nor in
+#: any to a partner.
 THREATS = re.compile(
-    r"\b(legal action|lawyers?|attorneys?|solicitors?|courts?|lawsuit|sue|sued|proceedings|enforce\w*|bailiffs?|"
-    r"debt collect\w*|collection agenc\w*|collectors?|credit (bureau|rating|report)\w*|blacklist\w*|penalt\w*|"
-    r"consequences|final notice|last chance|blocked|suspend\w*|terminat\w*|demand(s|ed)?|overdue immediately|"
-    r"seiz\w*|criminal|prosecut\w*|insolven\w*|unless|immediately)\b",
+    r"legal|lawyer|attorney|solicitor|court|lawsuit|\bsued?\b|proceeding|enforce|bailiff|debt collect|agency|"
+    r"collector|credit (?:bureau|rating|report)|blacklist|penalt|consequence|\bfinal|last chance|block|suspend|"
+    r"terminat|demand|seiz|criminal|prosecut|insolven|unless|immediately|\bhold",
     re.IGNORECASE,
 )
 GENTLE = {Step.PRE_DUE, Step.PRE_DUE_2, Step.DUE, Step.OVERDUE, Step.OVERDUE_2, Step.AT_RISK, *Note}
