@@ -464,17 +464,16 @@ class _Customers:
         found: dict[str, Customer] = {}
         for customer_id, said in self._said.items():
             contacts = self._contacts.get(customer_id, {})
-            value: dict[str, Any] = {
-                "customer_id": customer_id,
-                "contacts": [
+            value: dict[str, Any] = {"customer_id": customer_id}
+            if contacts:
+                value["contacts"] = [
                     {
                         name: cell
                         for name, cell in zip(_CONTACT_COLUMNS.values(), contact, strict=True)
                         if cell
                     }
                     for contact in contacts
-                ],
-            }
+                ]
             for column, (text, _) in said.items():
                 *outer, name = _CUSTOMER_COLUMNS[column]
                 target = value.setdefault(outer[0], {}) if outer else value

@@ -1,7 +1,12 @@
-"""Bring a database to the newest schema. Safe to run from several processes at once."""
+"""Bring a database to the newest schema. Safe to run from several processes at once.
+
+`DATABASE_URL=… python -m store.migrate`
+"""
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 from alembic import command
@@ -44,3 +49,12 @@ def _config(connection: Connection | None = None) -> Config:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
     return config
+
+
+if __name__ == "__main__":
+    if not os.environ.get("DATABASE_URL"):
+        sys.exit(
+            "DATABASE_URL is not set: name the database to migrate, such as postgresql://owner@host/name"
+        )
+    upgrade(os.environ["DATABASE_URL"])
+    print(f"The schema is at {current(os.environ['DATABASE_URL'])}")

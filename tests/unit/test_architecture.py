@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LAYERS = {"domain": 0, "store": 1, "activities": 2, "workflows": 3, "worker": 4, "starter": 4, "web": 4}
+LAYERS = {
+    "domain": 0,
+    "store": 1,
+    "activities": 2,
+    "workflows": 3,
+    "worker": 4,
+    "web": 4,
+    "commands": 5,
+    "starter": 6,
+}
 DOMAIN_MAY_IMPORT = sys.stdlib_module_names | {"pydantic", "pydantic_core", "domain"}
 
 # What would make a rule depend on the moment or the machine it runs on.

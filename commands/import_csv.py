@@ -1,0 +1,427 @@
+"""Importing portfolios: every row of every file is checked before anything is stored or started."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from temporalio.client import Client
+
+from activities.rulebook import Rulebook, load_rulebook
+from commands.failures import BadInput, Failed
+from commands.place import Place, find
+from commands.starting import start_case
+from commands.terminal import clean, count, note, notes, out, print_json, table, total, words
+from domain import portfolio_csv
+from domain.contract import Customer, Start
+from domain.portfolio_csv import DateFormat, DecimalFormat, Fault, HistoryRow, Options, Portfolio
+from settings import Settings
+from store import canonical, history
+from store.schema import CaseRow
+
+#: Starts under way at once: enough to keep a server busy, few enough to leave it room.
+_AT_ONCE = 32
+#: The wait for the worker to open the cases ends when none was opened for so long.
+_NO_MORE_OPENED_S = 10.0
+#: More than this in one file is somebody else's file.
+_LARGEST_FILE = 256 * 1024 * 1024
+#: How many faults, flagged rows or differing invoices are listed; `--json` has them all.
+_LISTED = 50
+#: Ids asked for in one statement.
+_IDS = 10_000
+
+
+@dataclass(frozen=True)
+class File:
+    """A file as it was read."""
+
+    path: Path
+    portfolio: Portfolio
+    warnings: tuple[str, ...] = ()
+
+
+def options(
+    delimiter: str | None,
+    date_format: str | None,
+    decimal_format: str | None,
+    currency: str | None,
+    seller: str,
+) -> Options:
+    """The reading options of the command line. Raises BadInput naming the option."""
+    if delimiter in ("tab", "\\t"):
+        delimiter = "\t"
+    try:
+        dates = None if date_format is None else DateFormat(date_format.upper())
+    except ValueError:
+        raise BadInput(f"--date-format: is none of {', '.join(DateFormat)} (got {date_format!r})") from None
+    try:
+        decimals = None if decimal_format is None else DecimalFormat(decimal_format)
+    except ValueError:
+        raise BadInput(
+            f"--decimal-format: is none of {' and '.join(DecimalFormat)} (got {decimal_format!r})"
+        ) from None
+    try:
+        return Options(delimiter, dates, decimals, currency, seller)
+    except ValueError as problem:
+        raise BadInput(f"--delimiter: {problem}") from None
+
+
+def import_files(
+    paths: Sequence[Path], read: Options, *, state: Path | None, check: bool, as_json: bool
+) -> None:
+    """Check the files; without `check`, store their history and start a case for each open invoice."""
+    place = None if check else find(state)
+    rulebook = load_rulebook(Settings().config_folder)
+    today = datetime.now(UTC).date()
+    if place is not None:
+        with place.reading() as session:
+            today = place.now(session).date()
+    files = [_read(path, read, rulebook, today) for path in paths]
+    files = _one_of_each(files)
+    faults = sum(len(file.portfolio.errors) for file in files)
+    if check and as_json:
+        print_json([document for file in files for document in _documents(file)])
+    elif not check and as_json and faults:
+        print_json(_result(files, _Imported()))
+    for file in files:
+        _say(file, listing=not as_json)
+    if faults:
+        raise BadInput(
+            f"Nothing was imported: {count(faults, 'fault')}. docs/import.md says how a file is written"
+        )
+    if place is not None:
+        imported = asyncio.run(_import(place, files))
+        _say_imported(imported, files, as_json=as_json)
+
+
+# Reading
+
+
+def _read(path: Path, read: Options, rulebook: Rulebook, today: date) -> File:
+    if not path.is_file():
+        raise BadInput(f"{path}: there is no such file")
+    if path.stat().st_size > _LARGEST_FILE:
+        raise BadInput(f"{path}: has more than {_LARGEST_FILE // 2**20} MB: split it")
+    data = path.read_bytes()
+    if path.suffix.lower() == ".xml" or data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        raise BadInput(
+            f"{path}: is XML: e-invoices (UBL, CII) and bank statements are not read yet, only CSV is"
+        )
+    if data.startswith(b"PK\x03\x04"):
+        raise BadInput(f"{path}: is a spreadsheet or an archive: save it as 'CSV UTF-8'")
+    portfolio = portfolio_csv.read(data, today, read)
+    if not portfolio.errors:
+        portfolio = replace(portfolio, errors=tuple(_unknown_sellers(portfolio.rows, rulebook)))
+    warnings = []
+    if portfolio.ignored_columns:
+        warnings.append(f"columns not read: {', '.join(portfolio.ignored_columns)}")
+    named = {start.policy for start in portfolio.rows if start.policy is not None}
+    for name in sorted(named - set(rulebook.policies)):
+        warnings.append(f"there is no policy {name!r}: the tier's is used")
+    return File(path, portfolio, tuple(warnings))
+
+
+def _unknown_sellers(starts: Iterable[Start], rulebook: Rulebook) -> Iterable[Fault]:
+    known = ", ".join(sorted(rulebook.sellers))
+    for start in starts:
+        if start.invoice.seller not in rulebook.sellers:
+            reason = (
+                f"of {start.invoice.invoice_id} is unknown: name one of {known}, or add it to deploy/sellers"
+            )
+            yield Fault(0, "seller", repr(start.invoice.seller), reason)
+
+
+def _one_of_each(files: Sequence[File]) -> list[File]:
+    """The same files; an invoice that stands in two of them is a fault of the later one."""
+    first: dict[str, Path] = {}
+    checked = []
+    for file in files:
+        twice = [
+            Fault(
+                0, "invoice_id", repr(invoice_id), f"stands in {first[invoice_id]} already: keep one of them"
+            )
+            for invoice_id in _ids(file.portfolio)
+            if first.setdefault(invoice_id, file.path) != file.path
+        ]
+        portfolio = file.portfolio
+        if twice:
+            portfolio = replace(portfolio, errors=(*portfolio.errors, *twice))
+        checked.append(replace(file, portfolio=portfolio))
+    return checked
+
+
+def _ids(portfolio: Portfolio) -> list[str]:
+    settled = [row.invoice_id for row in portfolio.history]
+    return [start.invoice.invoice_id for start in portfolio.rows] + settled
+
+
+def _documents(file: File) -> Iterable[dict[str, Any]]:
+    """One entry for each invoice of a file; of a file with faults, one for each line that has some."""
+    portfolio = file.portfolio
+    warnings = list(file.warnings)
+    by_line: dict[int, list[Fault]] = {}
+    for fault in portfolio.errors:
+        by_line.setdefault(fault.line, []).append(fault)
+    if portfolio.errors:
+        for line, faults in sorted(by_line.items()):
+            yield _document(file, "Row", errors=[str(fault) for fault in faults], line=line)
+        return
+    for start in portfolio.rows:
+        invoice = start.invoice
+        yield _document(
+            file,
+            "Invoice",
+            number=invoice.shown_number,
+            issued_on=invoice.issued_on,
+            due_on=invoice.due_on,
+            currency=invoice.currency,
+            payable=str(invoice.money),
+            seller=invoice.seller,
+            buyer=start.customer.shown_name,
+            warnings=warnings,
+        )
+    for row in portfolio.history:
+        yield _document(
+            file,
+            "SettledInvoice",
+            number=row.invoice_id,
+            issued_on=row.issued_on,
+            due_on=row.due_on,
+            currency=row.amount.currency,
+            payable=str(row.amount),
+            seller=row.seller,
+            buyer=_customer(portfolio, row).shown_name,
+            settled_on=row.settled_on,
+            warnings=warnings,
+        )
+    for left in portfolio.left_out:
+        flagged = [f"line {left.line}: left out, its flags say {left.flags}"]
+        yield _document(file, "Row", number=left.invoice_id, warnings=flagged, line=left.line)
+
+
+def _customer(portfolio: Portfolio, row: HistoryRow) -> Customer:
+    return portfolio.customers.get(row.customer_id) or Customer(customer_id=row.customer_id)
+
+
+def _document(file: File, kind: str, **told: Any) -> dict[str, Any]:
+    empty = dict.fromkeys(("number", "issued_on", "due_on", "currency", "payable", "seller", "buyer"), None)
+    return {
+        "file": str(file.path),
+        "kind": kind,
+        **empty,
+        "preceding": [],
+        "errors": [],
+        "warnings": [],
+        **told,
+    }
+
+
+# Importing
+
+
+@dataclass(frozen=True)
+class _Imported:
+    started: int = 0
+    known: int = 0
+    opened: int = 0
+    history: int = 0
+    differing: tuple[str, ...] = ()
+
+
+async def _import(place: Place, files: Sequence[File]) -> _Imported:
+    starts = [start for file in files for start in file.portfolio.rows]
+    settled = [row for file in files for row in file.portfolio.history]
+    customers = {id_: each for file in files for id_, each in file.portfolio.customers.items()}
+    stored = 0
+    if settled:
+        # First: how a customer paid before may decide under which policy the open invoices run.
+        with place.writing() as session:
+            stored = history.store_settled(session, settled, customers)
+    with place.reading() as session:
+        recorded = _recorded(session, [start.invoice.invoice_id for start in starts])
+    differing = tuple(
+        start.invoice.invoice_id
+        for start in starts
+        if recorded.get(start.invoice.invoice_id, _fingerprint(start)) != _fingerprint(start)
+    )
+    fresh = [start for start in starts if start.invoice.invoice_id not in recorded]
+    opened = 0
+    if fresh:
+        client = await place.client()
+        with _progress() as progress:
+            await _start_all(client, fresh, progress)
+            opened = await _wait_opened(place, [start.invoice.invoice_id for start in fresh], progress)
+    return _Imported(len(fresh), len(recorded), opened, stored, differing)
+
+
+async def _start_all(client: Client, starts: Sequence[Start], progress: Progress) -> None:
+    """Start every case, some at once. Raises Failed saying how far it came: a repeat does the rest."""
+    bar = progress.add_task("Starting", total=len(starts))
+    waiting = iter(starts)
+    begun = 0
+
+    async def start_some() -> None:
+        nonlocal begun
+        for start in waiting:
+            await start_case(client, start)
+            begun += 1
+            progress.update(bar, completed=begun)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(_AT_ONCE, len(starts))):
+                group.create_task(start_some())
+    except* Exception as errors:
+        first = errors.exceptions[0]
+        raise Failed(
+            f"Stopped after {begun:,} of {count(len(starts), 'start')}: {clean(str(first))}."
+            " Run the same import again: what was started stays as it is, the rest follows"
+        ) from None
+
+
+async def _wait_opened(place: Place, ids: Sequence[str], progress: Progress) -> int:
+    """Wait for the worker to open the cases, as long as it gets on with them; returns how many are open."""
+    bar = progress.add_task("Opening", total=len(ids))
+    clock = asyncio.get_running_loop()
+    opened, moved = 0, clock.time()
+    while opened < len(ids) and clock.time() - moved < _NO_MORE_OPENED_S:
+        with place.reading() as session:
+            found = _count_cases(session, ids)
+        if found > opened:
+            opened, moved = found, clock.time()
+            progress.update(bar, completed=opened)
+        if opened < len(ids):
+            await asyncio.sleep(0.1 if len(ids) < 1_000 else 1.0)
+    return opened
+
+
+def _recorded(session: Session, ids: Sequence[str]) -> dict[str, bytes]:
+    """The fingerprints of the starts that are recorded."""
+    found: dict[str, bytes] = {}
+    for batch in _batches(ids):
+        known = select(CaseRow.invoice_id, CaseRow.start_sha256).where(CaseRow.invoice_id.in_(batch))
+        found.update((row.invoice_id, row.start_sha256) for row in session.execute(known))
+    return found
+
+
+def _count_cases(session: Session, ids: Sequence[str]) -> int:
+    return sum(
+        session.scalars(select(func.count()).where(CaseRow.invoice_id.in_(batch))).one()
+        for batch in _batches(ids)
+    )
+
+
+def _batches(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (ids[at : at + _IDS] for at in range(0, len(ids), _IDS))
+
+
+def _fingerprint(start: Start) -> bytes:
+    return canonical.digest(start.invoice.model_dump(mode="json", exclude_unset=True))
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=notes(),
+        transient=True,
+    )
+
+
+# Saying
+
+
+def _say(file: File, *, listing: bool) -> None:
+    """What stands in a file, on stderr; with `listing` the rows it is about on stdout."""
+    portfolio = file.portfolio
+    for warning in file.warnings:
+        note(f"{file.path}: {warning}")
+    if listing and portfolio.errors:
+        faults = table(["Line", "Column", "Value", "Fault"], right=["Line"], wide=["Value", "Fault"])
+        for fault in portfolio.errors[:_LISTED]:
+            line = str(fault.line) if fault.line else ""
+            faults.add_row(words(line), words(fault.field), words(fault.value), words(fault.reason))
+        notes().print(faults)
+        _more(len(portfolio.errors))
+    if listing and portfolio.left_out:
+        note(f"{file.path}: left out, because their flags say so:")
+        flagged = table(["Line", "Invoice", "Flags"], right=["Line"], wide=["Flags"])
+        for left in portfolio.left_out[:_LISTED]:
+            flagged.add_row(words(str(left.line)), words(left.invoice_id), words(left.flags))
+        notes().print(flagged)
+        _more(len(portfolio.left_out))
+    if not portfolio.errors:
+        note(f"{file.path}: {_contents(portfolio)}")
+
+
+def _contents(portfolio: Portfolio) -> str:
+    owing = {start.customer.customer_id for start in portfolio.rows}
+    parts = [f"{count(len(portfolio.rows), 'open invoice')} of {count(len(owing), 'customer')}"]
+    if portfolio.rows:
+        parts[0] += f" ({total(start.invoice.money for start in portfolio.rows)})"
+    if portfolio.history:
+        parts.append(f"{count(len(portfolio.history), 'settled invoice')} as history")
+    if portfolio.left_out:
+        parts.append(f"{count(len(portfolio.left_out), 'row')} left out")
+    return ", ".join(parts)
+
+
+def _more(number: int) -> None:
+    if number > _LISTED:
+        note(f"… and {number - _LISTED:,} more; --json lists them all")
+
+
+def _say_imported(imported: _Imported, files: Sequence[File], *, as_json: bool) -> None:
+    if imported.differing:
+        named = ", ".join(imported.differing[:10]) + (" …" if len(imported.differing) > 10 else "")
+        note(
+            f"{count(len(imported.differing), 'invoice')} differ from what is recorded, which stands: {named}."
+            " An amendment changes due date or amount (signal invoice_amended)"
+        )
+    late = imported.started - imported.opened
+    if late:
+        note(f"{count(late, 'case')} will be opened as soon as a worker runs")
+    if as_json:
+        print_json(_result(files, imported))
+        return
+    said = [f"Started {count(imported.started, 'case')}"]
+    if imported.known:
+        said.append(f"{imported.known:,} were known already")
+    if imported.history:
+        said.append(f"stored {count(imported.history, 'settled invoice')}")
+    out().print(words(", ".join(said)))
+
+
+def _result(files: Sequence[File], imported: _Imported) -> dict[str, Any]:
+    return {
+        "started": imported.started,
+        "known": imported.known,
+        "opened": imported.opened,
+        "history": imported.history,
+        "differing": list(imported.differing),
+        "left_out": [
+            {"file": str(file.path), "line": row.line, "invoice_id": row.invoice_id, "flags": row.flags}
+            for file in files
+            for row in file.portfolio.left_out
+        ],
+        "errors": [
+            {
+                "file": str(file.path),
+                "line": row.line,
+                "field": row.field,
+                "value": row.value,
+                "reason": row.reason,
+            }
+            for file in files
+            for row in file.portfolio.errors
+        ],
+    }

@@ -1,0 +1,94 @@
+"""The local stack in one process: database, Temporal, schema, worker; up until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from pydantic import SecretStr
+
+from commands.place import UP
+from commands.terminal import note
+from deploy.local_stack import LocalStack, StackAddress
+from deploy.local_temporal import NAMESPACE
+from settings import Settings, connect
+from store import migrate
+from worker import Parts, parts, workers
+
+#: What staff look for in the Temporal UI, as queries over our search attributes.
+FILTERS: Mapping[str, str] = {
+    "open invoices": 'WorkflowType="InvoiceCollection" AND ExecutionStatus="Running"',
+    "waiting for approval": 'WaitingOn="approval" AND ExecutionStatus="Running"',
+    "waiting for a person": 'WaitingOn="person" AND ExecutionStatus="Running"',
+    "disputed": 'WaitingOn="dispute" AND ExecutionStatus="Running"',
+    "high risk": 'Risk="high" AND ExecutionStatus="Running"',
+    "at the last steps": 'Stage IN ("credit_hold", "demand") AND ExecutionStatus="Running"',
+}
+
+
+def filter_links(ui_url: str) -> dict[str, str]:
+    """Links into the Temporal UI that open with a filter set."""
+    base = f"{ui_url}/namespaces/{NAMESPACE}/workflows?query="
+    return {name: base + quote(query) for name, query in FILTERS.items()}
+
+
+@asynccontextmanager
+async def working(address: StackAddress, state: Path) -> AsyncIterator[Parts]:
+    """A worker for all task queues of a stack, in this process; what is under way is finished at the end.
+
+    Mail goes to `mail/` in the state folder unless the settings name another way.
+    """
+    settings = Settings().model_copy(
+        update={"database_url": SecretStr(address.database_url), "maildir": state / "mail"}
+    )
+    made_of = parts(settings)
+    client = await connect(address.temporal)
+    try:
+        async with AsyncExitStack() as running:
+            for worker in workers(client, made_of):
+                await running.enter_async_context(worker)
+            yield made_of
+    finally:
+        made_of.renderer.close()
+        made_of.engine.dispose()
+
+
+def up(state: Path | None, temporal_port: int, web_port: int) -> None:
+    """Run the stack until it is told to stop; everything it holds is kept."""
+    folder = (state or UP).absolute()
+    stack = LocalStack(folder, temporal_port, web_port)
+    note(f"Starting PostgreSQL and Temporal in {folder} …")
+    with stack:
+        address = stack.start()
+        migrate.upgrade(address.database_url)
+        asyncio.run(_work(address, folder))
+        note("Stopping …")
+
+
+async def _work(address: StackAddress, folder: Path) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with working(address, folder):
+        _announce(address, folder)
+        await stop.wait()
+        note("Finishing what is under way …")
+
+
+def _announce(address: StackAddress, folder: Path) -> None:
+    lines = [
+        f"Temporal      {address.temporal}",
+        f"Temporal UI   {address.ui_url}",
+        *(f"  {name:<20} {link}" for name, link in filter_links(address.ui_url).items()),
+        f"Database      {address.database_url}",
+        f"Mail          {folder / 'mail'}",
+        "",
+        "Ready. In another terminal: python starter.py import FILE.csv, list, show INVOICE, worklist",
+        "Ctrl-C ends it; everything is kept.",
+    ]
+    print("\n".join(lines), file=sys.stdout, flush=True)

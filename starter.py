@@ -1,0 +1,195 @@
+"""The command line: `python starter.py COMMAND`. Exit codes: 0 done, 2 bad input or usage, 1 failed.
+
+What a command does is imported when it runs, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands import case_commands
+from commands.options import InvoiceArgument, Json, State, to_day
+
+app = typer.Typer(
+    help="Duecourse collects unpaid invoices in due course, without losing the customer.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+policy_app = typer.Typer(help="Escalation policies.", no_args_is_help=True, rich_markup_mode=None)
+
+Day = Annotated[str | None, typer.Option(metavar="DATE", help="YYYY-MM-DD.", show_default=False)]
+
+
+@app.command()
+def demo(
+    until: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Live on to this day.", show_default=False)
+    ] = None,
+    leave: Annotated[bool, typer.Option("--exit", help="Print the summary and stop.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the whole thing on this machine with a sample portfolio."""
+    from commands.demo import demo  # type: ignore[import-not-found, unused-ignore]
+
+    raise typer.Exit(demo(_day(until), leave, as_json))
+
+
+@app.command()
+def up(
+    temporal_port: Annotated[int, typer.Option(min=1, max=64535, help="Its UI takes this plus 1000.")] = 7233,
+    web_port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
+    state: State = None,
+) -> None:
+    """Run the local stack until Ctrl-C: database, Temporal with its UI, worker."""
+    from commands.up import up
+
+    up(state, temporal_port, web_port)
+
+
+@app.command("import")
+def import_(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", show_default=False)],
+    check: Annotated[bool, typer.Option("--check", help="Only read.")] = False,
+    currency: Annotated[
+        str | None, typer.Option(help="Where the file has no such column.", show_default=False)
+    ] = None,
+    seller: Annotated[str, typer.Option(help="Where the file has no such column.")] = "default",
+    date_format: Annotated[
+        str | None, typer.Option(help="Such as DD/MM/YYYY; found out.", show_default=False)
+    ] = None,
+    decimal_format: Annotated[
+        str | None, typer.Option(help="1,234.56 or 1.234,56; found out.", show_default=False)
+    ] = None,
+    delimiter: Annotated[str | None, typer.Option(help="Found out.", show_default=False)] = None,
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """Start a case for each open invoice of CSV files; settled ones become history (docs/import.md)."""
+    from commands.import_csv import import_files, options
+
+    read = options(delimiter, date_format, decimal_format, currency, seller)
+    import_files(files, read, state=state, check=check, as_json=as_json)
+
+
+app.add_typer(case_commands.app)
+
+
+@app.command()
+def worklist(
+    kind: Annotated[str | None, typer.Option(help="Only this kind.", show_default=False)] = None,
+    customer: Annotated[str | None, typer.Option(help="Only this customer's.", show_default=False)] = None,
+    invoice: Annotated[
+        str | None, typer.Option(help="Only what is about this invoice.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """List what a person has to do or look at."""
+    from commands.lists import print_worklist
+
+    print_worklist(state, kind=kind, customer=customer, invoice=invoice, as_json=as_json)
+
+
+@app.command()
+def show(invoice: InvoiceArgument, as_json: Json = False, state: State = None) -> None:
+    """Show a case and its timeline."""
+    from commands.show import print_case
+
+    print_case(state, invoice, as_json=as_json)
+
+
+@app.command("list")
+def list_(
+    customer: Annotated[str | None, typer.Option(help="Only this customer's.", show_default=False)] = None,
+    seller: Annotated[str | None, typer.Option(help="Only this seller's.", show_default=False)] = None,
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """List the open cases."""
+    from commands.lists import print_cases
+
+    print_cases(state, customer=customer, seller=seller, as_json=as_json)
+
+
+@app.command()
+def forecast(
+    days: Annotated[int, typer.Option(min=1, max=3650)] = 30,
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """Say what would be sent, to whom, when and why. Sends nothing."""
+    from commands.forecast import forecast  # type: ignore[import-not-found, unused-ignore]
+
+    raise typer.Exit(forecast(days, as_json))
+
+
+@app.command()
+def backtest(
+    csv: Annotated[Path, typer.Argument(metavar="CSV", show_default=False)],
+    policy: Annotated[Path, typer.Option(metavar="FILE", show_default=False)],
+    until: Day = None,
+    as_json: Json = False,
+) -> None:
+    """Replay past invoices through a policy."""
+    from commands.backtest import backtest  # type: ignore[import-not-found, unused-ignore]
+
+    raise typer.Exit(backtest(csv, policy, _day(until), as_json))
+
+
+@app.command()
+def verify(as_json: Json = False, state: State = None) -> None:
+    """Check the audit chains: every row as it was written, none missing."""
+    from commands.verify import verify_chains
+
+    verify_chains(state, as_json=as_json)
+
+
+@policy_app.command()
+def describe(
+    file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)], as_json: Json = False
+) -> None:
+    """Print a policy as a readable specification: ladder, tone, to whom, limits."""
+    from commands.policy import describe_policy
+
+    describe_policy(file, as_json=as_json)
+
+
+app.add_typer(policy_app, name="policy")
+
+
+@app.command()
+def doctor(as_json: Json = False, state: State = None) -> None:
+    """Check Temporal, database, schema, mail, fonts and PDF libraries, each with its fix."""
+    from commands.doctor import examine
+
+    examine(state, as_json=as_json)
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else to_day(text)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    try:
+        app(args=arguments, prog_name="starter.py")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    except Exception as error:
+        from commands.failures import explain
+
+        return explain(error)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
