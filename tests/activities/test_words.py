@@ -320,6 +320,17 @@ def test_staff_mail_carries_no_bank_details() -> None:
         assert "no answer" in words.text
 
 
+def test_a_call_sheet_names_the_person_to_call_and_an_account_manager_is_asked_to_speak() -> None:
+    sheet = write_notice(notice(Step.CALL, contact_phone="+1 202 555 0123"))
+    assert sheet.subject == "Call Acme Ltd: invoice INV-1001, $1,250.00"
+    assert "Ask for: Ann Payne\n\nPhone: +1 202 555 0123" in sheet.text
+    asked = write_notice(notice(Step.CALL, contact_name="Sam Reed"))
+    check(asked)
+    assert asked.subject == "Please speak with Acme Ltd: invoice INV-1001, $1,250.00"
+    assert asked.text.startswith("Hello Sam Reed,")
+    assert "Ask for: Sam Reed" not in asked.text
+
+
 def test_a_table_too_wide_for_a_mail_is_stacked() -> None:
     words = write_notice(notice(Step.OVERDUE, items=[invoice("X" * 64), invoice("B")]))
     check(words)
