@@ -8,6 +8,7 @@ from typing import Any
 from activities.casework import CaseWork
 from activities.contacts import Recipients
 from domain import contract as wire
+from domain.case import Case
 from domain.contact import Contact, ContactItem
 from domain.letter import (
     CallFacts,
@@ -56,7 +57,7 @@ def freeze(work: CaseWork, contact: Contact, recipients: Recipients, message_id:
     return NoticeFacts(
         message_id=message_id,
         step=contact.step,
-        tone=contact.rung.tone if contact.rung is not None else Tone.PROFESSIONAL,
+        tone=contact.rung.tone if contact.rung is not None else _tone_of_notes(contact),
         locale=recipients.to.locale or profile.locale or "en-US",
         seller=seller,
         customer=_customer(profile),
@@ -161,7 +162,7 @@ def _invoice(
                 on=entry.entry_on,
                 kind=_KINDS[entry.kind],
                 amount=Money(entry.amount_minor, entry.currency),
-                reference=_line(entry.event_id),
+                reference=_reference(case, entry),
             )
             for entry in entries
         ),
@@ -173,6 +174,20 @@ def _invoice(
         step=item.step if item is not None and isinstance(item.step, Step) else None,
         cycle=item.cycle if item is not None else case.cycle,
     )
+
+
+def _tone_of_notes(contact: Contact) -> Tone:
+    """Confirmations speak as the policy's notices do: as a partner, or professionally."""
+    tones = {rung.tone for rung in contact.policy.ladder if rung.is_notice}
+    return Tone.PARTNER if Tone.PARTNER in tones else Tone.PROFESSIONAL
+
+
+def _reference(case: Case, entry: LedgerEntryRow) -> str | None:
+    """What the customer knows an entry by: the reference of a payment, the number of a credit note."""
+    if entry.kind == "payment_received":
+        payment = case.payments.get(entry.event_id)
+        return _line(payment.fact.reference) if payment is not None else None
+    return _line(entry.event_id) if entry.kind == "credit_issued" else None
 
 
 def _promise(work: CaseWork, contact: Contact) -> PromiseFacts | None:
@@ -192,7 +207,7 @@ def _call(work: CaseWork, contact: Contact) -> CallFacts | None:
     pursued = work.case(contact.items[0].invoice_id)
     call = pursued.case.calls[contact.ref]
     on = calendar_of(pursued.case.account, pursued.policy).local_date(call.at)
-    return CallFacts(spoken_with=None, on=on, agreed=_line(call.fact.note))
+    return CallFacts(on=on)  # the note is for colleagues; it never reaches the customer
 
 
 def _reasons(work: CaseWork, contact: Contact) -> tuple[str, ...]:

@@ -14,6 +14,10 @@ from domain.pauses import calendar_of, collectable, is_settled
 from domain.policy import HARSH, TASKS, Policy, PolicyStep
 from domain.vocabulary import Note, Step
 
+#: Overdue notices ask for payment or an answer within a week; nothing happens on that date by itself.
+RESPONSE_DAYS = 7
+_ASKS_BY_DATE = frozenset({Step.OVERDUE, Step.OVERDUE_2, Step.AT_RISK})
+
 _ORDER = {step: place for place, step in enumerate(Step)}
 
 
@@ -77,6 +81,13 @@ class Contact:
 def _voice(step: Step) -> str:
     """What may share a message: credit hold, demand and referral letters stand alone, as does each kind of task."""
     return step if step in HARSH or step in TASKS else "notice"
+
+
+def _answer_by(rung: PolicyStep, on: date) -> date | None:
+    """The date a letter asks to be answered by; before it a demand is never followed up."""
+    if rung.step is Step.DEMAND:
+        return on + timedelta(days=rung.answer_days)
+    return on + timedelta(days=RESPONSE_DAYS) if rung.step in _ASKS_BY_DATE else None
 
 
 def compose(trigger: Pursued, decision: CarryOut, siblings: Sequence[Pursued], now: datetime) -> Contact:
@@ -153,7 +164,7 @@ def compose(trigger: Pursued, decision: CarryOut, siblings: Sequence[Pursued], n
         ref="",
         on=today,
         block_on=calendar.add_business_days(today, rung.notice_days) if step is Step.CREDIT_HOLD else None,
-        answer_by=today + timedelta(days=rung.answer_days) if step is Step.DEMAND else None,
+        answer_by=_answer_by(rung, today),
     )
 
 
