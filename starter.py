@@ -5,6 +5,7 @@ What a command does is imported when it runs, so that `--help` is quick.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from datetime import date
@@ -191,5 +192,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _end(code: int) -> None:
+    """End at once: threads of Temporal's client may abort a process that Python takes down (sdk-python #300)."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        code = code or 1
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    _end(main())

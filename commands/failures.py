@@ -42,8 +42,10 @@ def _translated(error: Exception) -> CommandError | None:
         return Failed(f"Temporal cannot be reached: {first}. Check it with: python starter.py doctor")
     if kind == "deploy.local_process.LocalServerError":
         return Failed(str(error))
-    if isinstance(error, OSError) and error.filename is not None:
-        return BadInput(f"{error.filename}: {error.strerror}")
+    if isinstance(error, OSError):
+        if error.filename is not None:
+            return BadInput(f"{error.filename}: {error.strerror}")
+        return Failed(str(error))
     return None
 
 

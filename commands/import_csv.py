@@ -12,12 +12,11 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
-from temporalio.client import Client
 
 from activities.rulebook import Rulebook, load_rulebook
 from commands.failures import BadInput, Failed
 from commands.place import Place, find
-from commands.starting import start_case
+from commands.starting import Starter
 from commands.terminal import clean, count, note, notes, out, print_json, table, total, words
 from domain import portfolio_csv
 from domain.contract import Customer, Start
@@ -254,14 +253,14 @@ async def _import(place: Place, files: Sequence[File]) -> _Imported:
     fresh = [start for start in starts if start.invoice.invoice_id not in recorded]
     opened = 0
     if fresh:
-        client = await place.client()
+        starter = await Starter.at(place)
         with _progress() as progress:
-            await _start_all(client, fresh, progress)
+            await _start_all(starter, fresh, progress)
             opened = await _wait_opened(place, [start.invoice.invoice_id for start in fresh], progress)
     return _Imported(len(fresh), len(recorded), opened, stored, differing)
 
 
-async def _start_all(client: Client, starts: Sequence[Start], progress: Progress) -> None:
+async def _start_all(starter: Starter, starts: Sequence[Start], progress: Progress) -> None:
     """Start every case, some at once. Raises Failed saying how far it came: a repeat does the rest."""
     bar = progress.add_task("Starting", total=len(starts))
     waiting = iter(starts)
@@ -270,7 +269,7 @@ async def _start_all(client: Client, starts: Sequence[Start], progress: Progress
     async def start_some() -> None:
         nonlocal begun
         for start in waiting:
-            await start_case(client, start)
+            await starter.start(start)
             begun += 1
             progress.update(bar, completed=begun)
 
@@ -341,7 +340,7 @@ def _progress() -> Progress:
 
 
 def _say(file: File, *, listing: bool) -> None:
-    """What stands in a file, on stderr; with `listing` the rows it is about on stdout."""
+    """What stands in a file; `listing` the rows that are refused or left out too."""
     portfolio = file.portfolio
     for warning in file.warnings:
         note(f"{file.path}: {warning}")
@@ -353,14 +352,14 @@ def _say(file: File, *, listing: bool) -> None:
         notes().print(faults)
         _more(len(portfolio.errors))
     if listing and portfolio.left_out:
-        note(f"{file.path}: left out, because their flags say so:")
+        print(clean(f"{file.path}: left out, because their flags say so:"))
         flagged = table(["Line", "Invoice", "Flags"], right=["Line"], wide=["Flags"])
         for left in portfolio.left_out[:_LISTED]:
             flagged.add_row(words(str(left.line)), words(left.invoice_id), words(left.flags))
-        notes().print(flagged)
+        out().print(flagged)
         _more(len(portfolio.left_out))
-    if not portfolio.errors:
-        note(f"{file.path}: {_contents(portfolio)}")
+    if listing and not portfolio.errors:
+        print(clean(f"{file.path}: {_contents(portfolio)}"))
 
 
 def _contents(portfolio: Portfolio) -> str:

@@ -16,7 +16,8 @@ from commands.terminal import amount, count, day, moment, notes, out, print_json
 from domain.contract import Customer
 from domain.decision import AskApproval, CarryOut, Wait
 from domain.money import Money
-from domain.vocabulary import step_name
+from domain.vocabulary import Step, step_name
+from domain.view import outlook
 from store import queries
 from store import worklist as store_worklist
 from store.schema import CaseRow, CustomerRow, TaskRow
@@ -55,7 +56,7 @@ def print_cases(state: Path | None, *, customer: str | None, seller: str | None,
             words(f"{late:,}" if late > 0 else ""),
             words(row.stage.replace("_", " ")),
             words(row.waiting_on or "", "bold" if row.waiting_on in ("approval", "person") else ""),
-            words(next_words(row, zone)),
+            words(next_words(row, zone, now)),
         )
     out().print(listed)
     open_money = (Money(row.balance_minor, row.currency) for row in rows)
@@ -67,15 +68,15 @@ def print_cases(state: Path | None, *, customer: str | None, seller: str | None,
     )
 
 
-def next_words(row: CaseRow, zone: str) -> str:
-    """What comes next to a case, and when, in the customer's zone."""
+def next_words(row: CaseRow, zone: str, near: datetime | None = None) -> str:
+    """What comes next to a case, and when, in the customer's zone; without the year if it is `near`."""
     match cases.decision_of(row):
         case Wait(next_step=following) if following is not None:
-            return f"{step_name(following.step)}, {moment(following.at, zone)}"
+            return f"{step_name(following.step)}, {moment(following.at, zone, near)}"
         case Wait() as wait:
-            return f"looked at again, {moment(wait.until, zone)}"
+            return f"looked at again, {moment(wait.until, zone, near)}"
         case AskApproval() as asked:
-            return f"approval of {step_name(asked.step)}, by {moment(asked.until, zone)}"
+            return f"approval of {step_name(asked.step)}, by {moment(asked.until, zone, near)}"
         case CarryOut() as carried:
             return f"{step_name(carried.step)}, under way"
         case _:
@@ -94,15 +95,21 @@ def _case(row: CaseRow, who: Customer, now: datetime) -> dict[str, Any]:
         "due_on": row.due_on,
         "days_past_due": (_today(now, cases.zone_of(row, who)) - row.due_on).days,
         "stage": row.stage,
-        "waiting_on": row.waiting_on,
-        "waiting_until": row.waiting_until,
-        "next_step": row.next_step,
-        "next_at": row.next_at,
+        **_outlook(row, now),
         "why": row.why,
         "risk": row.risk,
         "policy": {"name": row.policy_name, "version": row.policy_version},
-        "outcome": row.outcome,
     }
+
+
+def _outlook(row: CaseRow, now: datetime) -> dict[str, Any]:
+    """What the case waits for and what comes next, as the query answers it."""
+    decision = cases.decision_of(row)
+    if decision is None:
+        return {"waiting_on": None, "waiting_until": None, "next_step": None, "outcome": None}
+    found = outlook(decision, now)
+    following = found["next_step"]
+    return {**found, "next_step": None if following is None else following.model_dump(mode="json")}
 
 
 def print_worklist(
@@ -129,7 +136,7 @@ def print_worklist(
         about_these = [task.invoice_id] if task.invoice_id else task.invoices
         listed.add_row(
             words(task.item_id),
-            words(task.kind.replace("_", " ")),
+            words(task_name(task)),
             words(who.shown_name if who is not None else task.customer_id or ""),
             words(", ".join(numbers.get(each, each) for each in about_these)),
             words(day(task.due_on)),
@@ -138,6 +145,11 @@ def print_worklist(
     out().print(listed)
     out().print()
     out().print(words(count(len(tasks), "item")))
+
+
+def task_name(task: TaskRow) -> str:
+    """What kind of thing there is to do: `account manager alert`, `conflicting fact`."""
+    return step_name(Step(task.kind)) if task.kind in list(Step) else task.kind.replace("_", " ")
 
 
 def _task(task: TaskRow) -> dict[str, Any]:

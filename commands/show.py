@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from rich.table import Table
 
 from commands import cases
-from commands.lists import next_words
+from commands.lists import next_words, task_name
 from commands.place import find
 from commands.terminal import amount, city, clean, count, day, moment, out, print_json, table, words
 from commands.timeline import DECISION, Entry, timeline
@@ -98,10 +98,11 @@ def _facts(
         yield "Hold", f"{hold.reason.replace('_', ' ')}{until} (--hold-id {hold.hold_id})"
     for task in tasks:
         by = f" by {day(task.due_on)}" if task.due_on else ""
-        yield "To do", f"{task.kind.replace('_', ' ')}{by}: {task.why} ({task.item_id})"
+        yield "To do", f"{task_name(task)}{by}: {task.why} ({task.item_id})"
     for contact in who.contacts:
         reached = " · ".join(each for each in (contact.email, contact.phone) if each)
-        yield "Contact", f"{contact.name or contact.role} ({contact.role}): {reached or 'no address'}"
+        named = f"{contact.name} ({contact.role})" if contact.name else contact.role
+        yield "Contact", f"{named}: {reached or 'no address'}"
     manager = who.account_manager
     if manager is not None:
         yield "Account manager", f"{manager.name or 'unnamed'}: {manager.email or 'no address'}"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
+from commands.place import Place
 from commands.terminal import amount, day
+from deploy.virtual_time import VirtualTime
 from domain.contract import Start
 from workflows.invoice_collection import workflow_id
 from workflows.options import MAIN_QUEUE
@@ -16,6 +19,8 @@ from workflows.options import MAIN_QUEUE
 WORKFLOW = "InvoiceCollection"
 #: The server refuses longer summaries, in bytes.
 _LONGEST_SUMMARY = 200
+#: A stack whose newest business time is this far ahead of the clock lives in virtual time.
+_AHEAD = timedelta(minutes=1)
 
 
 def start_input(start: Start) -> dict[str, Any]:
@@ -34,33 +39,57 @@ def start_summary(start: Start) -> str:
     return name.decode() + rest
 
 
-async def start_case(client: Client, start: Start) -> bool:
-    """Start an invoice's workflow. False where it ended before; one that runs is left as it is."""
-    try:
-        await client.start_workflow(
+class Starter:
+    """Starts workflows at the business time: in a stack whose virtual time is ahead of the clock, there."""
+
+    def __init__(self, client: Client, virtual: VirtualTime | None = None) -> None:
+        self._virtual = virtual
+        self._client = client if virtual is None else virtual.client
+
+    @classmethod
+    async def at(cls, place: Place) -> Starter:
+        """The starter of a place, connected."""
+        client = await place.client()
+        if place.state is None:
+            return cls(client)
+        with place.reading() as session:
+            now = place.now(session)
+        ahead = now - datetime.now(UTC) > _AHEAD
+        return cls(client, VirtualTime(client, now) if ahead else None)
+
+    async def start(self, start: Start) -> bool:
+        """Start an invoice's workflow. False where it ended before; one that runs is left as it is."""
+        try:
+            await self._client.start_workflow(
+                WORKFLOW,
+                start_input(start),
+                id=workflow_id(start.invoice.invoice_id),
+                task_queue=MAIN_QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                static_summary=start_summary(start),
+            )
+        except WorkflowAlreadyStartedError:
+            return False
+        await self._catch_up(start)
+        return True
+
+    async def signal(self, start: Start, signal: str, fact: dict[str, Any], *, runs: bool) -> None:
+        """Signal an invoice whether or not its workflow `runs`: nothing is lost when a fact comes late."""
+        await self._client.start_workflow(
             WORKFLOW,
             start_input(start),
             id=workflow_id(start.invoice.invoice_id),
             task_queue=MAIN_QUEUE,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             static_summary=start_summary(start),
+            start_signal=signal,
+            start_signal_args=[fact],
         )
-    except WorkflowAlreadyStartedError:
-        return False
-    return True
+        if not runs:
+            await self._catch_up(start)
 
-
-async def signal_with_start(client: Client, start: Start, signal: str, fact: dict[str, Any]) -> None:
-    """Signal an invoice whether or not its workflow runs: nothing is lost when a fact comes late."""
-    await client.start_workflow(
-        WORKFLOW,
-        start_input(start),
-        id=workflow_id(start.invoice.invoice_id),
-        task_queue=MAIN_QUEUE,
-        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        static_summary=start_summary(start),
-        start_signal=signal,
-        start_signal_args=[fact],
-    )
+    async def _catch_up(self, start: Start) -> None:
+        if self._virtual is not None:
+            await self._virtual.catch_up([workflow_id(start.invoice.invoice_id)])

@@ -20,13 +20,12 @@ from temporalio.service import RPCError, RPCStatusCode
 from commands import cases
 from commands.failures import BadInput, Failed
 from commands.place import Place, find
-from commands.starting import signal_with_start
+from commands.starting import Starter
 from commands.terminal import amount, clean, moment, note, print_json
 from domain.contract import CaseSummary, CaseView, Fact, Invoice, Request, Start, parse
 from domain.money import Money
 from domain.vocabulary import Step, step_name
 from domain.wire import FieldError, WireModel
-from store import canonical
 from store.schema import CaseRow, EventRow
 from workflows.invoice_collection import workflow_id
 
@@ -56,10 +55,11 @@ Defaults = Callable[[Known], Mapping[str, Any]]
 
 
 def look_up(place: Place, invoice: str) -> Known:
-    """The invoice by id or number."""
+    """The invoice by id or number. Raises BadInput for one that neither the database nor Temporal knows."""
     with place.reading() as session:
         row = cases.find_case(session, invoice)
         if row is None:
+            asyncio.run(_check_runs(place, invoice))
             return Known(invoice, place.today(session, "UTC"))
         zone = cases.zone_of(row, cases.customer_of(session, row.customer_id))
         return Known(
@@ -73,6 +73,16 @@ def look_up(place: Place, invoice: str) -> Known:
                 customer=cases.customer_of(session, row.owner_id),
             ),
         )
+
+
+async def _check_runs(place: Place, invoice: str) -> None:
+    client = await place.client()
+    try:
+        await client.get_workflow_handle(workflow_id(invoice)).describe()
+    except RPCError as error:
+        if error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT):
+            raise cases.unknown(invoice) from None
+        raise
 
 
 # Facts
@@ -91,21 +101,26 @@ def tell(
     check_given(model, given)
     place = find(state)
     known = look_up(place, invoice)
+    before = _recorded(place, known.invoice_id, model, str(given.get(model.id_field)))
+    if before is not None:
+        fact = _repeated(model, given, before)
+        note(f"{fact.fact_kind} {fact.fact_id} was recorded before: nothing changes")
+        return _report(place, known.invoice_id, fact, as_json=as_json)
     fresh = {model.id_field: fresh_id(model.fact_kind.partition("_")[0], known.today)}
     fact = _read(model, {**fresh, **defaults(known), **given})
     _check_money(fact, known)
-    before = _recorded(place, known.invoice_id, fact)
-    if before is not None:
-        _check_repeat(fact, before)
-        note(f"{fact.fact_kind} {fact.fact_id} was recorded before: nothing changes")
-    elif asyncio.run(_signal(place, known, fact)):
+    if asyncio.run(_signal(place, known, fact)):
         note(f"Recorded {fact.fact_kind} {fact.fact_id}")
-    else:
-        note(f"Handed over {fact.fact_kind} {fact.fact_id}; it is recorded as soon as a worker runs")
-        if as_json:
-            print_json({"accepted": True, "id": fact.fact_id, "recorded": False, "case": None})
-        return
-    after = look_up(place, known.invoice_id)
+        return _report(place, known.invoice_id, fact, as_json=as_json)
+    note(f"Handed over {fact.fact_kind} {fact.fact_id}; it is recorded as soon as a worker runs")
+    if as_json:
+        print_json({"accepted": True, "id": fact.fact_id, "recorded": False, "case": None})
+    return None
+
+
+def _report(place: Place, invoice_id: str, fact: Fact, *, as_json: bool) -> None:
+    """Say where the case stands with the fact."""
+    after = look_up(place, invoice_id)
     assert after.view is not None, "what is recorded belongs to a case"
     if as_json:
         summary = after.view.summary().model_dump(mode="json")
@@ -116,42 +131,42 @@ def tell(
 
 async def _signal(place: Place, known: Known, fact: Fact) -> bool:
     """Send the signal; whether it was recorded while we waited."""
-    client = await place.client()
     payload = fact.model_dump(mode="json", exclude_unset=True)
-    if known.start is not None:
-        await signal_with_start(client, known.start, fact.fact_kind, payload)
+    if known.start is not None and known.row is not None:
+        starter = await Starter.at(place)
+        await starter.signal(known.start, fact.fact_kind, payload, runs=known.row.closed_at is None)
     else:
-        try:
-            await client.get_workflow_handle(workflow_id(known.invoice_id)).signal(fact.fact_kind, payload)
-        except RPCError as error:
-            if error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT):
-                raise cases.unknown(known.invoice_id) from None
-            raise
+        client = await place.client()
+        await client.get_workflow_handle(workflow_id(known.invoice_id)).signal(fact.fact_kind, payload)
     clock = asyncio.get_running_loop()
     deadline = clock.time() + RECORDED_WITHIN_S
-    while _recorded(place, known.invoice_id, fact) is None:
+    while _recorded(place, known.invoice_id, type(fact), fact.fact_id) is None:
         if clock.time() > deadline:
             return False
         await asyncio.sleep(0.05)
     return True
 
 
-def _recorded(place: Place, invoice_id: str, fact: Fact) -> EventRow | None:
+def _recorded(place: Place, invoice_id: str, model: type[Fact], fact_id: str) -> EventRow | None:
     recorded = select(EventRow).where(
         EventRow.invoice_id == invoice_id,
-        EventRow.kind == fact.fact_kind,
-        EventRow.event_id == fact.fact_id,
+        EventRow.kind == model.fact_kind,
+        EventRow.event_id == fact_id,
     )
     with place.reading() as session:
         return session.scalars(recorded).one_or_none()
 
 
-def _check_repeat(fact: Fact, before: EventRow) -> None:
-    if before.payload_sha256 != canonical.digest(fact.model_dump(mode="json", exclude_unset=True)):
+def _repeated(model: type[Fact], given: Mapping[str, Any], before: EventRow) -> Fact:
+    """The fact that was recorded; what was not given is meant as it was then. Raises BadInput if they differ."""
+    recorded = _read(model, before.payload)
+    again = _read(model, {**before.payload, **given})
+    if again.content() != recorded.content():
         raise BadInput(
-            f"{_option(fact.id_field)}: {fact.fact_id!r} was recorded before with other content, which stands:"
+            f"{_option(model.id_field)}: {before.event_id!r} was recorded before with other content, which stands:"
             " give another id"
         )
+    return recorded
 
 
 def _check_money(fact: Fact, known: Known) -> None:
@@ -221,11 +236,10 @@ async def _update(place: Place, known: Known, request: Request, update_id: str) 
             " Check it with: python starter.py doctor"
         ) from None
     except RPCError as error:
-        if error.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT):
+        if error.status is not RPCStatusCode.NOT_FOUND:
             raise
-        if known.view is None:
-            raise cases.unknown(known.invoice_id) from None
-        ended = f"is closed ({known.view.outcome})" if known.view.outcome else "does not run"
+        outcome = known.view.outcome if known.view is not None else None
+        ended = f"is closed ({outcome})" if outcome else "does not run"
         raise Failed(f"Refused: {known.invoice_id} {ended}; only facts such as pay still reach it") from None
     return CaseSummary.model_validate(accepted["case"])
 

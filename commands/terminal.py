@@ -6,7 +6,7 @@ import json
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,8 @@ from domain.money import Money, exponent
 
 #: Width of what goes into a file or a pipe, where there is no terminal to ask.
 _WIDTH = 140
+#: Nobody takes a day of this distance for that of another year.
+_NEAR = timedelta(days=300)
 
 
 def out() -> Console:
@@ -104,12 +106,13 @@ def day(on: date | None) -> str:
     return "" if on is None else f"{on.day} {on:%b %Y}"
 
 
-def moment(at: datetime | None, zone: str) -> str:
-    """An instant as people of a zone read it: `Mon 7 Dec 2026 09:40`."""
+def moment(at: datetime | None, zone: str, near: datetime | None = None) -> str:
+    """An instant as people of a zone read it: `Mon 7 Dec 2026 09:40`, without the year if it is `near`."""
     if at is None:
         return ""
     local = at.astimezone(ZoneInfo(zone))
-    return f"{local:%a} {local.day} {local:%b %Y %H:%M}"
+    year = "" if near is not None and abs(at - near) < _NEAR else f" {local.year}"
+    return f"{local:%a} {local.day} {local:%b}{year} {local:%H:%M}"
 
 
 def city(zone: str) -> str:

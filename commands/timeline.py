@@ -21,6 +21,13 @@ from store import facts, portfolio, queries
 from store.schema import Approval, AuditRow, AuditTextRow, CaseRow, MessageRow, MessageState
 
 DECISION = "decision"
+_LETTERS = {
+    Step.CALL: "call sheet",
+    Step.AM_ALERT: "account manager alert",
+    Step.AT_RISK: "at-risk outreach",
+    Step.DEMAND: "demand letter",
+}
+_PROOF = {"delivered": "delivered", "accepted": "accepted", "none": "sent"}
 
 
 @dataclass(frozen=True)
@@ -95,15 +102,15 @@ def _decisions(session: Session, row: CaseRow) -> Iterator[tuple[datetime, datet
     )
     before = None
     for audited, why in session.execute(decided):
-        said = (audited.body.get("kind"), why)
-        if said != before and why:
+        # A step that is carried out tells of itself.
+        if why and why != before and audited.body.get("kind") != "carry_out":
             yield audited.at, audited.recorded_at, Entry(audited.at, DECISION, _decided(audited.body, why))
-        before = said
+            before = why
 
 
 def _decided(body: Mapping[str, Any], why: str) -> str:
-    verb = {"wait": "Wait", "carry_out": "Act", "ask_approval": "Ask", "close": "Close"}
-    return f"{verb.get(str(body.get('kind')), 'Decided')}: {why}"
+    verb = {"wait": "Next", "ask_approval": "Now", "close": "At last"}
+    return f"{verb.get(str(body.get('kind')), 'Decided')} — {why}"
 
 
 class _Story:
@@ -137,7 +144,7 @@ class _Story:
             case MessageState.FAILED:
                 return f"{what} could not be sent: {message.why}"
             case MessageState.CANCELLED:
-                return f"{what} was withdrawn before it went out: {message.why}"
+                return f"{what}: written, then withdrawn: {message.why}"
             case MessageState.SENT:
                 return None
 
@@ -225,18 +232,19 @@ class _Story:
     def _(self, fact: internal.StepTaken) -> str:
         message = self._messages.get(fact.message_id or "")
         if message is not None:
-            return f"{self._letter(message)} {self._acceptance(fact.proof)}{self._late(fact.catch_up)}"
+            late = ", late" if fact.catch_up else ""
+            return f"{self._letter(message)} ({_PROOF[fact.proof]}{late})"
         name = step_name(fact.step)
         if fact.on is not None:
             return f"{name.capitalize()}: carried out before Duecourse, on {day(fact.on)}"
         if fact.step in TASKS:
-            return f"{name.capitalize()}: put on the worklist"
+            return f"{name.capitalize()} put on the worklist"
         return f"{name.capitalize()}: nobody could be written to"
 
     @_tell.register
     def _(self, fact: internal.ConfirmationSent) -> str:
         message = self._messages.get(fact.message_id)
-        return f"{self._letter(message)} sent" if message is not None else f"{step_name(fact.note)} sent"
+        return self._letter(message) if message is not None else f"{step_name(fact.note)} sent"
 
     @_tell.register
     def _(self, fact: internal.NoticeDelivered) -> str:
@@ -330,23 +338,21 @@ class _Story:
         message = self._messages.get(message_id)
         return "Message" if message is None else _message_name(message).capitalize()
 
-    def _acceptance(self, proof: str) -> str:
-        return {"delivered": "— delivered", "accepted": "— sent"}.get(proof, "— put on the worklist")
-
-    def _late(self, catch_up: bool) -> str:
-        return " (late: the step was due before)" if catch_up else ""
-
 
 def _message_name(message: MessageRow) -> str:
+    """`second overdue notice`, `demand letter`."""
     if message.step in list(Step):
-        return step_name(Step(message.step))
+        step = Step(message.step)
+        return _LETTERS.get(step, f"{step_name(step)} notice")
     return step_name(Note(message.step)) if message.step in list(Note) else _plain(message.step)
 
 
 def _people(contacts: Iterable[Mapping[str, Any]]) -> str:
-    """`Ann Payne <ap@acme.example>, cfo <cfo@acme.example>`."""
+    """`Ann Payne <ap@acme.example>, cfo@acme.example`."""
     return ", ".join(
-        f"{person.get('name') or person.get('role') or 'contact'} <{person.get('email') or 'no address'}>"
+        f"{person['name']} <{person.get('email') or 'no address'}>"
+        if person.get("name")
+        else str(person.get("email") or person.get("role") or "somebody")
         for person in contacts
     )
 
