@@ -135,9 +135,13 @@ class Notices:
 
     # -- sending ----------------------------------------------------------------------------------
 
-    @activity.defn
+    @activity.defn(no_thread_cancel_exception=True)
     def send_notice(self, on: OnMessage) -> Decided:
-        """Claim the message under the lock, send it once, and note what became of it."""
+        """Claim the message under the lock, send it once, and note what became of it.
+
+        Nothing is thrown into the thread when the time-out has passed: what the provider answers late is
+        the truth all the same, and is written down.
+        """
         self._before_claim()
         with self._sessions.begin() as session:
             work = CaseWork.on_invoice(session, on.invoice_id, self._rulebook, on.at)
@@ -197,6 +201,8 @@ class Notices:
         return claimed
 
     def _note_result(self, work: CaseWork, message_id: str, attempt: int, result: object) -> None:
+        if isinstance(result, Accepted | Refused):
+            _answered(work, message_id, result)
         match result:
             case Accepted():
                 self._sent(work, message_id, attempt, result)
@@ -252,6 +258,16 @@ class Notices:
             reason = f"it is not known whether message {message_id} ({item.step}) went out: {why}; it is not resent"
             work.open_item("unknown_delivery", reason, invoice_id=item.invoice_id, ref=message_id)
         work.note("message_unknown", message_id, {"why": why})
+
+
+def _answered(work: CaseWork, message_id: str, result: Accepted | Refused) -> None:
+    """Who was thought lost has come back with a certain answer: nobody has to find it out any more."""
+    outcome = "it was sent" if isinstance(result, Accepted) else "it was not sent"
+    for task in worklist.list_open(
+        work.session, kind="unknown_delivery", customer_id=work.customer.customer_id
+    ):
+        if task.ref == message_id:
+            worklist.close_task(work.session, task.item_id, at=work.now, by="duecourse", outcome=outcome)
 
 
 def _step(name: str) -> Step | Note:

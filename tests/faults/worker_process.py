@@ -1,0 +1,163 @@
+"""A worker in a process of its own, which stops at named points so that a test can kill or freeze it there.
+
+`python -m tests.faults.worker_process JSON`. A point of an invoice is armed by a file `<workflow id>@<point>`
+in the folder of gates; the process renames it to `….reached` when it stands there, and goes on when the gate
+is taken away. Points: `<activity>:<n>:before` and `…:after` the n-th commit of an activity, and the hooks
+`before_claim`, `after_claim`, `after_acceptance` of `send_notice`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+from temporalio import activity
+
+from settings import ROOT
+
+
+@dataclass(frozen=True)
+class Told:
+    """What such a process is told. `timeout_s` replaces the start-to-close time-out of every activity."""
+
+    database: str
+    temporal: str
+    smtp_port: int
+    gates: str
+    timeout_s: float = 3.0
+    provider_timeout_s: float = 1.5
+    claim_holds_s: float = 2.0
+    threads: int = 30
+
+
+@dataclass
+class WorkerProcess:
+    """One such process, as the test sees it."""
+
+    told: Told
+    log: Path
+
+    def __enter__(self) -> WorkerProcess:
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tests.faults.worker_process", json.dumps(asdict(self.told))],
+                cwd=ROOT,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.send_signal(signal.SIGCONT)
+            self.process.kill()
+        self.process.wait(10)
+
+    def kill(self) -> None:
+        """SIGKILL: no good-bye, no clean-up."""
+        self.process.kill()
+        self.process.wait(10)
+
+    def freeze(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
+
+def arm(gates: Path, invoice_id: str, point: str) -> Path:
+    """Let the first process that comes to this point of an invoice stop there. Returns the gate."""
+    gate = gates / f"invoice-{invoice_id}@{point}"
+    gate.touch()
+    return gate
+
+
+def reached(gate: Path) -> bool:
+    return gate.with_name(gate.name + ".reached").exists()
+
+
+def open_gate(gate: Path) -> None:
+    """Let the process that stands there go on."""
+    gate.with_name(gate.name + ".reached").unlink(missing_ok=True)
+
+
+# -- in the process itself -------------------------------------------------------------------------
+
+
+def _stop_at(gates: Path, point: str) -> None:
+    info = activity.info()
+    gate = gates / f"{info.workflow_id}@{point}"
+    standing = gate.with_name(gate.name + ".reached")
+    try:
+        gate.rename(standing)
+    except FileNotFoundError:
+        return
+    while standing.exists():
+        time.sleep(0.02)
+
+
+def _watch_commits(gates: Path) -> None:
+    """Count the commits of each activity's attempt, and stop before and after them where armed."""
+    counts: dict[bytes, int] = {}
+
+    def at(when: str, session: Session) -> None:
+        if not activity.in_activity() or session.in_nested_transaction():
+            return
+        info = activity.info()
+        if when == "before":
+            counts[info.task_token] = counts.get(info.task_token, 0) + 1
+        _stop_at(gates, f"{info.activity_type}:{counts[info.task_token]}:{when}")
+
+    event.listen(Session, "before_commit", lambda session: at("before", session))
+    event.listen(Session, "after_commit", lambda session: at("after", session))
+
+
+def _hook(gates: Path, point: str) -> Callable[[], None]:
+    return lambda: _stop_at(gates, point)
+
+
+async def _work(told: Told) -> None:
+    import worker
+    from activities import notices
+    from activities.adapters.smtp import SmtpTransport
+    from activities.rulebook import load_rulebook
+    from store.database import create_engine
+    from tests.premises import NoPaper, connect
+    from workflows import options
+
+    gates = Path(told.gates)
+    _watch_commits(gates)
+    notices.PROVIDER_TIMEOUT_S, notices.CLAIM_HOLDS_S = told.provider_timeout_s, told.claim_holds_s
+    for preset in (options.LEDGER, options.DRAFT, options.RENDER, options.SEND):
+        preset["start_to_close_timeout"] = timedelta(seconds=told.timeout_s)
+    points = ("before_claim", "after_claim", "after_acceptance")
+    parts = worker.Parts(
+        engine=create_engine(told.database, pool_size=told.threads * 3),
+        rulebook=load_rulebook(ROOT / "deploy"),
+        transport=SmtpTransport("127.0.0.1", told.smtp_port),
+        renderer=NoPaper(),  # type: ignore[arg-type]
+        threads=told.threads,
+        notices={point: _hook(gates, point) for point in points},
+    )
+    async with contextlib.AsyncExitStack() as running:
+        for each in worker.workers(await connect(told.temporal), parts):
+            await running.enter_async_context(each)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_work(Told(**json.loads(sys.argv[1]))))
