@@ -355,7 +355,6 @@ def _next(case: Case, policy: Policy, now: datetime, today: date) -> Decision:
             waiting_on=WaitingOn.PERSON,
             why=task.why,
             rule="contact_missing",
-            next_step=step,
             tasks=(task, *tasks),
         )
     return with_approval(case, due, tasks)
@@ -402,7 +401,7 @@ def _choose(case: Case, policy: Policy, now: datetime, today: date) -> Due | Wai
             due = _due(case, policy, now, rung, Target(today, today), case.cycle + 1, "requested", why)
             return due._replace(catch_up=False)
     at_risk = _at_risk(case, policy, now, today, cycle)
-    if at_risk is not None:
+    if at_risk is not None and _reopened_on(case, policy, today) is None:
         return at_risk
     rungs = _candidates(case, policy, today, cycle)
     if not rungs:
@@ -511,10 +510,12 @@ def _nominal(case: Case, rung: PolicyStep) -> date:
 
 
 def _baseline(case: Case, policy: Policy, today: date) -> date | None:
-    """The day a late entry, a reopening or a pause ended on: rungs dated before it are climbed gently."""
-    days = [resumed_on(case, policy, today), _reopened_on(case, policy, today)]
+    """The day a late entry, a reopening or a pause ended on: rungs dated before it are climbed one at a time."""
+    days = [resumed_on(case, policy, today), _reopened_on(case, policy, today), _attempted_on(case, policy)]
     if case.opened_on > case.due:
         days.append(case.opened_on)
+    if case.cycle > 0:
+        days.append(next(_day_of(case, policy, t) for t in case.steps if t.fact.cycle == case.cycle))
     return max((day for day in days if day is not None), default=None)
 
 
@@ -535,8 +536,10 @@ def _target(case: Case, policy: Policy, rung: PolicyStep, baseline: date | None,
     entry_day = policy.late_entry.days.get(rung.step) if late_entry and case.cycle == 0 else None
     behind = baseline is not None and nominal < baseline
     if entry_day is not None:
-        on = own = calendar.roll(max(nominal, case.opened_on + timedelta(days=entry_day)))
+        on = own = calendar.roll(case.opened_on + timedelta(days=entry_day))
         behind = False
+    elif late_entry and first and not case.steps and not behind:
+        on = own = calendar.roll(case.opened_on + timedelta(days=1))
     else:
         on = calendar.roll(max(nominal, case.opened_on))
         first_open = calendar.local_date(calendar.next_open(case.opened_at, policy.send_window))
@@ -664,7 +667,7 @@ def _attempts_missing(case: Case, policy: Policy, chosen: PolicyStep, now: datet
     taken = case.taken(Step.CALL)
     if call is None or taken is None or call.attempts == 0 or _ORDER[chosen.step] <= _ORDER[Step.CALL]:
         return None
-    made = sum(1 for logged in case.calls.values() if logged.at >= taken.at)
+    made = len(_calls_since(case, taken))
     if made >= call.attempts:
         return None
     why = f"{made} of {call.attempts} call attempts were made"
@@ -676,6 +679,21 @@ def _attempts_missing(case: Case, policy: Policy, chosen: PolicyStep, now: datet
         rule="attempts",
         tasks=(task,),
     )
+
+
+def _calls_since(case: Case, taken: Taken) -> list[datetime]:
+    return sorted(logged.at for logged in case.calls.values() if logged.at >= taken.at)
+
+
+def _attempted_on(case: Case, policy: Policy) -> date | None:
+    """The day on which the last of the call attempts was made that the policy asks for."""
+    call, taken = policy.by_step.get(Step.CALL), case.taken(Step.CALL)
+    if call is None or taken is None or call.attempts == 0:
+        return None
+    made = _calls_since(case, taken)
+    if len(made) < call.attempts:
+        return None
+    return calendar_of(case.account, policy).local_date(made[call.attempts - 1])
 
 
 def _notice_before(case: Case, policy: Policy, now: datetime, rung: PolicyStep) -> Wait | None:

@@ -158,7 +158,7 @@ class Policy(_Part):
     late_entry: LateEntry = LateEntry()
     tolerance: Mapping[str, str] = Field(default_factory=dict)
     confirm_calls: bool = True
-    steps: Annotated[tuple[PolicyStep, ...], Field(min_length=1)]
+    steps: tuple[PolicyStep, ...]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -166,21 +166,23 @@ class Policy(_Part):
             zone_info(self.timezone)
         except ValueError as problem:
             raise ValueError(f"timezone: {problem}") from None
-        names = [rung.step for rung in self.steps]
+        if not self.steps:
+            raise ValueError("steps: none is given; a policy has at least one")
+        names = [str(rung.step) for rung in self.steps]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"step {name!r} stands twice; a step stands once")
         ladder = [rung for rung in self.steps if rung.step is not Step.AT_RISK]
         for before, after in pairwise(ladder):
             if list(Step).index(after.step) < list(Step).index(before.step):
-                raise ValueError(f"step {after.step!r} cannot come after the harsher {before.step!r}")
+                raise ValueError(f"step '{after.step}' cannot come after the harsher '{before.step}'")
             if after.day <= before.day:
                 raise ValueError(
-                    f"step {after.step!r} (day {after.day}) is not later than {before.step!r} (day {before.day})"
+                    f"step '{after.step}' (day {after.day}) is not later than '{before.step}' (day {before.day})"
                 )
         self._check_steps()
         for place, amounts in [("tolerance", self.tolerance)] + [
-            (f"step {rung.step!r} min_amount", rung.min_amount) for rung in self.steps
+            (f"step '{rung.step}': min_amount", rung.min_amount) for rung in self.steps
         ]:
             for currency, amount in amounts.items():
                 try:
@@ -207,7 +209,7 @@ class Policy(_Part):
         days = self.late_entry.days
         for step in days:
             if step not in {rung.step for rung in self.ladder}:
-                raise ValueError(f"late_entry: step {step!r} is not a step of the ladder")
+                raise ValueError(f"late_entry: step '{step}' is not a step of the ladder")
         in_order = [days[rung.step] for rung in self.ladder if rung.step in days]
         if in_order != sorted(set(in_order)):
             raise ValueError("late_entry: a harsher step must come later than a gentler one")
