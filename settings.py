@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from temporalio.client import Client
-from temporalio.envconfig import ClientConfig
 
-from workflows.converter import data_converter
+if TYPE_CHECKING:
+    from temporalio.client import Client
 
 ROOT = Path(__file__).parent
 
@@ -41,6 +40,12 @@ class Settings(BaseSettings):
 
 async def connect(address: str | None = None) -> Client:
     """A Temporal client from Temporal's own variables and profile file, or for a given address."""
+    # Here, since half the commands of the command line only read the database.
+    from temporalio.client import Client
+    from temporalio.envconfig import ClientConfig
+
+    from workflows.converter import data_converter
+
     config = ClientConfig.load_client_connect_config()
     if address is not None:
         config["target_host"] = address

@@ -16,8 +16,8 @@ from commands.terminal import amount, count, day, moment, notes, out, print_json
 from domain.contract import Customer
 from domain.decision import AskApproval, CarryOut, Wait
 from domain.money import Money
-from domain.vocabulary import Step, step_name
 from domain.view import outlook
+from domain.vocabulary import Step, step_name
 from store import queries
 from store import worklist as store_worklist
 from store.schema import CaseRow, CustomerRow, TaskRow

@@ -9,17 +9,20 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
-from temporalio.client import Client
 
 from commands.failures import BadInput
 from deploy.local_stack import StackAddress
 from settings import ROOT, Settings, connect
 from store.database import create_engine, session_factory
 from store.schema import CustomerRow
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
 
 UP, DEMO = ROOT / "var" / "up", ROOT / "var" / "demo"
 

@@ -1,0 +1,104 @@
+"""An office: the command line against real servers, as staff use it, with a worker that does the work."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+import starter
+from activities.adapters.maildir import MaildirTransport
+from activities.rulebook import load_rulebook
+from deploy.local_process import FolderLock
+from deploy.local_stack import ADDRESS_FILE, LOCK_FILE, StackAddress
+from deploy.local_temporal import LocalTemporal
+from settings import ROOT
+from store.database import create_engine
+from tests.premises import NoPaper
+from worker import Parts, workers
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command said, and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The one JSON document on standard output."""
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Office:
+    """Runs commands against one stack."""
+
+    state: Path
+    capsys: pytest.CaptureFixture[str]
+
+    @property
+    def mail(self) -> Path:
+        return self.state / "mail"
+
+    async def run(self, *words: str) -> Said:
+        """Run a command on this stack. In a thread: a command has an event loop of its own."""
+        self.capsys.readouterr()
+        code = await asyncio.to_thread(starter.main, [*words, "--state", str(self.state)])
+        said = self.capsys.readouterr()
+        return Said(code, said.out, said.err)
+
+    async def done(self, *words: str) -> Said:
+        """Run a command that must do what it is asked."""
+        said = await self.run(*words)
+        assert said.code == 0, said
+        return said
+
+    async def json(self, *words: str) -> Any:
+        """Run a command that must do what it is asked, and read its JSON document."""
+        return (await self.done(*words, "--json")).document
+
+
+@pytest.fixture
+async def office(
+    database: str,
+    temporal_client: Client,
+    temporal_server: LocalTemporal,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> AsyncIterator[Office]:
+    """A stack as `up` leaves it, with a worker in this process; nothing runs on when the test is over."""
+    lock = FolderLock(tmp_path / LOCK_FILE)
+    lock.acquire()
+    address = StackAddress(database, temporal_server.address, "http://127.0.0.1:0", 0)
+    (tmp_path / ADDRESS_FILE).write_text(json.dumps(asdict(address)), encoding="utf-8")
+    parts = Parts(
+        engine=create_engine(database, pool_size=16),
+        rulebook=load_rulebook(ROOT / "deploy"),
+        transport=MaildirTransport(tmp_path / "mail"),
+        renderer=NoPaper(),  # type: ignore[arg-type]  papers are not what is tested here
+        threads=4,
+    )
+    async with AsyncExitStack() as running:
+        running.callback(lock.release)
+        running.callback(parts.engine.dispose)
+        for worker in workers(temporal_client, parts):
+            await running.enter_async_context(worker)
+        running.push_async_callback(_end_all, temporal_client)
+        yield Office(tmp_path, capsys)
+
+
+async def _end_all(client: Client) -> None:
+    async for execution in client.list_workflows('ExecutionStatus="Running"'):
+        with suppress(RPCError):
+            await client.get_workflow_handle(execution.id).terminate("the test is over")
