@@ -48,7 +48,9 @@ def demo(
 def up(
     temporal_port: Annotated[int, typer.Option(min=1, max=64535, help="Its UI takes this plus 1000.")] = 7233,
     web_port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
-    state: State = None,
+    state: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="State folder; var/up.", show_default=False)
+    ] = None,
 ) -> None:
     """Run the local stack until Ctrl-C: database, Temporal with its UI, worker."""
     from commands.up import up
@@ -125,7 +127,6 @@ def list_(
 def forecast(
     days: Annotated[int, typer.Option(min=1, max=3650)] = 30,
     as_json: Json = False,
-    state: State = None,
 ) -> None:
     """Say what would be sent, to whom, when and why. Sends nothing."""
     from commands.forecast import forecast  # type: ignore[import-not-found, unused-ignore]

@@ -383,7 +383,8 @@ def _say_imported(imported: _Imported, files: Sequence[File], *, as_json: bool) 
     if imported.differing:
         named = ", ".join(imported.differing[:10]) + (" …" if len(imported.differing) > 10 else "")
         note(
-            f"{count(len(imported.differing), 'invoice')} differ from what is recorded, which stands: {named}."
+            f"{count(len(imported.differing), 'invoice differs', 'invoices differ')} from what is recorded, which"
+            f" stands: {named}."
             " An amendment changes due date or amount (signal invoice_amended)"
         )
     late = imported.started - imported.opened

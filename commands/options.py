@@ -21,9 +21,8 @@ State = Annotated[
     Path | None,
     typer.Option(
         "--state",
-        envvar="DUECOURSE_STATE",
         metavar="DIR",
-        help="State folder of a running stack; else var/up or var/demo, else DATABASE_URL and TEMPORAL_….",
+        help="State folder of a running stack (or DUECOURSE_STATE); else var/up, var/demo, or the environment.",
         show_default=False,
     ),
 ]

@@ -76,9 +76,11 @@ class Place:
 def find(state: Path | None) -> Place:
     """The place a command works at. Raises BadInput naming every way to say it.
 
-    A folder that is given counts; else an environment that names both servers, else the stack that runs
-    on `var/up` or `var/demo`, else what the environment names.
+    A folder that is given (or stands in DUECOURSE_STATE) counts; else an environment that names both
+    servers, else the stack that runs on `var/up` or `var/demo`, else what the environment names.
     """
+    if state is None and os.environ.get("DUECOURSE_STATE"):
+        state = Path(os.environ["DUECOURSE_STATE"])
     if state is not None:
         address = StackAddress.of(state)
         if address is None:

@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
@@ -22,7 +22,17 @@ from commands.failures import BadInput, Failed
 from commands.place import Place, find
 from commands.starting import Starter
 from commands.terminal import amount, clean, moment, note, print_json
-from domain.contract import CaseSummary, CaseView, Fact, Invoice, Request, Start, parse
+from domain.contract import (
+    CaseSummary,
+    CaseView,
+    Fact,
+    HoldPlaced,
+    HoldReleased,
+    Invoice,
+    Request,
+    Start,
+    parse,
+)
 from domain.money import Money
 from domain.vocabulary import Step, step_name
 from domain.wire import FieldError, WireModel
@@ -101,7 +111,7 @@ def tell(
     check_given(model, given)
     place = find(state)
     known = look_up(place, invoice)
-    before = _recorded(place, known.invoice_id, model, str(given.get(model.id_field)))
+    before = _recorded(place, known, model, str(given.get(model.id_field)))
     if before is not None:
         fact = _repeated(model, given, before)
         note(f"{fact.fact_kind} {fact.fact_id} was recorded before: nothing changes")
@@ -134,27 +144,42 @@ async def _signal(place: Place, known: Known, fact: Fact) -> bool:
     payload = fact.model_dump(mode="json", exclude_unset=True)
     if known.start is not None and known.row is not None:
         starter = await Starter.at(place)
-        await starter.signal(known.start, fact.fact_kind, payload, runs=known.row.closed_at is None)
+        if isinstance(fact, HoldReleased) and _is_of_account(place, known, fact):
+            await starter.signal_account(known.row.customer_id, fact.fact_kind, payload)
+        else:
+            await starter.signal(known.start, fact.fact_kind, payload, runs=known.row.closed_at is None)
     else:
         client = await place.client()
         await client.get_workflow_handle(workflow_id(known.invoice_id)).signal(fact.fact_kind, payload)
     clock = asyncio.get_running_loop()
     deadline = clock.time() + RECORDED_WITHIN_S
-    while _recorded(place, known.invoice_id, type(fact), fact.fact_id) is None:
+    while _recorded(place, known, type(fact), fact.fact_id) is None:
         if clock.time() > deadline:
             return False
         await asyncio.sleep(0.05)
     return True
 
 
-def _recorded(place: Place, invoice_id: str, model: type[Fact], fact_id: str) -> EventRow | None:
-    recorded = select(EventRow).where(
-        EventRow.invoice_id == invoice_id,
-        EventRow.kind == model.fact_kind,
-        EventRow.event_id == fact_id,
+def _recorded(place: Place, known: Known, model: type[Fact], fact_id: str) -> EventRow | None:
+    """The fact where it is recorded; of a hold also where it is released for the whole account."""
+    recorded = select(EventRow).where(EventRow.kind == model.fact_kind, EventRow.event_id == fact_id)
+    about = EventRow.invoice_id == known.invoice_id
+    if model is HoldReleased and known.row is not None:
+        about = or_(about, and_(EventRow.customer_id == known.row.customer_id, EventRow.invoice_id.is_(None)))
+    with place.reading() as session:
+        return session.scalars(recorded.where(about).limit(1)).one_or_none()
+
+
+def _is_of_account(place: Place, known: Known, release: HoldReleased) -> bool:
+    """Whether the hold stands on the customer's whole account, and not on this invoice."""
+    placed = select(EventRow.invoice_id).where(
+        EventRow.kind == HoldPlaced.fact_kind,
+        EventRow.event_id == release.hold_id,
+        or_(EventRow.invoice_id == known.invoice_id, EventRow.invoice_id.is_(None)),
+        EventRow.customer_id == (known.row.customer_id if known.row is not None else None),
     )
     with place.reading() as session:
-        return session.scalars(recorded).one_or_none()
+        return session.scalars(placed).all() == [None]
 
 
 def _repeated(model: type[Fact], given: Mapping[str, Any], before: EventRow) -> Fact:

@@ -7,10 +7,12 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
 from pydantic import SecretStr
+from sqlalchemy import make_url
 
 from commands.place import UP
 from commands.terminal import note
@@ -61,13 +63,16 @@ async def working(address: StackAddress, state: Path) -> AsyncIterator[Parts]:
 def up(state: Path | None, temporal_port: int, web_port: int) -> None:
     """Run the stack until it is told to stop; everything it holds is kept."""
     folder = (state or UP).absolute()
-    stack = LocalStack(folder, temporal_port, web_port)
+    # Without pages to serve, nobody needs the port of the pages.
+    stack = LocalStack(folder, temporal_port, web_port if find_spec("web.__main__") else 0)
     note(f"Starting PostgreSQL and Temporal in {folder} …")
-    with stack:
+    try:
         address = stack.start()
         migrate.upgrade(address.database_url)
         asyncio.run(_work(address, folder))
         note("Stopping …")
+    finally:
+        stack.stop()
 
 
 async def _work(address: StackAddress, folder: Path) -> None:
@@ -85,7 +90,7 @@ def _announce(address: StackAddress, folder: Path) -> None:
         f"Temporal      {address.temporal}",
         f"Temporal UI   {address.ui_url}",
         *(f"  {name:<20} {link}" for name, link in filter_links(address.ui_url).items()),
-        f"Database      {address.database_url}",
+        f"Database      {make_url(address.database_url).render_as_string()}",
         f"Mail          {folder / 'mail'}",
         "",
         "Ready. In another terminal: python starter.py import FILE.csv, list, show INVOICE, worklist",

@@ -21,6 +21,7 @@ from store.database import create_engine, session_factory
 from store.schema import CustomerRow, SettledInvoiceRow
 from tests.cli.conftest import Office
 from tests.premises import mails_in, noon_zone, today_in
+from workflows.options import MAIN_QUEUE
 
 HEADER = (
     "invoice_id,customer_id,customer_name,contact_name,email,country,timezone,issue_date,due_date,amount,currency,"
@@ -183,6 +184,29 @@ async def test_staff_tell_and_ask(office: Office, tmp_path: Path) -> None:
         "Moved to the policy strategic by",
     ):
         assert any(text.startswith(part) for text in story), (part, story)
+
+
+async def test_a_hold_on_the_whole_account_is_released_there(
+    office: Office, tmp_path: Path, temporal_client: Client
+) -> None:
+    await office.done("import", portfolio(tmp_path, ("A-1", 40, "500.00", "Ant"), ("A-2", 41, "5.00", "Ant")))
+    await temporal_client.start_workflow(
+        "CustomerAccount",
+        {"customer": {"customer_id": "Ant"}},
+        id="account-Ant",
+        task_queue=MAIN_QUEUE,
+        start_signal="hold_placed",
+        start_signal_args=[{"hold_id": "H-1", "reason": "insolvency"}],
+    )
+    await temporal_client.get_workflow_handle("account-Ant").result()
+    assert [case["waiting_on"] for case in await office.json("list")] == ["hold", "hold"]
+    released = await office.json("release", "A-1")
+    assert released["id"] == "H-1"
+    await temporal_client.get_workflow_handle("account-Ant").result()
+    assert [case["waiting_on"] for case in await office.json("list")] == ["time", "time"]
+    shown = (await office.done("show", "A-2")).out
+    assert "On hold: insolvency (all invoices of the customer)" in shown
+    assert "Hold released (insolvency) (all invoices of the customer)" in shown
 
 
 async def test_what_cannot_be_meant_is_refused_and_nothing_is_sent(office: Office, tmp_path: Path) -> None:
