@@ -200,7 +200,7 @@ class CaseWork:
         pursued = self.case(invoice_id)
         for task in decision.tasks:
             self.open_item(task.kind, task.why, invoice_id=invoice_id, ref=task.ref)
-        read_model.write(self.session, row, pursued, decision, self.now)
+        read_model.write(self.session, self.customer, row, pursued, decision, self.now)
         if isinstance(decision, Close):
             read_model.close(row, decision.outcome, self.now)
         self.session.flush()
@@ -248,9 +248,7 @@ class CaseWork:
 
     def note(self, kind: str, ref: str, body: dict[str, Any], text: str | None = None) -> None:
         """Add a row to the customer's audit chain."""
-        audit.append(
-            self.session, self.customer.customer_id, at=self.now, kind=kind, ref=ref, body=body, text=text
-        )
+        audit.append(self.session, self.customer, at=self.now, kind=kind, ref=ref, body=body, text=text)
 
     # -- details ----------------------------------------------------------------------------------
 

@@ -38,7 +38,7 @@ class Problem:
 
 def append(
     session: Session,
-    customer_id: str,
+    customer: CustomerRow,
     *,
     at: datetime,
     kind: str,
@@ -46,15 +46,14 @@ def append(
     body: Mapping[str, Any],
     text: str | None = None,
 ) -> int:
-    """Add a row to a customer's chain (locks the customer) and return its number.
+    """Add a row to a customer's chain and return its number; it is written with the session's next flush.
 
-    `body` is kept for ever: ids, states, rules, amounts as integers or strings; no names, no words of
+    Call with the customer's lock held: `customer` is the row as `customers.lock` returned it. `body` is kept for ever: ids, states, rules, amounts as integers or strings; no names, no words of
     people, no floats. What is personal goes into `text`.
     """
-    customer = customers.lock(session, customer_id)
     salt = secrets.token_bytes(16)
     row = AuditRow(
-        customer_id=customer_id,
+        customer_id=customer.customer_id,
         seq=customer.audit_seq + 1,
         at=at,
         recorded_at=datetime.now(UTC),
@@ -66,16 +65,16 @@ def append(
     )
     row.hash = _row_hash(row)
     session.add(row)
-    session.flush()
     if text is not None:
-        session.add(AuditTextRow(customer_id=customer_id, seq=row.seq, salt=salt, body=text))
+        session.add(AuditTextRow(row=row, salt=salt, body=text))
     customer.audit_seq, customer.audit_head = row.seq, row.hash
     return row.seq
 
 
 def erase(session: Session, customer_id: str, seq: int, *, at: datetime) -> None:
     """Erase the personal text of a row; the chain stays valid and says that it was erased."""
-    append(session, customer_id, at=at, kind=TEXT_ERASED, ref=str(seq), body={})
+    append(session, customers.lock(session, customer_id), at=at, kind=TEXT_ERASED, ref=str(seq), body={})
+    session.flush()
     session.execute(select(func.erase_audit_text(customer_id, seq)))
 
 

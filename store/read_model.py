@@ -13,11 +13,21 @@ from domain.risk import assess
 from domain.view import stage, waiting_on
 from domain.vocabulary import Outcome
 from store import audit
-from store.schema import CaseRow
+from store.schema import CaseRow, CustomerRow
 
 
-def write(session: Session, row: CaseRow, pursued: Pursued, decision: Decision, now: datetime) -> None:
-    """Bring the row up to what is known and decided; a changed decision goes into the audit log."""
+def write(
+    session: Session,
+    customer: CustomerRow,
+    row: CaseRow,
+    pursued: Pursued,
+    decision: Decision,
+    now: datetime,
+) -> None:
+    """Bring the row up to what is known and decided; a changed decision goes into the audit log.
+
+    `customer` is who is written to, locked.
+    """
     case, policy = pursued.case, pursued.policy
     today = calendar_of(case.account, policy).local_date(now)
     following: NextStep | None = decision.next_step if isinstance(decision, Wait) else None
@@ -40,7 +50,7 @@ def write(session: Session, row: CaseRow, pursued: Pursued, decision: Decision, 
     if before != row.decision:
         audit.append(
             session,
-            row.customer_id,
+            customer,
             at=now,
             kind="decision",
             ref=row.invoice_id,

@@ -33,7 +33,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
 class MessageState(StrEnum):
@@ -463,6 +463,7 @@ class AuditTextRow(Base):
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     salt: Mapped[bytes]
     body: Mapped[str]
+    row: Mapped[AuditRow] = relationship()
 
     __table_args__ = (
         ForeignKeyConstraint(["customer_id", "seq"], ["audit_log.customer_id", "audit_log.seq"]),

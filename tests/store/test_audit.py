@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, sessionmaker
 
-from store import audit
+from store import audit, customers
 from store.audit import Problem
 from store.schema import AuditRow, AuditTextRow
 from tests.store.rows import NOON
@@ -23,7 +23,7 @@ def log(sessions: Sessions) -> Sessions:
             for customer_id in ("C-1", "C-2"):
                 audit.append(
                     session,
-                    customer_id,
+                    customers.lock(session, customer_id),
                     at=NOON + timedelta(microseconds=number),
                     kind="sent",
                     ref=f"M-{number}",
@@ -161,5 +161,6 @@ def test_an_anchor_of_the_same_day_stands_and_days_do_not_go_back(log: Sessions)
 
 
 def test_a_float_is_refused(session: Session) -> None:
+    customer = customers.lock(session, "C-1")
     with pytest.raises(ValueError, match="integers or strings"):
-        audit.append(session, "C-1", at=NOON, kind="sent", ref="", body={"amount": 12.5})
+        audit.append(session, customer, at=NOON, kind="sent", ref="", body={"amount": 12.5})
