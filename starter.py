@@ -38,8 +38,8 @@ def demo(
     leave: Annotated[bool, typer.Option("--exit", help="Print the summary and stop.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show the whole thing on this machine with a sample portfolio."""
-    from commands.demo import demo  # type: ignore[import-not-found, unused-ignore]
+    """Show the whole thing here with a sample portfolio."""
+    from commands.demo import demo
 
     raise typer.Exit(demo(_day(until), leave, as_json))
 
@@ -52,7 +52,7 @@ def up(
         Path | None, typer.Option(metavar="DIR", help="State folder; var/up.", show_default=False)
     ] = None,
 ) -> None:
-    """Run the local stack until Ctrl-C: database, Temporal with its UI, worker."""
+    """Run database, Temporal and a worker until Ctrl-C."""
     from commands.up import up
 
     up(state, temporal_port, web_port)
@@ -76,7 +76,10 @@ def import_(
     as_json: Json = False,
     state: State = None,
 ) -> None:
-    """Start a case for each open invoice of CSV files; settled ones become history (docs/import.md)."""
+    """Start a case for each open invoice of CSV files.
+
+    Settled ones become history; docs/import.md describes the columns.
+    """
     from commands.import_csv import import_files, options
 
     read = options(delimiter, date_format, decimal_format, currency, seller)
@@ -128,8 +131,8 @@ def forecast(
     days: Annotated[int, typer.Option(min=1, max=3650)] = 30,
     as_json: Json = False,
 ) -> None:
-    """Say what would be sent, to whom, when and why. Sends nothing."""
-    from commands.forecast import forecast  # type: ignore[import-not-found, unused-ignore]
+    """Say what would be sent, when and why; sends nothing."""
+    from commands.forecast import forecast
 
     raise typer.Exit(forecast(days, as_json))
 
@@ -142,14 +145,14 @@ def backtest(
     as_json: Json = False,
 ) -> None:
     """Replay past invoices through a policy."""
-    from commands.backtest import backtest  # type: ignore[import-not-found, unused-ignore]
+    from commands.backtest import backtest
 
     raise typer.Exit(backtest(csv, policy, _day(until), as_json))
 
 
 @app.command()
 def verify(as_json: Json = False, state: State = None) -> None:
-    """Check the audit chains: every row as it was written, none missing."""
+    """Check that the audit log is as it was written."""
     from commands.verify import verify_chains
 
     verify_chains(state, as_json=as_json)
@@ -170,7 +173,7 @@ app.add_typer(policy_app, name="policy")
 
 @app.command()
 def doctor(as_json: Json = False, state: State = None) -> None:
-    """Check Temporal, database, schema, mail, fonts and PDF libraries, each with its fix."""
+    """Check what this stands on, each failure with its fix."""
     from commands.doctor import examine
 
     examine(state, as_json=as_json)

@@ -1,0 +1,87 @@
+"""Past invoices replayed through a policy: what it would have asked of whom, before it is put to work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from commands.failures import BadInput
+from commands.terminal import clean, count, day, note, notes, out, print_json, table, words
+from domain import backtest as replay
+from domain.policy import InvalidPolicy, Policy, load_policy
+from domain.portfolio_csv import Portfolio, read
+from domain.vocabulary import step_name
+
+#: How many faults of a file are listed.
+_LISTED = 50
+
+
+def backtest(csv: Path, policy: Path, until: date | None, as_json: bool) -> int:
+    """Replay the file's rows up to `until` (left out: the newest date in it) and print contacts by step."""
+    chosen = _policy(policy)
+    past, rejected = replay.past_invoices(_portfolio(csv))
+    if not past:
+        raise BadInput(f"{csv}: has no row that can be replayed; rows need an issue date and no flags")
+    end = until or max(max(one.issued_on, one.settled_on or one.issued_on) for one in past)
+    with _bar() as bar:
+        task = bar.add_task("customers", total=None)
+
+        def progress(done: int, of: int) -> None:
+            bar.update(task, completed=done, total=of)
+
+        told: Callable[[int, int], None] = progress
+        result = replay.backtest(past, chosen, end, rejected=rejected, progress=told)
+    if as_json:
+        print_json(result.as_json())
+        return 0
+    out().print(
+        words(
+            f"Policy {result.policy} on {count(result.invoices, 'invoice')} issued by {day(result.until)}"
+            f" ({count(result.rejected, 'row')} rejected)"
+        ),
+        soft_wrap=True,
+    )
+    listed = table(
+        ["Step", "Day", "Unpaid on that day", "Contacts"], right=["Day", "Unpaid on that day", "Contacts"]
+    )
+    for step in result.steps:
+        listed.add_row(
+            words(step_name(step.step)),
+            words(f"{step.day:+d}" if step.day else "0"),
+            words(f"{step.due:,}"),
+            words(f"{step.contacts:,}"),
+        )
+    out().print(listed)
+    return 0
+
+
+def _policy(file: Path) -> Policy:
+    try:
+        return load_policy(file.read_text("utf-8"), str(file))
+    except InvalidPolicy as problem:
+        raise BadInput(str(problem)) from None
+    except UnicodeDecodeError:
+        raise BadInput(f"{file}: is not UTF-8 text") from None
+
+
+def _portfolio(csv: Path) -> Portfolio:
+    portfolio = read(csv.read_bytes(), datetime.now(UTC).date())
+    if portfolio.errors:
+        for fault in portfolio.errors[:_LISTED]:
+            note(clean(f"{csv}: {fault}"))
+        raise BadInput(f"{csv}: {count(len(portfolio.errors), 'fault')}; nothing was replayed")
+    return portfolio
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=notes(),
+        transient=True,
+    )

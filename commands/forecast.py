@@ -1,0 +1,70 @@
+"""What would be sent in the coming days if nothing else happened: every notice proven at once, nothing
+approved, nobody called. Sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from activities.rulebook import business_holidays
+from commands.place import find
+from commands.terminal import count, day, notes, out, print_json, table, words
+from domain.contact import Pursued
+from domain.contract import Customer
+from domain.forecast import forecast as domain_forecast
+from domain.vocabulary import step_name
+from store import portfolio
+from store.schema import CaseRow, CustomerRow
+
+#: Invoices named in one line of the table; `--json` has them all.
+_NAMED = 4
+
+
+def forecast(days: int, as_json: bool) -> int:
+    """List the contacts of the coming `days`, the earliest first."""
+    place = find(None)
+    with place.reading() as session:
+        now = place.now(session)
+        cases = [pursued for customer in _customers(session) for pursued in _cases(session, customer, now)]
+        names = {
+            row.customer_id: Customer.model_validate(row.profile).shown_name for row in _customers(session)
+        }
+        numbers = dict(session.execute(select(CaseRow.invoice_id, CaseRow.number)).tuples().all())
+    policies = {pursued.case.invoice_id: pursued.policy for pursued in cases}
+    contacts = domain_forecast((pursued.case for pursued in cases), policies, now, days)
+    if as_json:
+        print_json([made.as_json() for made in contacts])
+        return 0
+    if not contacts:
+        notes().print(f"Nothing within {count(days, 'day')}.")
+        return 0
+    listed = table(["On", "Customer", "Step", "Invoices", "Why"], wide=["Customer", "Invoices", "Why"])
+    for made in contacts:
+        invoices = [numbers[invoice_id] for invoice_id in made.invoices]
+        more = f" and {len(invoices) - _NAMED} more" if len(invoices) > _NAMED else ""
+        listed.add_row(
+            words(day(made.on)),
+            words(names[made.customer_id]),
+            words(step_name(made.step)),
+            words(", ".join(invoices[:_NAMED]) + more),
+            words(made.why),
+        )
+    out().print(listed)
+    out().print(words(f"\n{count(len(contacts), 'contact')} in {count(days, 'day')}"))
+    return 0
+
+
+def _customers(session: Session) -> list[CustomerRow]:
+    """Customers with open cases."""
+    owing = select(CaseRow.customer_id).where(CaseRow.closed_at.is_(None))
+    rows = select(CustomerRow).where(CustomerRow.customer_id.in_(owing)).order_by(CustomerRow.customer_id)
+    return list(session.scalars(rows))
+
+
+def _cases(session: Session, customer: CustomerRow, now: datetime) -> Iterator[Pursued]:
+    account = portfolio.account_of(session, customer, business_holidays, now)
+    rows = portfolio.open_rows(session, customer.customer_id)
+    yield from portfolio.pursued(session, account, rows).values()
