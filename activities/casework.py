@@ -47,7 +47,10 @@ class CaseWork:
     @classmethod
     def on_invoice(cls, session: Session, invoice_id: str, rulebook: Rulebook, at: datetime) -> CaseWork:
         """Lock the customer who is written to about an invoice."""
-        return cls(session, lock_of_invoice(session, invoice_id), rulebook, at)
+        customer, row = lock_of_invoice(session, invoice_id)
+        work = cls(session, customer, rulebook, at)
+        work._rows[invoice_id] = row
+        return work
 
     @classmethod
     def on_customer(cls, session: Session, customer_id: str, rulebook: Rulebook, at: datetime) -> CaseWork:

@@ -31,15 +31,22 @@ def lock(session: Session, customer_id: str) -> CustomerRow:
     return customer
 
 
-def lock_of_invoice(session: Session, invoice_id: str) -> CustomerRow:
-    """Lock the customer who is written to about an invoice. Raises UnknownInvoice."""
-    of_invoice = select(CaseRow.customer_id).where(CaseRow.invoice_id == invoice_id)
-    customer_id = session.scalar(of_invoice)
-    while customer_id is not None:
-        customer = lock(session, customer_id)
-        customer_id = session.scalar(of_invoice)
-        if customer_id == customer.customer_id:
-            return customer
+def lock_of_invoice(session: Session, invoice_id: str) -> tuple[CustomerRow, CaseRow]:
+    """Lock the customer who is written to about an invoice. Both rows are read afresh.
+
+    Raises UnknownInvoice.
+    """
+    of_invoice = (
+        select(CustomerRow)
+        .join(CaseRow, CaseRow.customer_id == CustomerRow.customer_id)
+        .where(CaseRow.invoice_id == invoice_id)
+        .with_for_update(key_share=True, of=CustomerRow)
+    )
+    afresh = {"populate_existing": True}
+    while customer := session.scalars(of_invoice, execution_options=afresh).one_or_none():
+        case = session.get_one(CaseRow, invoice_id, populate_existing=True)
+        if case.customer_id == customer.customer_id:
+            return customer, case
         # The invoice moved to another customer while we waited for the lock: lock that one too.
     raise UnknownInvoice(invoice_id)
 

@@ -61,7 +61,9 @@ def test_lock_of_an_invoice_that_moves_while_one_waits(sessions: Sessions) -> No
 
     def lock() -> str:
         with sessions.begin() as session:
-            return customers.lock_of_invoice(session, "INV-1").customer_id
+            customer, case = customers.lock_of_invoice(session, "INV-1")
+            assert case.customer_id == customer.customer_id
+            return customer.customer_id
 
     with ThreadPoolExecutor(1) as thread:
         with sessions.begin() as session:
