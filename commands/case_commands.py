@@ -89,7 +89,7 @@ def promise(
     as_json: Json = False,
     state: State = None,
 ) -> None:
-    """The customer promised to pay (all, unless an amount is given)."""
+    """The customer promised to pay: all, or --amount."""
     from commands.tell import tell
     from domain.contract import PromiseMade
 
@@ -108,7 +108,7 @@ def dispute(
     as_json: Json = False,
     state: State = None,
 ) -> None:
-    """The customer disputes the invoice (all of it, unless an amount is given)."""
+    """The customer disputes the invoice: all, or --amount."""
     from commands.tell import tell
     from domain.contract import DisputeRaised
 
@@ -181,7 +181,7 @@ def hold(
     as_json: Json = False,
     state: State = None,
 ) -> None:
-    """Nothing more is sent until the hold is released, or its date has ended."""
+    """Send nothing more until released, or until a date."""
     from commands.tell import tell
     from domain.contract import HoldPlaced
 
@@ -250,7 +250,7 @@ def deny(
     as_json: Json = False,
     state: State = None,
 ) -> None:
-    """Throw away the message that waits for approval; its step is skipped for this cycle."""
+    """Throw that message away; its step is skipped."""
     from commands.tell import ask
     from domain.contract import DecideStep
 
@@ -283,7 +283,7 @@ def call(
     as_json: Json = False,
     state: State = None,
 ) -> None:
-    """Write down a call, with what was promised or disputed in it."""
+    """Write down a call, and what was promised in it."""
     from commands.failures import BadInput
     from commands.tell import ask
     from domain.contract import LogCall
@@ -354,7 +354,7 @@ def waive(
     as_json: Json = False,
     state: State = None,
 ) -> None:
-    """Take the responsibility that the customer knows of a step whose delivery is not proven."""
+    """Vouch that a notice without proof reached them."""
     from commands.tell import ask
     from domain.contract import WaiveDelivery
 
@@ -400,7 +400,7 @@ def change_policy(
     as_json: Json = False,
     state: State = None,
 ) -> None:
-    """Move the case to another policy, at its newest version."""
+    """Move the case to another policy."""
     from commands.tell import ask
     from domain.contract import ChangePolicy
 

@@ -28,7 +28,7 @@ from store.schema import CaseRow
 #: Starts under way at once: enough to keep a server busy, few enough to leave it room.
 _AT_ONCE = 32
 #: The wait for the worker to open the cases ends when none was opened for so long.
-_NO_MORE_OPENED_S = 10.0
+NO_MORE_OPENED_S = 10.0
 #: More than this in one file is somebody else's file.
 _LARGEST_FILE = 256 * 1024 * 1024
 #: How many faults, flagged rows or differing invoices are listed; `--json` has them all.
@@ -290,7 +290,7 @@ async def _wait_opened(place: Place, ids: Sequence[str], progress: Progress) -> 
     bar = progress.add_task("Opening", total=len(ids))
     clock = asyncio.get_running_loop()
     opened, moved = 0, clock.time()
-    while opened < len(ids) and clock.time() - moved < _NO_MORE_OPENED_S:
+    while opened < len(ids) and clock.time() - moved < NO_MORE_OPENED_S:
         with place.reading() as session:
             found = _count_cases(session, ids)
         if found > opened:
@@ -363,15 +363,18 @@ def _say(file: File, *, listing: bool) -> None:
 
 
 def _contents(portfolio: Portfolio) -> str:
-    owing = {start.customer.customer_id for start in portfolio.rows}
-    parts = [f"{count(len(portfolio.rows), 'open invoice')} of {count(len(owing), 'customer')}"]
+    parts = []
     if portfolio.rows:
-        parts[0] += f" ({total(start.invoice.money for start in portfolio.rows)})"
+        owing = {start.customer.customer_id for start in portfolio.rows}
+        money = total(start.invoice.money for start in portfolio.rows)
+        parts.append(
+            f"{count(len(portfolio.rows), 'open invoice')} of {count(len(owing), 'customer')} ({money})"
+        )
     if portfolio.history:
         parts.append(f"{count(len(portfolio.history), 'settled invoice')} as history")
     if portfolio.left_out:
         parts.append(f"{count(len(portfolio.left_out), 'row')} left out")
-    return ", ".join(parts)
+    return ", ".join(parts) or "no rows"
 
 
 def _more(number: int) -> None:
@@ -393,11 +396,13 @@ def _say_imported(imported: _Imported, files: Sequence[File], *, as_json: bool) 
     if as_json:
         print_json(_result(files, imported))
         return
-    said = [f"Started {count(imported.started, 'case')}"]
-    if imported.known:
-        said.append(f"{imported.known:,} were known already")
-    if imported.history:
-        said.append(f"stored {count(imported.history, 'settled invoice')}")
+    said = [
+        f"Started {count(imported.started, 'case')}",
+        f"stored {count(imported.history, 'settled invoice')}",
+    ]
+    rows = sum(len(file.portfolio.rows) + len(file.portfolio.history) for file in files)
+    if known := rows - imported.started - imported.history:
+        said.append(f"{count(known, 'invoice was', 'invoices were')} known already")
     out().print(words(", ".join(said)))
 
 

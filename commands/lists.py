@@ -60,10 +60,9 @@ def print_cases(state: Path | None, *, customer: str | None, seller: str | None,
         )
     out().print(listed)
     open_money = (Money(row.balance_minor, row.currency) for row in rows)
+    out().print()
     out().print(
-        words(
-            f"\n{count(len(rows), 'invoice')} of {count(len(customers), 'customer')} · {total(open_money)}"
-        ),
+        words(f"{count(len(rows), 'invoice')} of {count(len(customers), 'customer')} · {total(open_money)}"),
         soft_wrap=True,
     )
 
