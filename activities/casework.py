@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from temporalio import activity
 
 from activities.interface import Decided
 from activities.rulebook import Rulebook, business_holidays
@@ -38,7 +39,7 @@ class CaseWork:
         self.session = session
         self.customer = customer
         self.rulebook = rulebook
-        self.now = advance(customer, at)
+        self.now = advance(customer, _business_time(at))
         self._rows: dict[str, CaseRow] = {}
         self._pursued: dict[str, Pursued] = {}
         self._account: Account | None = None
@@ -323,6 +324,11 @@ _ENDS_WITH_CASE = frozenset(
         "recalled",
     }
 )
+
+
+def _business_time(at: datetime) -> datetime:
+    """The workflow's time, or when this attempt began: a try may come hours after it was asked for."""
+    return max(at, activity.info().started_time) if activity.in_activity() else at
 
 
 def _kind_of(fact: internal.InternalFact) -> str:

@@ -26,8 +26,13 @@ LEDGER = Options(
 )
 #: Deciding and drafting under the customer's lock: as safe to repeat, but slower.
 DRAFT = Options(task_queue=MAIN_QUEUE, start_to_close_timeout=timedelta(minutes=2), retry_policy=_UNBOUNDED)
-#: Sending: unbounded too, since the claim lets a second attempt never send again.
-SEND = Options(task_queue=MAIN_QUEUE, start_to_close_timeout=timedelta(minutes=2), retry_policy=_UNBOUNDED)
+#: Sending: unbounded too, since the claim lets a second attempt never send again. Every try of a provider
+#: that is down leaves rows, so they come further apart.
+SEND = Options(
+    task_queue=MAIN_QUEUE,
+    start_to_close_timeout=timedelta(minutes=2),
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=10)),
+)
 #: Papers: a broken one is given up by the activity itself, so only a lost worker leads to a retry.
 RENDER = Options(
     task_queue=DOCUMENTS_QUEUE, start_to_close_timeout=timedelta(minutes=3), retry_policy=_UNBOUNDED
