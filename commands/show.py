@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from rich.table import Table
 
 from commands import cases
-from commands.lists import next_words, task_name
+from commands.lists import next_words
 from commands.place import find
 from commands.terminal import amount, city, clean, count, day, moment, out, print_json, table, words
 from commands.timeline import DECISION, Entry, timeline
@@ -97,8 +97,8 @@ def _facts(
         until = f" until {day(hold.until)}" if hold.until else ""
         yield "Hold", f"{hold.reason.replace('_', ' ')}{until} (--hold-id {hold.hold_id})"
     for task in tasks:
-        by = f" by {day(task.due_on)}" if task.due_on else ""
-        yield "To do", f"{task_name(task)}{by}: {task.why} ({task.item_id})"
+        by = f", by {day(task.due_on)}" if task.due_on else ""
+        yield "To do", f"{task.why}{by} ({task.item_id})"
     for contact in who.contacts:
         reached = " · ".join(each for each in (contact.email, contact.phone) if each)
         named = f"{contact.name} ({contact.role})" if contact.name else contact.role
