@@ -139,6 +139,9 @@ def compose(trigger: Pursued, decision: CarryOut, siblings: Sequence[Pursued], n
         )
         for pursued, carried, own in chosen
     )
+    # A letter that waits for a person names dates that still hold on the last day it may be approved.
+    expires_days = leader.policy.approval.expires_days if leading.approval == "ask" else 0
+    goes_by = calendar.add_business_days(today, expires_days) if expires_days else today
     inside = {item.invoice_id for item in items}
     listed = tuple(
         sorted(
@@ -163,8 +166,8 @@ def compose(trigger: Pursued, decision: CarryOut, siblings: Sequence[Pursued], n
         rank=leading.rank,
         ref="",
         on=today,
-        block_on=calendar.add_business_days(today, rung.notice_days) if step is Step.CREDIT_HOLD else None,
-        answer_by=_answer_by(rung, today),
+        block_on=calendar.add_business_days(goes_by, rung.notice_days) if step is Step.CREDIT_HOLD else None,
+        answer_by=_answer_by(rung, goes_by),
     )
 
 
