@@ -1,53 +1,129 @@
-"""A clock that tests and the demo move: workflows on a time-skipping server, all kept at one instant."""
+"""A clock that tests and the demo move: workflows on a time-skipping server, all kept at one instant.
+
+Every workflow has a clock of its own there. One that is started through `VirtualTime.client` begins at
+the virtual time; the clocks stand (they only run with the real time) until they are brought further.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import (
+    Client,
+    Interceptor,
+    OutboundInterceptor,
+    StartWorkflowInput,
+    WorkflowExecutionStatus,
+    WorkflowHandle,
+)
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 #: The server refuses to move a clock by nothing.
 _SMALLEST_STEP = timedelta(milliseconds=1)
+#: A new workflow opens this long before the instant it is brought to, so that it has opened by then.
+_OPENING = timedelta(seconds=1)
+_LOOK_EVERY_S = 0.01
+#: Events of a run before its first workflow task.
+_OF_A_RUN_TO_BEGIN = 3
 
 
 class VirtualTime:
-    """Starts workflows through `client` with their clocks standing, and moves those clocks together.
-
-    A new workflow begins at the real time; `catch_up` brings it to `now` before anything is asked of it.
-    """
+    """Starts workflows through `client` at the virtual time, and moves their clocks together."""
 
     def __init__(self, client: Client, now: datetime | None = None) -> None:
-        self._skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False))
         self.now = now or datetime.now(UTC)
+        self._starting_at: ContextVar[datetime | None] = ContextVar("starting_at", default=None)
+        config = client.config()
+        config["interceptors"] = [*config["interceptors"], _BeginLater(self)]
+        self._skipper = TimeSkipper(Client(**config), config=TimeSkippingConfig(enabled=False))
 
     @property
     def client(self) -> Client:
         """The client to start workflows with."""
         return self._skipper.client
 
-    async def time_of(self, handle: WorkflowHandle[object, object]) -> datetime:
+    @contextmanager
+    def at(self, instant: datetime) -> Iterator[None]:
+        """What is started inside begins at `instant` instead of `now`."""
+        token = self._starting_at.set(instant)
+        try:
+            yield
+        finally:
+            self._starting_at.reset(token)
+
+    def delay(self) -> timedelta:
+        """How long a workflow that is started in this moment waits to begin at the virtual time."""
+        return (self._starting_at.get() or self.now) - _OPENING - datetime.now(UTC)
+
+    async def time_of(self, workflow_id: str) -> datetime:
         """The virtual time of a workflow."""
-        return await self._skipper.get_current_time(handle)
+        return await self._skipper.get_current_time(self._handle(workflow_id))
 
     async def catch_up(self, workflow_ids: Iterable[str]) -> None:
         """Bring every one of these workflows that still runs to `now`, all at once."""
-        await asyncio.gather(*(self._bring(workflow_id) for workflow_id in workflow_ids))
+        await self.bring(workflow_ids, self.now)
 
     async def advance(self, to: datetime, workflow_ids: Iterable[str]) -> None:
         """Let every one of these workflows live until `to`. A clock never goes back."""
         self.now = max(self.now, to)
         await self.catch_up(workflow_ids)
 
-    async def _bring(self, workflow_id: str) -> None:
-        handle = self.client.get_workflow_handle(workflow_id)
+    async def bring(self, workflow_ids: Iterable[str], to: datetime) -> None:
+        """Let these workflows live until `to`, all at once; a clock that is further stays where it is."""
+        await asyncio.gather(*(self._bring(workflow_id, to) for workflow_id in workflow_ids))
+
+    async def idle(self, workflow_ids: Iterable[str]) -> None:
+        """Wait until every one of these workflows has done all it can at its present time."""
+        await asyncio.gather(*(self._idle(workflow_id) for workflow_id in workflow_ids))
+
+    async def _bring(self, workflow_id: str, to: datetime) -> None:
+        handle = self._handle(workflow_id)
         try:
-            step = self.now - await self._skipper.get_current_time(handle)
+            step = to - await self._skipper.get_current_time(handle)
             if step >= _SMALLEST_STEP:
                 await self._skipper.fast_forward(handle, step)
         except RPCError as error:
             if error.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION):
                 raise
+
+    async def _idle(self, workflow_id: str) -> None:
+        handle = self._handle(workflow_id)
+        while True:
+            described = await handle.describe()
+            raw = described.raw_description
+            begins = described.history_length <= _OF_A_RUN_TO_BEGIN
+            busy = begins or raw.pending_activities or raw.HasField("pending_workflow_task")
+            if described.status is not WorkflowExecutionStatus.RUNNING or not busy:
+                return
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    def _handle(self, workflow_id: str) -> WorkflowHandle[Any, Any]:
+        return self.client.get_workflow_handle(workflow_id)
+
+
+class _BeginLater(Interceptor):
+    """Delays every start to the virtual time; the delay is then skipped like any other timer."""
+
+    def __init__(self, virtual: VirtualTime) -> None:
+        self._virtual = virtual
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:
+        return _DelayedStarts(next, self._virtual)
+
+
+class _DelayedStarts(OutboundInterceptor):
+    def __init__(self, next: OutboundInterceptor, virtual: VirtualTime) -> None:
+        super().__init__(next)
+        self._virtual = virtual
+
+    async def start_workflow(self, input: StartWorkflowInput) -> WorkflowHandle[Any, Any]:
+        delay = self._virtual.delay()
+        if input.start_delay is None and delay > timedelta(0):
+            input.start_delay = delay
+        return await super().start_workflow(input)

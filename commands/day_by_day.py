@@ -1,0 +1,183 @@
+"""Living cases forward day by day: facts in the morning, then whatever falls due, each customer by their own clock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, sessionmaker
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+
+from commands.starting import Starter
+from deploy.virtual_time import VirtualTime
+from domain.calendar import zone_info
+from domain.contract import Start
+from store.schema import CaseRow
+from workflows import customer_account
+from workflows.invoice_collection import workflow_id
+from workflows.options import MAIN_QUEUE
+
+#: Before any window of ours opens, and after all have closed, in the customer's zone.
+MORNING, EVENING = time(7), time(20)
+_DEFAULT_ZONE = "America/New_York"
+#: Steps that a case can take on one day; more means that it does not go to sleep.
+_MOST_ROUNDS = 20
+
+
+def first_day(after: date) -> date:
+    """The first Monday at least 7 days ahead: the day 0 of the stories on a server."""
+    monday = after + timedelta(days=7)
+    return monday + timedelta(days=-monday.weekday() % 7)
+
+
+@dataclass(frozen=True)
+class Sleeping:
+    """An open case and when it wakes by itself; None while it is at work."""
+
+    invoice_id: str
+    customer_id: str
+    wakes_at: datetime | None
+
+
+class DayByDay:
+    """Lives the cases of one database forward. `clock` keeps the clocks of their workflows.
+
+    The cases of a customer stand on the same day before any of them acts on it.
+    """
+
+    def __init__(self, clock: VirtualTime, sessions: sessionmaker[Session]) -> None:
+        self.clock = clock
+        self._sessions = sessions
+        self._starter = Starter(clock.client)
+        self._starts: dict[str, Start] = {}
+        self._zones: dict[str, str] = {}
+
+    # -- what arrives ------------------------------------------------------------------------------
+
+    async def start(self, start: Start, at: datetime) -> None:
+        """Start an invoice as an ERP does at `at`, and wait until its case is open."""
+        invoice_id = start.invoice.invoice_id
+        self._starts[invoice_id] = start
+        self._zones[start.customer.customer_id] = start.customer.timezone or _DEFAULT_ZONE
+        with self.clock.at(at):
+            await self._starter.start(start)
+        await self._settle([workflow_id(invoice_id)], at)
+
+    async def signal(self, invoice_id: str, name: str, fact: Mapping[str, Any], at: datetime) -> None:
+        """Tell a case a fact by signal-with-start, and wait until it is recorded."""
+        with self.clock.at(at):
+            await self._starter.signal(self._starts[invoice_id], name, dict(fact), runs=True)
+        await self._settle([workflow_id(invoice_id)], at)
+
+    async def signal_account(
+        self, customer_id: str, name: str, fact: Mapping[str, Any], at: datetime
+    ) -> None:
+        """Tell a customer's account a fact by signal-with-start; wait until it and the cases have recorded it."""
+        account = customer_account.workflow_id(customer_id)
+        with self.clock.at(at):
+            await self.clock.client.start_workflow(
+                "CustomerAccount",
+                {"customer": {"customer_id": customer_id}},
+                id=account,
+                task_queue=MAIN_QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                static_summary=f"{name.replace('_', ' ')} of {customer_id}",
+                start_signal=name,
+                start_signal_args=[dict(fact)],
+            )
+        await self._settle([account], at)
+        await self.clock.idle(workflow_id(case.invoice_id) for case in self.sleeping([customer_id]))
+
+    async def update(self, invoice_id: str, name: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask something of a case. Raises WorkflowUpdateFailedError where a rule refuses it."""
+        handle = self.clock.client.get_workflow_handle(workflow_id(invoice_id))
+        accepted: dict[str, Any] = await handle.execute_update(name, dict(request), result_type=dict)
+        await self.clock.idle([handle.id])
+        return accepted
+
+    async def try_update(self, invoice_id: str, name: str, request: Mapping[str, Any]) -> bool:
+        """The same, and whether it was accepted."""
+        with suppress(WorkflowUpdateFailedError):
+            await self.update(invoice_id, name, request)
+            return True
+        return False
+
+    async def _settle(self, workflow_ids: Collection[str], at: datetime) -> None:
+        await self.clock.bring(workflow_ids, at)
+        await self.clock.idle(workflow_ids)
+
+    # -- days --------------------------------------------------------------------------------------
+
+    def instant(self, customer_id: str, day: date, clock: time) -> datetime:
+        """A wall time of the customer's day."""
+        zone = zone_info(self._zones.get(customer_id, _DEFAULT_ZONE))
+        return datetime.combine(day, clock, zone).astimezone(UTC)
+
+    def customer_of(self, invoice_id: str) -> str:
+        """Who an invoice was started for."""
+        return self._starts[invoice_id].customer.customer_id
+
+    def morning(self, customer_id: str, day: date) -> datetime:
+        """When facts of a day arrive: before any message of that day goes out."""
+        return self.instant(customer_id, day, MORNING)
+
+    async def begin(self, day: date, customer_ids: Iterable[str]) -> None:
+        """Bring all open cases of these customers to the morning of the day; nothing acts on it yet."""
+        cases = self.sleeping(customer_ids)
+        await asyncio.gather(
+            *(
+                self.clock.bring([workflow_id(case.invoice_id)], self.morning(case.customer_id, day))
+                for case in cases
+            )
+        )
+
+    async def finish(self, day: date, customer_ids: Iterable[str]) -> None:
+        """Let these customers' cases do what falls due on the day, until nothing of it is left."""
+        wanted = set(customer_ids)
+        acting: list[Sleeping] = []
+        for _ in range(_MOST_ROUNDS):
+            acting = [case for case in self.sleeping(wanted) if self._wakes_by(case, day)]
+            if not acting:
+                return
+            await asyncio.gather(*(self._act(case, day) for case in acting))
+        stuck = ", ".join(case.invoice_id for case in acting)
+        raise RuntimeError(f"{stuck}: awake on {day} and not going to sleep")
+
+    async def _act(self, case: Sleeping, day: date) -> None:
+        """Let one case live through the day; what it does at one instant may lead to the next."""
+        ids = [workflow_id(case.invoice_id)]
+        await self.clock.bring(ids, self.instant(case.customer_id, day, EVENING))
+        await self.clock.idle(ids)
+
+    async def live(self, day: date, customer_ids: Collection[str]) -> None:
+        """One whole day of these customers without any news."""
+        await self.begin(day, customer_ids)
+        await self.finish(day, customer_ids)
+
+    # -- what is due -------------------------------------------------------------------------------
+
+    def sleeping(self, customer_ids: Iterable[str] | None = None) -> list[Sleeping]:
+        """The open cases (of these customers)."""
+        cases = (
+            select(CaseRow.invoice_id, CaseRow.customer_id, CaseRow.waiting_until)
+            .where(CaseRow.closed_at.is_(None))
+            .order_by(CaseRow.invoice_id)
+        )
+        if customer_ids is not None:
+            cases = cases.where(CaseRow.customer_id.in_(set(customer_ids)))
+        with self._sessions() as session:
+            return [Sleeping(*row) for row in session.execute(cases)]
+
+    def due_by(self, day: date) -> set[str]:
+        """Customers one of whose cases wakes on the day or before."""
+        return {case.customer_id for case in self.sleeping() if self._wakes_by(case, day)}
+
+    def _wakes_by(self, case: Sleeping, day: date) -> bool:
+        return case.wakes_at is None or case.wakes_at <= self.instant(case.customer_id, day, EVENING)
