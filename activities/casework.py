@@ -6,11 +6,11 @@ the read model.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from temporalio import activity
@@ -25,11 +25,14 @@ from domain.decide import decide
 from domain.decision import Close, Decision
 from domain.money import Money
 from domain.pauses import calendar_of, is_settled
+from domain.policy import Policy
 from domain.segments import usual_day
 from domain.view import view
-from store import audit, facts, portfolio, read_model, worklist
+from domain.vocabulary import Outcome
+from domain.wire import WireModel
+from store import audit, facts, outbox, portfolio, read_model, worklist
 from store.customers import advance, lock, lock_of_invoice
-from store.schema import CaseRow, CreditHoldRow, CustomerRow
+from store.schema import CaseRow, CreditHoldRow, CustomerRow, EventRow, MessageState, TaskState
 
 
 class CaseWork:
@@ -43,6 +46,8 @@ class CaseWork:
         self._rows: dict[str, CaseRow] = {}
         self._pursued: dict[str, Pursued] = {}
         self._account: Account | None = None
+        self._unreadable_policies: set[str] = set()
+        self._touched: set[str] = set()
         self.nudge: set[str] = set()
 
     @classmethod
@@ -75,8 +80,23 @@ class CaseWork:
     def load(self, invoice_ids: Sequence[str]) -> list[Pursued]:
         """Cases with all their committed facts."""
         missing = [self.row(invoice_id) for invoice_id in invoice_ids if invoice_id not in self._pursued]
-        self._pursued.update(portfolio.pursued(self.session, self.account, missing))
+        policies = {row.invoice_id: self._policy(row) for row in missing}
+        self._pursued.update(portfolio.pursued(self.session, self.account, missing, policies))
+        for row in missing:
+            if row.invoice_id in self._unreadable_policies:
+                pinned = f"{row.policy_name} {row.policy_version}"
+                why = f"its policy {pinned} cannot be read: release the hold to go on with today's"
+                self.park([row.invoice_id], "policy_unreadable", why, pinned)
         return [self._pursued[invoice_id] for invoice_id in invoice_ids]
+
+    def _policy(self, row: CaseRow) -> Policy:
+        """The policy pinned to a case, or today's where this version of Duecourse cannot read that one."""
+        try:
+            return portfolio.policy_of(row)
+        except ValidationError:
+            self._unreadable_policies.add(row.invoice_id)
+            policies = self.rulebook.policies
+            return policies.get(row.policy_name) or policies[self.rulebook.default_policy]
 
     def case(self, invoice_id: str) -> Pursued:
         return self.load([invoice_id])[0]
@@ -116,7 +136,7 @@ class CaseWork:
             payload=payload,
             at=self.now,
         )
-        if isinstance(recorded, facts.Conflicting):
+        if isinstance(recorded, facts.Conflicting) and not _says_the_same(recorded.event, fact):
             self.open_item(
                 "conflicting_fact",
                 f"{kind} {event_id} came again with other content; the first one stands",
@@ -129,6 +149,7 @@ class CaseWork:
         before = self.case(invoice_id)
         after = Pursued(apply(before.case, fact, self.now), before.policy)
         self._pursued[invoice_id] = after
+        self._touched.add(invoice_id)
         self._post(before.case, after.case, fact, kind, event_id)
         body = {"event_id": event_id, "payload_sha256": recorded.event.payload_sha256.hex()}
         self.note(kind, invoice_id, body, fact.model_dump_json(exclude_unset=True))
@@ -145,7 +166,7 @@ class CaseWork:
             payload=payload.model_dump(mode="json", exclude_unset=True),
             at=self.now,
         )
-        if isinstance(recorded, facts.Conflicting):
+        if isinstance(recorded, facts.Conflicting) and not _says_the_same(recorded.event, payload):
             self.open_item(
                 "conflicting_fact",
                 f"{kind} {event_id} came again with other content; the first one stands",
@@ -190,24 +211,50 @@ class CaseWork:
             due_on=due_on,
         )
 
+    def close_items(
+        self, kind: str, ref: str, *, by: str, outcome: str, state: TaskState = TaskState.DONE
+    ) -> None:
+        """Take what is answered off the worklist."""
+        for task in worklist.list_open(self.session, kind=kind, customer_id=self.customer.customer_id):
+            if task.ref == ref:
+                worklist.close_task(
+                    self.session, task.item_id, at=self.now, by=by, outcome=outcome, state=state
+                )
+
+    def park(self, invoice_ids: Sequence[str], kind: str, why: str, ref: str) -> None:
+        """Keep cases back, each until a person has looked at its item and releases its hold."""
+        for invoice_id in invoice_ids:
+            item_id = self.open_item(kind, why, invoice_id=invoice_id, ref=ref)
+            self.file(invoice_id, internal.UnreadableFact(item_id=item_id), item_id)
+
+    def withdraw(self, message_id: str, why: str) -> None:
+        """Take back a message that was not sent: its items are free for a fresh draft, and whoever was asked
+        to approve it is asked no more."""
+        outbox.cancel(self.session, message_id, why=why)
+        for item in outbox.items_of(self.session, message_id):
+            approval = self.case(item.invoice_id).case.approval
+            if approval is not None and approval.fact.message_id == message_id:
+                withdrawn = internal.ApprovalWithdrawn(message_id=message_id)
+                self.file(item.invoice_id, withdrawn, message_id)
+                self.nudge.add(item.invoice_id)
+        self.close_items("approval", message_id, by="duecourse", outcome=why, state=TaskState.CANCELLED)
+        self.note("message_cancelled", message_id, {"why": why})
+
     def decide(self, invoice_id: str) -> Decision:
         pursued = self.case(invoice_id)
         return decide(pursued.case, pursued.policy, self.now)
 
     def settle(self, invoice_id: str) -> Decided:
-        """Decide on everything recorded, write the read model, and say what the workflow is to do."""
-        self._release_credit_hold(invoice_id)
-        row = self.row(invoice_id)
-        decision = self.decide(invoice_id)
-        if isinstance(decision, Close):
-            self._close(invoice_id, decision)
-        pursued = self.case(invoice_id)
-        for task in decision.tasks:
-            self.open_item(task.kind, task.why, invoice_id=invoice_id, ref=task.ref)
-        read_model.write(self.session, self.customer, row, pursued, decision, self.now)
-        if isinstance(decision, Close):
-            read_model.close(row, decision.outcome, self.now)
-        self.session.flush()
+        """Decide on everything recorded, write the read model, and say what the workflow is to do.
+
+        Other cases that got a fact in this transaction are written too; their workflows look for themselves.
+        """
+        decision = self._write_down(invoice_id)
+        while self._touched:
+            for touched in sorted(self._touched):
+                written = self._write_down(touched)
+                decision = written if touched == invoice_id else decision
+        row, pursued = self.row(invoice_id), self.case(invoice_id)
         every = self.rulebook.continue_as_new_every
         shown = view(pursued.case, pursued.policy, self.now)
         return Decided(
@@ -222,8 +269,25 @@ class CaseWork:
             continue_as_new=every is not None and row.revision % every == 0,
         )
 
+    def _write_down(self, invoice_id: str) -> Decision:
+        """Decide on one case and bring its row, its worklist items and its credit hold up to that."""
+        self._touched.discard(invoice_id)
+        self._end_of_debt(invoice_id)
+        row = self.row(invoice_id)
+        decision = self.decide(invoice_id)
+        if isinstance(decision, Close):
+            self._close(invoice_id, decision)
+        pursued = self.case(invoice_id)
+        for task in decision.tasks:
+            self.open_item(task.kind, task.why, invoice_id=invoice_id, ref=task.ref)
+        read_model.write(self.session, self.customer, row, pursued, decision, self.now)
+        if isinstance(decision, Close):
+            read_model.close(row, decision.outcome, self.now)
+        self.session.flush()
+        return decision
+
     def _close(self, invoice_id: str, decision: Close) -> None:
-        """Note the end of the case, once for each time it ends; it answers most of its worklist items."""
+        """Note the end of the case, once for each time it ends."""
         case = self.case(invoice_id).case
         if (
             case.closed is None
@@ -232,14 +296,8 @@ class CaseWork:
         ):
             closed = internal.CaseClosed(outcome=decision.outcome)
             self.file(invoice_id, closed, f"{case.cycle}-{case.epoch}-{self.row(invoice_id).revision}")
-        worklist.close_tasks(
-            self.session,
-            invoice_id=invoice_id,
-            at=self.now,
-            by="duecourse",
-            outcome=f"the case was closed: {decision.outcome}",
-            kinds=_ENDS_WITH_CASE,
-        )
+        if decision.outcome is Outcome.REFERRED:
+            self._cancel_items(invoice_id, _ENDS_WITH_DEBT - {"referral"}, "the partner's time has passed")
 
     def take(self, contact: Contact, message_id: str | None, proof: str) -> None:
         """Note on every invoice of a contact that its step was carried out."""
@@ -259,26 +317,33 @@ class CaseWork:
     def _post(
         self, before: Case, after: Case, fact: wire.Fact | internal.InternalFact, kind: str, event_id: str
     ) -> None:
-        """Ledger entries of a fact; reversals that waited for their payment come with it."""
+        """Ledger entries of a fact: its own, reversals that waited for their payment, and what it does to
+        write-offs. Their sum is what the fact does to the balance."""
         on = calendar_of(after.account, self._pursued[after.invoice_id].policy).local_date(self.now)
+        derived_id = f"{kind}:{event_id}"  # no id of the contract holds a colon
+        own, written_off = _gross(after) - _gross(before), _written_off(before) - _written_off(after)
         entries: list[tuple[str, str, int, date]] = []
         if isinstance(fact, wire.PaymentReceived):
-            entries.append((kind, event_id, -after.minor(fact.amount), fact.received_on))
-            back = after.reversed - before.reversed
-            if back:
-                entries.append(("payment_reversed", f"{event_id}.reversed", back, on))
-        elif after.net != before.net:
-            entries.append((kind, event_id, after.net - before.net, on))
+            paid = after.minor(fact.amount)
+            entries.append((kind, event_id, -paid, fact.received_on))
+            entries.append(("payment_reversed", derived_id, own + paid, on))
+        else:
+            entries.append((kind, event_id, own, on))
+        is_write_off = isinstance(fact, internal.WrittenOff)
+        entries.append(("written_off", event_id if is_write_off else derived_id, written_off, on))
         for entry_kind, entry_id, minor, entry_on in entries:
-            facts.post(
-                self.session,
-                invoice_id=after.invoice_id,
-                customer_id=self.customer.customer_id,
-                kind=entry_kind,
-                event_id=entry_id,
-                amount=Money(minor, after.currency),
-                on=entry_on,
-            )
+            if minor:
+                facts.post(
+                    self.session,
+                    invoice_id=after.invoice_id,
+                    customer_id=self.customer.customer_id,
+                    kind=entry_kind,
+                    event_id=entry_id,
+                    amount=Money(minor, after.currency),
+                    on=entry_on,
+                )
+        if isinstance(fact, wire.PaymentReceived | wire.CreditIssued):
+            self._use_account(after.invoice_id, fact.fact_id, fact.money, on)
         if after.overpaid != before.overpaid:
             facts.post_to_account(
                 self.session,
@@ -289,15 +354,47 @@ class CaseWork:
                 amount=Money(after.overpaid - before.overpaid, after.currency),
                 on=on,
             )
+            self.forget()
             self.nudge.update(self.open_invoices())
 
-    def _release_credit_hold(self, invoice_id: str) -> None:
-        """Orders flow again once nothing is owed on the case that blocked them."""
+    def _use_account(self, invoice_id: str, money_id: str, amount: Money, on: date) -> None:
+        """Money that was on account unapplied and is booked on an invoice under the same id is there no more."""
+        for customer_id in dict.fromkeys((self.customer.customer_id, self.row(invoice_id).owner_id)):
+            left = facts.left_on_account(self.session, customer_id, money_id, amount.currency)
+            used = min(left, amount.minor)
+            if used > 0:
+                facts.post_to_account(
+                    self.session,
+                    customer_id=customer_id,
+                    invoice_id=invoice_id,
+                    kind=facts.APPLIED,
+                    event_id=money_id,
+                    amount=Money(-used, amount.currency),
+                    on=on,
+                )
+                amount = Money(amount.minor - used, amount.currency)
+                self.forget()
+
+    def _end_of_debt(self, invoice_id: str) -> None:
+        """Once nothing is owed, nobody is asked to act for the case any more and orders flow again."""
         pursued = self.case(invoice_id)
-        cycle = pursued.case.credit_hold_cycle
-        if cycle is None:
-            return
         if pursued.case.cancelled_at is None and not is_settled(pursued.case, pursued.policy):
+            return
+        approval = pursued.case.approval
+        message = outbox.get(self.session, approval.fact.message_id) if approval is not None else None
+        if message is not None and message.state is MessageState.PENDING:
+            self.withdraw(message.message_id, f"nothing is owed on {invoice_id} any more")
+        self._cancel_items(invoice_id, _ENDS_WITH_DEBT, "nothing is owed any more")
+        self._release_credit_hold(invoice_id)
+
+    def _cancel_items(self, invoice_id: str, kinds: Collection[str], why: str) -> None:
+        worklist.close_tasks(
+            self.session, invoice_id=invoice_id, at=self.now, by="duecourse", outcome=why, kinds=kinds
+        )
+
+    def _release_credit_hold(self, invoice_id: str) -> None:
+        cycle = self.case(invoice_id).case.credit_hold_cycle
+        if cycle is None:
             return
         self.file(invoice_id, internal.CreditHoldReleased(cycle=cycle), str(cycle))
         held = select(CreditHoldRow).where(
@@ -307,8 +404,8 @@ class CaseWork:
             hold.released_at = self.now
 
 
-#: Worklist items that a closed case answers by itself.
-_ENDS_WITH_CASE = frozenset(
+#: Worklist items that money, credits and write-offs answer by themselves.
+_ENDS_WITH_DEBT = frozenset(
     {
         "call",
         "am_alert",
@@ -322,6 +419,7 @@ _ENDS_WITH_CASE = frozenset(
         "apply_cash",
         "approval",
         "recalled",
+        "referral",
     }
 )
 
@@ -329,6 +427,22 @@ _ENDS_WITH_CASE = frozenset(
 def _business_time(at: datetime) -> datetime:
     """The workflow's time, or when this attempt began: a try may come hours after it was asked for."""
     return max(at, activity.info().started_time) if activity.in_activity() else at
+
+
+def _gross(case: Case) -> int:
+    """The net balance before write-offs."""
+    return case.net + _written_off(case)
+
+
+def _written_off(case: Case) -> int:
+    return case.written_off if case.cancelled_at is None else 0
+
+
+def _says_the_same(event: EventRow, fact: BaseModel) -> bool:
+    """Whether a repeat differs only in what the contract does not name, or in spelling out a default."""
+    if not isinstance(fact, WireModel):
+        return False
+    return type(fact).model_validate(event.payload).content() == fact.content()
 
 
 def _kind_of(fact: internal.InternalFact) -> str:

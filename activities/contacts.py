@@ -79,3 +79,12 @@ def refuse_contact(work: CaseWork, message: MessageRow, reason: str) -> None:
     why = f"{email} could not be sent the {message.step} message: {reason}"
     for item in outbox.items_of(work.session, message.message_id):
         work.open_item("contact", why, invoice_id=item.invoice_id, ref=message.message_id)
+
+
+def refuse_copies(work: CaseWork, message: MessageRow, emails: Collection[str]) -> None:
+    """Copy no more to addresses that the provider would not take; the message itself went out."""
+    for number, email in enumerate(emails, start=1):
+        refused = f"{message.message_id}-copy-{number}"
+        work.file_on_account(CONTACT_REFUSED, refused, ContactRefused(email=email))
+        why = f"{email} could not be sent a copy of the {message.step} message"
+        work.open_item("contact", why, ref=refused)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Sequence
 
+from jinja2 import TemplateError
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
 from activities.casework import CaseWork
-from activities.contacts import refuse_contact
 from activities.interface import OnMessage, Rendered
-from activities.mail import Attachment, UnsafeHeader, build_mail
+from activities.mail import Attachment, build_mail
+from activities.messages import give_up, reasons, step_of
 from activities.rendering import PdfRenderer, PdfUnavailable, RenderingFailed
 from activities.rulebook import Rulebook
 from activities.statement import statement_html
@@ -25,6 +28,9 @@ from store.schema import MessageRow, MessageState
 
 WORDS = "words.json"
 STATEMENT_TIMEOUT_S = 60.0
+#: What a message raises that nobody will ever be able to write: a name that breaks a header, a fact that no
+#: phrase was written for. To try again would not help; a person has to look.
+UNWRITABLE = (TemplateError, ValueError, LookupError, TypeError, ArithmeticError)
 
 
 def write_words(sessions: sessionmaker[Session], message_id: str) -> None:
@@ -34,10 +40,30 @@ def write_words(sessions: sessionmaker[Session], message_id: str) -> None:
         if message is None or message.state is not MessageState.RESERVED:
             return
         facts = NoticeFacts.model_validate(message.facts)
-    words = write_notice(facts)
-    body = json.dumps({"subject": words.subject, "text": words.text, "html": words.html}).encode()
+    body = _write(facts)
     with sessions.begin() as session:
         outbox.attach(session, message_id, name=WORDS, media_type="application/json", body=body)
+
+
+def attach_words(session: Session, message: MessageRow) -> None:
+    """Write a reserved message's words with the lock held; for messages that facts keep overtaking."""
+    body = _write(NoticeFacts.model_validate(message.facts))
+    outbox.attach(session, message.message_id, name=WORDS, media_type="application/json", body=body)
+
+
+def freeze_mail(work: CaseWork, message: MessageRow, papers: Sequence[Attachment]) -> MessageRow:
+    """RESERVED -> PENDING: put words and papers together as they go out. Raises UnsafeHeader."""
+    words = _words(work.session, message.message_id)
+    facts = NoticeFacts.model_validate(message.facts)
+    mail = build_mail(facts, words, to=message.to, cc=message.cc, at=work.now, attachments=papers)
+    frozen = outbox.freeze(work.session, message.message_id, payload=mail, subject=words.subject)
+    work.note("message_written", message.message_id, {"payload_sha256": hashlib.sha256(mail).hexdigest()})
+    return frozen
+
+
+def _write(facts: NoticeFacts) -> bytes:
+    words = write_notice(facts)
+    return json.dumps({"subject": words.subject, "text": words.text, "html": words.html}).encode()
 
 
 class Documents:
@@ -56,13 +82,22 @@ class Documents:
             if message is None or message.state is not MessageState.RESERVED:
                 return Rendered()
             facts = NoticeFacts.model_validate(message.facts)
-        papers, missing = self._papers(facts)
-        write_words(self._sessions, on.message_id)
+        papers: list[Attachment] = []
+        missing: str | None = None
+        unwritable: str | None = None
+        try:
+            papers, missing = self._papers(facts)
+            write_words(self._sessions, on.message_id)
+        except UNWRITABLE as problem:
+            unwritable = reasons(problem)
         with self._sessions.begin() as session:
             work = CaseWork.on_invoice(session, on.invoice_id, self._rulebook, on.at)
             message = outbox.get(session, on.message_id)
             if message is None or message.state is not MessageState.RESERVED:
                 return Rendered()
+            if unwritable is not None:
+                give_up(work, message, unwritable)
+                return Rendered(decided=work.settle(on.invoice_id))
             for paper in papers:
                 outbox.attach(
                     session, on.message_id, name=paper.name, media_type=paper.media_type, body=paper.body
@@ -70,14 +105,11 @@ class Documents:
             if missing is not None:
                 why = f"message {on.message_id} goes without its statement: {missing}"
                 work.open_item("paper_missing", why, invoice_id=on.invoice_id, ref=on.message_id)
-            words = _words(session, on.message_id)
             try:
-                mail = build_mail(facts, words, to=message.to, cc=message.cc, at=work.now, attachments=papers)
-            except UnsafeHeader as problem:
-                outbox.cancel(session, on.message_id, why=str(problem))
-                refuse_contact(work, message, str(problem))
+                message = freeze_mail(work, message, papers)
+            except UNWRITABLE as problem:
+                give_up(work, message, reasons(problem))
                 return Rendered(decided=work.settle(on.invoice_id))
-            outbox.freeze(session, on.message_id, payload=mail, subject=words.subject)
             asked = _ask_approval(work, message)
             return Rendered(decided=work.settle(on.invoice_id) if asked else None)
 
@@ -100,7 +132,7 @@ def _words(session: Session, message_id: str) -> Words:
 def _ask_approval(work: CaseWork, message: MessageRow) -> bool:
     """Where an invoice of the message needs a person's approval, ask for it, for all of them at once."""
     items = outbox.items_of(work.session, message.message_id)
-    if message.step in list(Note):
+    if isinstance(step_of(items[0].step), Note):
         return False
     asked = [ready(work.case(item.invoice_id), work.now) for item in items]
     ranks = [carried.rank for carried in asked if carried is not None and carried.approval == "ask"]
@@ -121,7 +153,6 @@ def _ask_approval(work: CaseWork, message: MessageRow) -> bool:
             rank=rank,
         )
         work.file(item.invoice_id, fact, message.message_id)
-        work.nudge.add(item.invoice_id)
     again = f", asked {rank + 1} times" if rank else ""
     work.open_item(
         "approval",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from activities.casework import CaseWork
@@ -88,12 +88,15 @@ def freeze(work: CaseWork, contact: Contact, recipients: Recipients, message_id:
     )
 
 
-def material(facts: NoticeFacts, to: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What must be unchanged between writing and sending: who is asked by whom for what."""
+def material(facts: NoticeFacts, people: Iterable[Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
+    """What must be unchanged between writing and sending: who is asked for what, and who reads it (`people`
+    are those written to and the copies)."""
     return {
         "step": facts.step,
         "tone": facts.tone,
-        "to": [contact.get("email") for contact in to],
+        "people": [[contact.get("email") for contact in contacts] for contacts in people],
+        "promise": facts.promise,
+        "call": facts.call,
         "items": sorted(
             [
                 item.invoice_id,

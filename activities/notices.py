@@ -9,7 +9,10 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
+from datetime import date
+from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
@@ -17,18 +20,29 @@ from temporalio.exceptions import ApplicationError
 
 from activities.adapters.port import Accepted, MailTransport, Refused, Unknown
 from activities.casework import CaseWork
-from activities.contacts import Recipients, recipients, refuse_contact
-from activities.documents import write_words
+from activities.contacts import Recipients, recipients, refuse_contact, refuse_copies
+from activities.documents import UNWRITABLE, attach_words, freeze_mail, write_words
 from activities.interface import Decided, Drafted, OnCase, OnMessage
+from activities.messages import (
+    cannot_be_written,
+    decide_approval,
+    give_up,
+    is_for_staff,
+    reasons,
+    step_of,
+    take_steps,
+    take_without_mail,
+)
 from activities.notice_facts import freeze, material
 from activities.rulebook import Rulebook
 from domain import facts as internal
 from domain.contact import Contact, compose, ready
 from domain.decision import CarryOut
-from domain.letter import FOR_STAFF, NoticeFacts
+from domain.letter import NoticeFacts
+from domain.pauses import calendar_of
 from domain.vocabulary import Note, Step, step_name
 from store import facts as ledger
-from store import outbox, portfolio, worklist
+from store import outbox, portfolio
 from store.schema import Approval, CreditHoldRow, MessageRow, MessageState
 
 #: A claim older than this, by the monotonic clock, is handed back unsent: somebody else may look at it by then.
@@ -37,7 +51,6 @@ CLAIM_HOLDS_S = 5.0
 PROVIDER_TIMEOUT_S = 30.0
 #: After so many cancelled drafts the words are written and claimed under one lock.
 MOST_CANCELS = 3
-_NOTES = frozenset(note.value for note in Note)
 
 
 class Notices:
@@ -68,8 +81,17 @@ class Notices:
             drafted = self._reserve(
                 CaseWork.on_invoice(session, on.invoice_id, self._rulebook, on.at), on.invoice_id
             )
-        if drafted.message_id is not None:
+        if drafted.message_id is None:
+            return drafted
+        try:
             write_words(self._sessions, drafted.message_id)
+        except UNWRITABLE as problem:
+            with self._sessions.begin() as session:
+                work = CaseWork.on_invoice(session, on.invoice_id, self._rulebook, on.at)
+                message = outbox.get(session, drafted.message_id)
+                if message is not None and message.state is MessageState.RESERVED:
+                    give_up(work, message, reasons(problem))
+                return Drafted(decided=work.settle(on.invoice_id))
         return drafted
 
     def _reserve(self, work: CaseWork, invoice_id: str) -> Drafted:
@@ -82,30 +104,37 @@ class Notices:
         under_way = _under_way(work, invoice_id)
         if under_way is not None:
             return Drafted(message_id=under_way.message_id, send=True)
-        pursued = work.case(invoice_id)
-        if decision.approval == "ask" and pursued.case.approval is not None:
-            _expire(work, pursued.case.approval.fact.message_id)
-        contact = compose(pursued, decision, work.siblings(invoice_id), work.now)
+        contact = compose(work.case(invoice_id), decision, work.siblings(invoice_id), work.now)
+        if contact.approval == "ask":
+            _expire(work, contact)
         addressed = _recipients(work, contact)
         if contact.rung is not None and contact.rung.is_task:
             _open_tasks(work, contact)
+            if addressed is None:
+                work.take(contact, None, "none")
         if addressed is None:
-            work.take(contact, None, "none")
             return Drafted(decided=work.settle(invoice_id))
         message_id = f"M-{secrets.token_hex(8)}"
+        try:
+            facts = freeze(work, contact, addressed, message_id)
+        except ValidationError as problem:
+            invoices = [item.invoice_id for item in contact.items]
+            cannot_be_written(work, invoices, contact.step, message_id, reasons(problem))
+            return Drafted(decided=work.settle(invoice_id))
+        to, cc = _people(addressed)
         reserved = outbox.reserve(
             work.session,
             outbox.NewMessage(
                 message_id=message_id,
                 customer_id=work.customer.customer_id,
-                seller=pursued.case.seller,
+                seller=work.row(invoice_id).seller,
                 step=contact.step,
                 ref=contact.ref,
                 channel="email",
-                to=[addressed.to.model_dump(mode="json", exclude_none=True)],
-                cc=[copy.model_dump(mode="json", exclude_none=True) for copy in addressed.cc],
+                to=to,
+                cc=cc,
                 unsolicited=contact.unsolicited,
-                facts=freeze(work, contact, addressed, message_id).model_dump(mode="json"),
+                facts=facts.model_dump(mode="json"),
                 at=work.now,
                 why=decision.why,
             ),
@@ -123,15 +152,20 @@ class Notices:
             ],
         )
         if isinstance(reserved, outbox.Held):
-            adopted = next(
-                (h for h in reserved.holders if h.state in (MessageState.RESERVED, MessageState.PENDING)),
-                None,
-            )
-            if adopted is None:
-                return Drafted(decided=work.settle(invoice_id))
-            return Drafted(message_id=adopted.message_id, send=True)
+            return self._adopt(work, invoice_id, reserved)
         work.note("message_reserved", message_id, {"step": contact.step, "items": len(contact.items)})
-        return Drafted(message_id=message_id, send=decision.approval != "ask")
+        return Drafted(message_id=message_id, send=contact.approval != "ask")
+
+    def _adopt(self, work: CaseWork, invoice_id: str, held: outbox.Held) -> Drafted:
+        """Finish a message that holds the items; what one that was sent says is covered."""
+        for holder in held.holders:
+            if holder.state in (MessageState.RESERVED, MessageState.PENDING):
+                return Drafted(message_id=holder.message_id, send=True)
+        for message_id in sorted({h.message_id for h in held.holders if h.state is MessageState.SENT}):
+            message = outbox.get(work.session, message_id)
+            assert message is not None, "messages are never deleted"
+            take_steps(work, message, self._transport.proof)
+        return Drafted(decided=work.settle(invoice_id))
 
     # -- sending ----------------------------------------------------------------------------------
 
@@ -148,7 +182,7 @@ class Notices:
             message = self._claim(work, on)
             if message is None:
                 return work.settle(on.invoice_id)
-            mail, attempt = message.payload, message.attempts
+            message_id, mail, attempt = message.message_id, message.payload, message.attempts
             to = [str(contact["email"]) for contact in (*message.to, *message.cc)]
             sender = self._rulebook.sellers[message.seller].sender.email
         claimed = time.monotonic()
@@ -160,45 +194,67 @@ class Notices:
             )
         else:
             result = self._transport.send(
-                on.message_id, mail, sender=sender, recipients=to, timeout=PROVIDER_TIMEOUT_S
+                message_id, mail, sender=sender, recipients=to, timeout=PROVIDER_TIMEOUT_S
             )
         self._after_acceptance()
         with self._sessions.begin() as session:
             work = CaseWork.on_invoice(session, on.invoice_id, self._rulebook, on.at)
-            self._note_result(work, on.message_id, attempt, result)
+            self._note_result(work, message_id, attempt, result)
             decided = work.settle(on.invoice_id)
         if isinstance(result, Refused) and not result.permanent:
             raise ApplicationError(
-                f"message {on.message_id} was not accepted; it is tried again", type="NotAccepted"
+                f"message {message_id} was not accepted; it is tried again", type="NotAccepted"
             )
         return decided
 
     def _claim(self, work: CaseWork, on: OnMessage) -> MessageRow | None:
-        """The message, claimed for sending; None where it is sent, unknown, changed or not approved."""
+        """The message, claimed for sending; None where it is sent, unknown, changed or not approved.
+
+        What facts have overtaken too often is replaced by one that is written here and now.
+        """
         message = outbox.get(work.session, on.message_id)
         assert message is not None, "messages are never deleted"
-        if message.state is MessageState.SENDING and activity.info().attempt > 1:
+        if message.state is MessageState.SENDING and _claimed_by(work, message) == _this_activity():
             self._mark_unknown(work, on.message_id, "the sender was lost after the claim")
             return None
         if message.state is not MessageState.PENDING or message.approval not in (None, Approval.APPROVED):
             return None
+        if not _is_open(work, message):
+            return None
         changed = _changed(work, message)
         if changed is not None:
-            _cancel(work, message, changed)
-            return None
-        claimed = outbox.claim(work.session, on.message_id, at=work.now)
-        for item in outbox.items_of(work.session, on.message_id):
+            work.withdraw(message.message_id, changed)
+            fresh = self._write_at_once(work, on.invoice_id) if message.cancels >= MOST_CANCELS else None
+            if fresh is None:
+                return None
+            message = fresh
+        claimed = outbox.claim(work.session, message.message_id, at=work.now)
+        for item in outbox.items_of(work.session, message.message_id):
             carried = ready(work.case(item.invoice_id), work.now)
             fact = internal.StepClaimed(
-                message_id=on.message_id,
-                step=_step(item.step),
+                message_id=message.message_id,
+                step=step_of(item.step),
                 cycle=item.cycle,
                 ref=item.ref,
                 catch_up=carried is not None and carried.catch_up,
+                by=_this_activity(),
             )
-            work.file(item.invoice_id, fact, f"{on.message_id}-{claimed.attempts}")
-        work.note("message_claimed", on.message_id, {"attempt": claimed.attempts})
+            work.file(item.invoice_id, fact, f"{message.message_id}-{claimed.attempts}")
+        work.note("message_claimed", message.message_id, {"attempt": claimed.attempts})
         return claimed
+
+    def _write_at_once(self, work: CaseWork, invoice_id: str) -> MessageRow | None:
+        """Decide, reserve, write and freeze in one go, without papers; None where nothing is to be sent."""
+        drafted = self._reserve(work, invoice_id)
+        message = outbox.get(work.session, drafted.message_id) if drafted.message_id else None
+        if message is None or message.state is not MessageState.RESERVED or not drafted.send:
+            return None
+        try:
+            attach_words(work.session, message)
+            return freeze_mail(work, message, [])
+        except UNWRITABLE as problem:
+            give_up(work, message, reasons(problem))
+            return None
 
     def _note_result(self, work: CaseWork, message_id: str, attempt: int, result: object) -> None:
         if isinstance(result, Accepted | Refused):
@@ -208,14 +264,16 @@ class Notices:
                 self._sent(work, message_id, attempt, result)
             case Refused(permanent=False):
                 outbox.back_to_pending(work.session, message_id, attempt=attempt, why=result.reason)
+                work.note("message_returned", message_id, {"attempt": attempt})
                 _free(work, message_id, attempt)
             case Refused():
                 message = outbox.mark_failed(work.session, message_id, attempt=attempt, why=result.reason)
+                work.note("message_failed", message_id, {"attempt": attempt})
                 _free(work, message_id, attempt)
-                if not _is_for_staff(message):
-                    refuse_contact(work, message, result.reason)
+                if is_for_staff(message):
+                    take_without_mail(work, message)
                 else:
-                    _take_without_mail(work, message)
+                    refuse_contact(work, message, result.reason)
             case _:
                 self._mark_unknown(work, message_id, "the provider gave no clear answer")
 
@@ -223,34 +281,20 @@ class Notices:
         message = outbox.mark_sent(
             work.session, message_id, attempt=attempt, at=work.now, provider_ref=result.provider_ref
         )
-        facts = NoticeFacts.model_validate(message.facts)
-        for item in outbox.items_of(work.session, message_id):
-            if item.step in _NOTES:
-                sent = internal.ConfirmationSent(note=Note(item.step), ref=item.ref, message_id=message_id)
-                work.file(item.invoice_id, sent, message_id)
-                continue
-            claim = work.case(item.invoice_id).case.claimed.get(message_id)
-            taken = internal.StepTaken(
-                step=Step(item.step),
-                cycle=item.cycle,
-                message_id=message_id,
-                proof=self._transport.proof,
-                catch_up=claim is not None and claim.fact.catch_up,
-                block_on=facts.block_on if item.step == Step.CREDIT_HOLD else None,
-                answer_by=facts.answer_by if item.step == Step.DEMAND else None,
-            )
-            work.file(item.invoice_id, taken, message_id)
+        take_steps(work, message, self._transport.proof)
         outbox.record_delivery(work.session, message_id, kind=self._transport.proof, at=work.now)
+        refuse_copies(work, message, result.refused)
         if message.unsolicited:
-            known = work.customer.last_unsolicited_on
-            work.customer.last_unsolicited_on = max(known, facts.as_of) if known is not None else facts.as_of
+            first = outbox.items_of(work.session, message_id)[0]
+            today, known = work.today(work.case(first.invoice_id)), work.customer.last_unsolicited_on
+            work.customer.last_unsolicited_on = today if known is None else max(known, today)
             work.forget()
         work.note(
             "message_sent",
             message_id,
             {"provider_ref": result.provider_ref or "", "proof": self._transport.proof},
         )
-        _after_sending(work, message, facts)
+        _after_sending(work, message)
 
     def _mark_unknown(self, work: CaseWork, message_id: str, why: str) -> None:
         outbox.mark_unknown(work.session, message_id, at=work.now)
@@ -263,19 +307,30 @@ class Notices:
 def _answered(work: CaseWork, message_id: str, result: Accepted | Refused) -> None:
     """Who was thought lost has come back with a certain answer: nobody has to find it out any more."""
     outcome = "it was sent" if isinstance(result, Accepted) else "it was not sent"
-    for task in worklist.list_open(
-        work.session, kind="unknown_delivery", customer_id=work.customer.customer_id
-    ):
-        if task.ref == message_id:
-            worklist.close_task(work.session, task.item_id, at=work.now, by="duecourse", outcome=outcome)
+    work.close_items("unknown_delivery", message_id, by="duecourse", outcome=outcome)
 
 
-def _step(name: str) -> Step | Note:
-    return Note(name) if name in _NOTES else Step(name)
+def _this_activity() -> str:
+    """What all tries of one activity have in common."""
+    info = activity.info()
+    return f"{info.workflow_run_id}/{info.activity_id}"
 
 
-def _is_for_staff(message: MessageRow) -> bool:
-    return message.step in FOR_STAFF
+def _claimed_by(work: CaseWork, message: MessageRow) -> str | None:
+    """The activity that has claimed a message, as far as a case still waits for it."""
+    for item in outbox.items_of(work.session, message.message_id):
+        claim = work.case(item.invoice_id).case.claimed.get(message.message_id)
+        if claim is not None:
+            return claim.fact.by
+    return None
+
+
+def _is_open(work: CaseWork, message: MessageRow) -> bool:
+    """Whether the customer's day allows a message now; a provider may have kept us until the evening."""
+    first = outbox.items_of(work.session, message.message_id)[0]
+    pursued = work.case(first.invoice_id)
+    calendar = calendar_of(pursued.case.account, pursued.policy)
+    return calendar.next_open(work.now, pursued.policy.send_window) <= work.now
 
 
 def _recipients(work: CaseWork, contact: Contact) -> Recipients | None:
@@ -299,17 +354,17 @@ def _under_way(work: CaseWork, invoice_id: str) -> MessageRow | None:
     return work.session.scalars(rows).one_or_none()
 
 
-def _expire(work: CaseWork, message_id: str) -> None:
-    """Nobody decided in time: the draft is withdrawn, a fresh one is asked for with a higher rank."""
-    message = outbox.get(work.session, message_id)
-    if message is None or message.state is not MessageState.PENDING:
-        return
-    if message.approval is Approval.REQUESTED:
-        outbox.decide_approval(work.session, message_id, Approval.EXPIRED)
-    outbox.cancel(work.session, message_id, why="the approval expired")
-    for task in worklist.list_open(work.session, kind="approval", customer_id=work.customer.customer_id):
-        if task.ref == message_id:
-            worklist.close_task(work.session, task.item_id, at=work.now, by="duecourse", outcome="expired")
+def _expire(work: CaseWork, contact: Contact) -> None:
+    """Nobody decided in time: the drafts of these invoices give way to a fresh one of a higher rank."""
+    for item in contact.items:
+        approval = work.case(item.invoice_id).case.approval
+        message = outbox.get(work.session, approval.fact.message_id) if approval is not None else None
+        if message is None or message.state is not MessageState.PENDING:
+            continue
+        if message.approval is Approval.REQUESTED:
+            decide_approval(work, message.message_id, Approval.EXPIRED, "duecourse")
+        else:
+            work.withdraw(message.message_id, "the step it was approved for is not due any more")
 
 
 def _open_tasks(work: CaseWork, contact: Contact) -> None:
@@ -330,7 +385,8 @@ def _open_tasks(work: CaseWork, contact: Contact) -> None:
 
 def _block_orders(work: CaseWork, invoice_id: str, decision: CarryOut) -> None:
     """Place the credit hold that the final notice announced."""
-    work.file(invoice_id, internal.CreditHoldPlaced(cycle=decision.cycle), str(decision.cycle))
+    if not work.file(invoice_id, internal.CreditHoldPlaced(cycle=decision.cycle), str(decision.cycle)):
+        return
     work.session.add(
         CreditHoldRow(
             invoice_id=invoice_id,
@@ -345,36 +401,40 @@ def _block_orders(work: CaseWork, invoice_id: str, decision: CarryOut) -> None:
 def _changed(work: CaseWork, message: MessageRow) -> str | None:
     """Why a written message no longer says what is true; None where it may go."""
     written = NoticeFacts.model_validate(message.facts)
-    items = outbox.items_of(work.session, message.message_id)
-    trigger = work.case(items[0].invoice_id)
-    step = _step(items[0].step)
-    decision = work.decide(items[0].invoice_id) if isinstance(step, Note) else ready(trigger, work.now)
+    first = outbox.items_of(work.session, message.message_id)[0]
+    trigger = work.case(first.invoice_id)
+    is_note = isinstance(step_of(first.step), Note)
+    decision = work.decide(first.invoice_id) if is_note else ready(trigger, work.now)
     if not isinstance(decision, CarryOut):
         return "the step is not due any more"
-    contact = compose(trigger, decision, work.siblings(items[0].invoice_id), work.now)
+    contact = compose(trigger, decision, work.siblings(first.invoice_id), work.now)
+    if contact.approval != "none" and message.approval is not Approval.APPROVED:
+        return "a person has not approved it"
     if contact.on != written.as_of and message.approval is None:
         return f"it is dated {written.as_of}"
+    if _is_sooner(written.block_on, contact.block_on) or _is_sooner(written.answer_by, contact.answer_by):
+        return "the dates it names have come too near"
     addressed = _recipients(work, contact)
     if addressed is None:
         return "nobody can be reached any more"
-    true = freeze(work, contact, addressed, message.message_id)
-    to = [addressed.to.model_dump(mode="json", exclude_none=True)]
-    return (
-        None
-        if material(true, to) == material(written, message.to)
-        else "the facts changed after it was written"
+    try:
+        true = freeze(work, contact, addressed, message.message_id)
+    except ValidationError:
+        return "the facts changed after it was written"
+    same = contact.ref == message.ref and material(true, _people(addressed)) == material(
+        written, (message.to, message.cc)
     )
+    return None if same else "the facts changed after it was written"
 
 
-def _cancel(work: CaseWork, message: MessageRow, why: str) -> None:
-    """Withdraw a message that was not sent; its items are free for a fresh draft."""
-    outbox.cancel(work.session, message.message_id, why=why)
-    for item in outbox.items_of(work.session, message.message_id):
-        approval = work.case(item.invoice_id).case.approval
-        if approval is not None and approval.fact.message_id == message.message_id:
-            withdrawn = internal.ApprovalWithdrawn(message_id=message.message_id)
-            work.file(item.invoice_id, withdrawn, message.message_id)
-    work.note("message_cancelled", message.message_id, {"why": why})
+def _is_sooner(named: date | None, earliest: date | None) -> bool:
+    return named is not None and earliest is not None and named < earliest
+
+
+def _people(addressed: Recipients) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Whom a message goes to, and the copies, as its row keeps them."""
+    to, *cc = (c.model_dump(mode="json", exclude_none=True) for c in (addressed.to, *addressed.cc))
+    return [to], cc
 
 
 def _free(work: CaseWork, message_id: str, attempt: int) -> None:
@@ -382,15 +442,9 @@ def _free(work: CaseWork, message_id: str, attempt: int) -> None:
         work.file(item.invoice_id, internal.ClaimFreed(message_id=message_id), f"{message_id}-{attempt}")
 
 
-def _take_without_mail(work: CaseWork, message: MessageRow) -> None:
-    """The task stands on the worklist; only the mail about it did not go out."""
-    for item in outbox.items_of(work.session, message.message_id):
-        taken = internal.StepTaken(step=Step(item.step), cycle=item.cycle)
-        work.file(item.invoice_id, taken, message.message_id)
-
-
-def _after_sending(work: CaseWork, message: MessageRow, facts: NoticeFacts) -> None:
+def _after_sending(work: CaseWork, message: MessageRow) -> None:
     """What staff do beside a message: call a customer at risk, hand over a referred file."""
+    facts = NoticeFacts.model_validate(message.facts)
     invoices = [item.invoice_id for item in outbox.items_of(work.session, message.message_id)]
     if facts.step is Step.AT_RISK:
         why = f"call {facts.customer.name}: at risk, offer instalments"

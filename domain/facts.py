@@ -25,6 +25,8 @@ class StepClaimed(InternalFact):
     cycle: int
     ref: str = ""
     catch_up: bool = False
+    by: str = ""
+    """The activity that claimed it, so that a later try of the same one knows it was lost."""
 
 
 class ClaimFreed(InternalFact):

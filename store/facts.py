@@ -15,6 +15,10 @@ from domain.money import Money
 from store import canonical
 from store.schema import AccountEntryRow, CaseRow, EventRow, LedgerEntryRow
 
+#: Kinds of money on account that wait for their invoice, and of what became of them.
+WAITING = ("cash_received", "credit_on_account")
+APPLIED = "applied"
+
 
 @dataclass(frozen=True)
 class Appended:
@@ -172,6 +176,17 @@ def balances(session: Session, invoice_ids: Collection[str]) -> dict[str, Money]
         .group_by(CaseRow.invoice_id)
     )
     return {invoice_id: Money(int(minor), currency) for invoice_id, currency, minor in rows}
+
+
+def left_on_account(session: Session, customer_id: str, event_id: str, currency: str) -> int:
+    """What is not applied yet of the cash or credit with this id, minor units."""
+    of_it = select(func.coalesce(func.sum(AccountEntryRow.amount_minor), 0)).where(
+        AccountEntryRow.customer_id == customer_id,
+        AccountEntryRow.event_id == event_id,
+        AccountEntryRow.kind.in_((*WAITING, APPLIED)),
+        AccountEntryRow.currency == currency,
+    )
+    return int(session.scalars(of_it).one())
 
 
 def unapplied(session: Session, customer_id: str) -> dict[str, Money]:

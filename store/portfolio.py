@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -18,7 +18,7 @@ from domain.contact import Pursued
 from domain.money import Money
 from domain.pauses import calendar_of
 from domain.policy import Policy
-from domain.vocabulary import CustomerKind
+from domain.vocabulary import CustomerKind, HoldReason
 from store import facts
 from store.schema import CaseRow, CustomerRow, EventRow, MessageRow, MessageState, SettledInvoiceRow
 
@@ -26,6 +26,8 @@ from store.schema import CaseRow, CustomerRow, EventRow, MessageRow, MessageStat
 Holidays = Callable[[str | None, date], frozenset[date]]
 #: Account-level kind under which an address that refused mail is noted.
 CONTACT_REFUSED = "contact_refused"
+#: Account-level kind of the hold that stands while a person looks at something unreadable.
+UNREADABLE = "unreadable_fact"
 
 
 def profile_of(customer: CustomerRow) -> wire.Customer:
@@ -47,20 +49,12 @@ def account_of(session: Session, customer: CustomerRow, holidays: Holidays, now:
     profile = profile_of(customer)
     events = facts.account_events_of(session, customer.customer_id)
     refused = refused_addresses(events)
-    holds: dict[str, Stamped[wire.HoldPlaced]] = {}
-    released: dict[str, datetime] = {}
-    notes: set[str] = set()
-    books: list[date] = []
-    for event in events:
-        if event.kind == "hold_placed":
-            hold = wire.HoldPlaced.model_validate(event.payload)
-            holds.setdefault(hold.hold_id, Stamped(hold, event.at, 0))
-        elif event.kind == "hold_released":
-            released.setdefault(str(event.payload["hold_id"]), event.at)
-        elif event.kind == "risk_noted":
-            notes.add(event.event_id)
-        elif event.kind == "books_posted":
-            books.append(wire.BooksPosted.model_validate(event.payload).through)
+    books = [
+        wire.BooksPosted.model_validate(event.payload).through
+        for event in events
+        if event.kind == "books_posted"
+    ]
+    holds, released = _holds(events)
     account = Account(
         customer_id=customer.customer_id,
         kind=CustomerKind(profile.kind),
@@ -73,15 +67,58 @@ def account_of(session: Session, customer: CustomerRow, holidays: Holidays, now:
         ),
         holds=holds,
         released=released,
-        risk_notes=frozenset(notes),
-        unapplied={
-            currency: money.minor
-            for currency, money in facts.unapplied(session, customer.customer_id).items()
-        },
+        risk_notes=_risk_notes(events),
+        unapplied=_unapplied(session, customer.customer_id),
         newest_opening_at=customer.newest_opening_at,
         books_through=max(books, default=None),
     )
     return replace(account, last_unsolicited_on=_last_unsolicited_on(session, customer, account))
+
+
+def _holds(
+    events: Sequence[EventRow], prefix: str = ""
+) -> tuple[dict[str, Stamped[wire.HoldPlaced]], dict[str, datetime]]:
+    """The holds of an account, also those that stand because something unreadable came, and the releases."""
+    holds: dict[str, Stamped[wire.HoldPlaced]] = {}
+    released: dict[str, datetime] = {}
+    for event in events:
+        if event.kind == "hold_placed":
+            hold = wire.HoldPlaced.model_validate(event.payload)
+            holds.setdefault(prefix + hold.hold_id, Stamped(hold, event.at, 0))
+        elif event.kind == UNREADABLE:
+            hold_id = f"item-{internal.UnreadableFact.model_validate(event.payload).item_id}"
+            hold = wire.HoldPlaced(hold_id=hold_id, reason=HoldReason.UNREADABLE)
+            holds.setdefault(prefix + hold_id, Stamped(hold, event.at, 0))
+        elif event.kind == "hold_released":
+            released.setdefault(prefix + str(event.payload["hold_id"]), event.at)
+    return holds, released
+
+
+def _risk_notes(events: Sequence[EventRow]) -> frozenset[str]:
+    return frozenset(event.event_id for event in events if event.kind == "risk_noted")
+
+
+def _unapplied(session: Session, customer_id: str) -> dict[str, int]:
+    return {currency: money.minor for currency, money in facts.unapplied(session, customer_id).items()}
+
+
+def _with_owner(session: Session, account: Account, owner_id: str) -> Account:
+    """The account of an invoice that is written to another customer than it is for: what is known of its
+    owner (holds, risks, money) counts as well."""
+    if owner_id == account.customer_id:
+        return account
+    events = facts.account_events_of(session, owner_id)
+    holds, released = _holds(events, prefix=f"{owner_id}/")  # two accounts may name their holds alike
+    unapplied = dict(account.unapplied)
+    for currency, minor in _unapplied(session, owner_id).items():
+        unapplied[currency] = unapplied.get(currency, 0) + minor
+    return replace(
+        account,
+        holds={**account.holds, **holds},
+        released={**account.released, **released},
+        risk_notes=account.risk_notes | _risk_notes(events),
+        unapplied=unapplied,
+    )
 
 
 def refused_addresses(events: Sequence[EventRow]) -> frozenset[str]:
@@ -138,19 +175,34 @@ def new_case(row: CaseRow, account: Account, policy: Policy) -> Case:
     )
 
 
-def pursued(session: Session, account: Account, rows: Collection[CaseRow]) -> dict[str, Pursued]:
-    """The cases of these rows with their pinned policies, every committed fact applied."""
+def pursued(
+    session: Session,
+    account: Account,
+    rows: Collection[CaseRow],
+    policies: Mapping[str, Policy] | None = None,
+) -> dict[str, Pursued]:
+    """The cases of these rows, every committed fact applied. `policies` are given by invoice where they are
+    read already; else each case has the one pinned to it."""
     events = facts.events_of(session, [row.invoice_id for row in rows])
+    accounts = {owner: _with_owner(session, account, owner) for owner in {row.owner_id for row in rows}}
     result: dict[str, Pursued] = {}
     for row in rows:
-        policy = policy_of(row)
-        case = new_case(row, account, policy)
+        policy = policy_of(row) if policies is None else policies[row.invoice_id]
+        case = new_case(row, accounts[row.owner_id], policy)
         for event in events[row.invoice_id]:
             fact = fact_of(event)
             if fact is not None:
                 case = apply(case, fact, event.at)
         result[row.invoice_id] = Pursued(case, policy)
     return result
+
+
+def billed_elsewhere(session: Session, customer_id: str) -> list[str]:
+    """The customers who are written to about this customer's invoices, without the customer itself."""
+    others = select(CaseRow.customer_id.distinct()).where(
+        CaseRow.owner_id == customer_id, CaseRow.customer_id != customer_id
+    )
+    return sorted(session.scalars(others))
 
 
 def open_rows(session: Session, customer_id: str, seller: str | None = None) -> list[CaseRow]:

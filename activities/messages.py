@@ -1,0 +1,98 @@
+"""What becomes of a message and of the invoices in it, whoever finds out. Under the customer's lock."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from activities.casework import CaseWork
+from domain import facts as internal
+from domain.letter import FOR_STAFF, NoticeFacts
+from domain.vocabulary import Note, Step
+from store import outbox
+from store.schema import Approval, MessageRow
+
+_NOTES = frozenset(note.value for note in Note)
+
+
+def step_of(name: str) -> Step | Note:
+    """What an item of a message is: a rung of the ladder, or the answer to something."""
+    return Note(name) if name in _NOTES else Step(name)
+
+
+def is_for_staff(message: MessageRow) -> bool:
+    """Whether a colleague reads it, not the customer."""
+    return message.step in FOR_STAFF
+
+
+def take_steps(work: CaseWork, message: MessageRow, proof: str) -> None:
+    """Note on every invoice of an accepted message that its step was taken; one that was is left alone."""
+    facts = NoticeFacts.model_validate(message.facts)
+    message_id = message.message_id
+    for item in outbox.items_of(work.session, message_id):
+        case = work.case(item.invoice_id).case
+        if item.step in _NOTES:
+            sent = internal.ConfirmationSent(note=Note(item.step), ref=item.ref, message_id=message_id)
+            work.file(item.invoice_id, sent, message_id)
+        elif any(taken.fact.message_id == message_id for taken in case.steps):
+            if proof == "delivered":  # a person had taken it upon themselves before the answer came
+                delivered = internal.NoticeDelivered(message_id=message_id)
+                work.file(item.invoice_id, delivered, message_id)
+        else:
+            claim = case.claimed.get(message_id)
+            taken = internal.StepTaken.model_validate(
+                {
+                    "step": item.step,
+                    "cycle": item.cycle,
+                    "message_id": message_id,
+                    "proof": proof,
+                    "catch_up": claim is not None and claim.fact.catch_up,
+                    "block_on": facts.block_on if item.step == Step.CREDIT_HOLD else None,
+                    "answer_by": facts.answer_by if item.step == Step.DEMAND else None,
+                }
+            )
+            work.file(item.invoice_id, taken, message_id)
+
+
+def take_without_mail(work: CaseWork, message: MessageRow) -> None:
+    """The task stands on the worklist; only the mail about it did not go out."""
+    for item in outbox.items_of(work.session, message.message_id):
+        taken = internal.StepTaken(step=Step(item.step), cycle=item.cycle)
+        work.file(item.invoice_id, taken, message.message_id)
+
+
+def give_up(work: CaseWork, message: MessageRow, why: str) -> None:
+    """Withdraw a message that can never be written as it is.
+
+    A colleague's task stands without its mail; a customer's case waits until a person has looked.
+    """
+    work.withdraw(message.message_id, why)
+    if is_for_staff(message):
+        take_without_mail(work, message)
+        return
+    items = outbox.items_of(work.session, message.message_id)
+    cannot_be_written(work, [item.invoice_id for item in items], message.step, message.message_id, why)
+
+
+def cannot_be_written(work: CaseWork, invoice_ids: list[str], step: str, message_id: str, why: str) -> None:
+    """Park the cases of a message that nobody can write."""
+    work.park(invoice_ids, "unwritable", f"the {step} message cannot be written: {why}", message_id)
+
+
+def reasons(problem: Exception) -> str:
+    """What is wrong, without the values that are: those are people's."""
+    if isinstance(problem, ValidationError):
+        return "; ".join(str(error["msg"]) for error in problem.errors(include_input=False))
+    return f"{type(problem).__name__}: {problem}"
+
+
+def decide_approval(work: CaseWork, message_id: str, approval: Approval, by: str) -> None:
+    """Note what a person said of a message, or that nobody said anything; one not approved is withdrawn.
+
+    The cases keep their approvals where it expired: the next one is asked with a higher rank.
+    """
+    outbox.decide_approval(work.session, message_id, approval)
+    work.close_items("approval", message_id, by=by, outcome=approval)
+    work.note(f"approval_{approval}", message_id, {})
+    if approval is not Approval.APPROVED:
+        outbox.cancel(work.session, message_id, why=f"approval {approval}")
+        work.note("message_cancelled", message_id, {"why": f"approval {approval}"})
