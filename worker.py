@@ -40,7 +40,14 @@ WORKFLOWS = [InvoiceCollection, CustomerAccount]
 #: How long running activities may finish when the worker is told to stop.
 GRACE = timedelta(seconds=30)
 #: Our own pure modules are the same in every workflow; a test keeps clocks out of `domain`.
-_PASSED_THROUGH = ("domain", "activities", "workflows.story", "workflows.options", "pydantic_core")
+_PASSED_THROUGH = (
+    "domain",
+    "activities",
+    "workflows.story",
+    "workflows.options",
+    "workflows.arrivals",
+    "pydantic_core",
+)
 
 
 @dataclass

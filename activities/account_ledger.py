@@ -7,24 +7,25 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
 from activities.casework import CaseWork
-from activities.inputs import read_input
+from activities.inputs import as_it_came, read_input
 from activities.interface import AccountRecorded, RecordAccountFacts, SignalInput
 from activities.opening import learn
 from activities.rulebook import Rulebook
 from domain import contract as wire
 from domain.money import Money
 from domain.requests import unfit
+from domain.vocabulary import HoldReason
 from domain.wire import FieldError
 from store import facts, worklist
 from store.portfolio import profile_of
-from store.schema import CaseRow
+from store.schema import CaseRow, CustomerRow
 
 
 class UnreadableOnAccount(BaseModel):
     """The hold that stands on an account while a person looks at something unreadable."""
 
     hold_id: str
-    reason: str = "unreadable"
+    reason: HoldReason
 
 
 class AccountLedger:
@@ -40,14 +41,15 @@ class AccountLedger:
         start = read_input(wire.AccountStart, batch.inputs)
         errors = start if isinstance(start, list) else []
         if not isinstance(start, list) and start.customer.customer_id != batch.customer_id:
-            problem = f"is not that of the workflow, {batch.customer_id}"
+            problem = f"is not that of the workflow id {batch.workflow_id!r}: name it account-<customer_id>"
             errors = [FieldError("customer.customer_id", start.customer.customer_id, problem)]
         with self._sessions.begin() as session:
-            if errors and not batch.customer_id:
-                return AccountRecorded(errors=tuple(error.without_value for error in errors))
+            told = tuple(error.without_value for error in errors)
             if errors:
-                self._refuse(session, batch, errors)
-                return AccountRecorded(errors=tuple(error.without_value for error in errors))
+                self._list_start(session, batch, errors)
+                if session.get(CustomerRow, batch.customer_id) is None:
+                    self._list_strays(session, batch)
+                    return AccountRecorded(errors=told)
             work = CaseWork.on_customer(session, batch.customer_id, self._rulebook, batch.at)
             if not isinstance(start, list) and profile_of(work.customer).is_only_an_id:
                 learn(work.customer, start.customer)
@@ -58,37 +60,46 @@ class AccountLedger:
             nudged = {*work.open_invoices(), *work.nudge}
             for invoice_id in sorted(nudged):
                 work.settle(invoice_id)
-            return AccountRecorded(nudge=tuple(sorted(nudged)))
+            return AccountRecorded(errors=told, nudge=tuple(sorted(nudged)))
 
-    def _refuse(self, session: Session, batch: RecordAccountFacts, errors: list[FieldError]) -> None:
-        """Nothing is lost: the start and every signal that came with it go on the worklist."""
-        why = "the account's start could not be read: " + "; ".join(str(error) for error in errors)
-        for name, inputs in [("start", batch.inputs), *((s.name, s.inputs) for s in batch.signals)]:
+    def _list_start(self, session: Session, batch: RecordAccountFacts, errors: list[FieldError]) -> None:
+        worklist.open_task(
+            session,
+            kind="invalid_start",
+            why="the account's start could not be read: " + "; ".join(str(error) for error in errors),
+            at=batch.at,
+            customer_id=batch.customer_id or batch.workflow_id,
+            **as_it_came("start", batch.inputs)._asdict(),
+        )
+
+    def _list_strays(self, session: Session, batch: RecordAccountFacts) -> None:
+        """Facts that came with a start that could not be read, about a customer nobody knows."""
+        for signal in batch.signals:
             worklist.open_task(
                 session,
-                kind="invalid_start" if name == "start" else "unreadable_signal",
-                why=why,
+                kind="stray_signal",
+                why=f"{signal.name[:64]} came for a customer nobody knows",
                 at=batch.at,
-                customer_id=batch.customer_id,
-                ref=f"{name[:64]}:" + "+".join(part.sha256[:16] for part in inputs),
-                raw=b"\n".join(part.data for part in inputs),
+                customer_id=batch.customer_id or batch.workflow_id,
+                **as_it_came(signal.name, signal.inputs)._asdict(),
             )
 
     def _record(self, work: CaseWork, signal: SignalInput) -> None:
-        raw = b"\n".join(part.data for part in signal.inputs)
-        ref = f"{signal.name[:64]}:" + "+".join(part.sha256[:16] for part in signal.inputs)
+        came = as_it_came(signal.name, signal.inputs)._asdict()
         model = wire.ACCOUNT_SIGNALS.get(signal.name)
         if model is None:
             why = f"nothing is known of an account signal named {signal.name[:64]!r}"
-            work.open_item("unknown_signal", why, ref=ref, raw=raw)
+            work.open_item("unknown_signal", why, **came)
             return
         read = read_input(model, signal.inputs)
         if isinstance(read, list):
             why = f"{signal.name} could not be read: " + "; ".join(str(error) for error in read)
-            item_id = work.open_item("unreadable_signal", why, ref=ref, raw=raw)
+            item_id = work.open_item("unreadable_signal", why, **came)
             if signal.name in wire.PAUSING_SIGNALS:
                 hold_id = f"item-{item_id}"
-                work.file_on_account("hold_placed", hold_id, UnreadableOnAccount(hold_id=hold_id))
+                work.file_on_account(
+                    "hold_placed", hold_id, UnreadableOnAccount(hold_id=hold_id, reason=HoldReason.UNREADABLE)
+                )
             return
         match read:
             case wire.CashReceived():

@@ -194,6 +194,7 @@ class CaseWork:
         invoice_id: str | None = None,
         ref: str = "",
         raw: bytes | None = None,
+        raw_sha256: bytes | None = None,
         invoices: Sequence[str] = (),
         due_on: date | None = None,
     ) -> str:
@@ -208,6 +209,7 @@ class CaseWork:
             invoices=invoices,
             ref=ref,
             raw=raw,
+            raw_sha256=raw_sha256,
             due_on=due_on,
         )
 

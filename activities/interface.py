@@ -59,9 +59,10 @@ class UpdateInput(_Message):
 
 
 class OpenCase(_Message):
-    """The start of an invoice's workflow: `invoice_id` is that of the workflow id."""
+    """The start of an invoice's workflow: `invoice_id` is the one in the workflow id, empty without one."""
 
     invoice_id: str
+    workflow_id: str = ""
     inputs: tuple[RawInput, ...]
     at: datetime
 
@@ -119,7 +120,8 @@ class Reply(_Message):
 
 
 class Recorded(_Message):
-    decided: Decided
+    decided: Decided | None = None
+    """None where there is no such case: everything went on the worklist."""
     replies: tuple[Reply, ...] = ()
 
 
@@ -140,6 +142,8 @@ class Rendered(_Message):
 
 class RecordAccountFacts(_Message):
     customer_id: str
+    """The one in the workflow id, empty without one."""
+    workflow_id: str = ""
     at: datetime
     inputs: tuple[RawInput, ...]
     signals: tuple[SignalInput, ...] = ()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
 from activities.casework import CaseWork
-from activities.inputs import read_input
+from activities.inputs import AsItCame, as_it_came, read_input
 from activities.interface import (
     Decided,
     OnCase,
@@ -24,7 +27,11 @@ from domain import contract as wire
 from domain import facts as internal
 from domain.requests import Refused, answer, unfit
 from store import facts, outbox, worklist
+from store.customers import UnknownInvoice
 from store.schema import Approval, MessageState
+
+#: What may stand in a fact's id, with room for a prefix.
+_EVENT_ID = re.compile(r"[A-Za-z0-9._-]{1,48}", re.ASCII)
 
 
 class Ledger:
@@ -49,7 +56,10 @@ class Ledger:
     def record_facts(self, batch: RecordFacts) -> Recorded:
         """Record signals and requests in the order they came and decide once on all of them."""
         with self._sessions.begin() as session:
-            work = CaseWork.on_invoice(session, batch.invoice_id, self._rulebook, batch.at)
+            try:
+                work = CaseWork.on_invoice(session, batch.invoice_id, self._rulebook, batch.at)
+            except UnknownInvoice:
+                return _list_strays(session, batch)
             for signal in batch.signals:
                 record_signal(work, batch.invoice_id, signal)
             replies = tuple(self._request(work, batch.invoice_id, request) for request in batch.requests)
@@ -71,13 +81,14 @@ class Ledger:
         read = read_input(model, request.inputs)
         if isinstance(read, list):
             return _refusal(request, "InvalidRequest", "; ".join(str(error) for error in read))
+        update_id = _event_id(request.update_id)
         with work.session.begin_nested() as savepoint:
             witnessed = facts.append_event(
                 work.session,
                 customer_id=work.customer.customer_id,
                 invoice_id=invoice_id,
                 kind=f"request_{request.name}",
-                event_id=request.update_id,
+                event_id=update_id,
                 payload=read.model_dump(mode="json", exclude_unset=True),
                 at=work.now,
             )
@@ -87,13 +98,13 @@ class Ledger:
                 return _refusal(request, "InvalidRequest", "this update id was used for another request")
             pursued = work.case(invoice_id)
             answered = answer(
-                pursued.case, pursued.policy, read, work.now, request.update_id, self._rulebook.policies
+                pursued.case, pursued.policy, read, work.now, update_id, self._rulebook.policies
             )
             if isinstance(answered, Refused):
                 savepoint.rollback()
                 return _refusal(request, answered.rule, answered.reason)
             for fact in answered:
-                self._file(work, invoice_id, fact, request.update_id)
+                self._file(work, invoice_id, fact, update_id)
         return Reply(update_id=request.update_id)
 
     def _file(
@@ -162,29 +173,43 @@ class Ledger:
 
 def record_signal(work: CaseWork, invoice_id: str, signal: SignalInput) -> None:
     """Record a signal, or put it on the worklist; what may be money or a promise then pauses the case."""
-    raw = b"\n".join(part.data for part in signal.inputs)
-    ref = f"{signal.name[:64]}:" + "+".join(part.sha256[:16] for part in signal.inputs)
+    came = as_it_came(signal.name, signal.inputs)
     model = wire.INVOICE_SIGNALS.get(signal.name)
     if model is None:
         why = f"nothing is known of a signal named {signal.name[:64]!r}"
-        work.open_item("unknown_signal", why, invoice_id=invoice_id, ref=ref, raw=raw)
+        work.open_item("unknown_signal", why, invoice_id=invoice_id, **came._asdict())
         return
     read = read_input(model, signal.inputs)
     if isinstance(read, list):
-        _unreadable(work, invoice_id, signal.name, "; ".join(str(error) for error in read), ref, raw)
+        _unreadable(work, invoice_id, signal.name, "; ".join(str(error) for error in read), came)
         return
     problem = unfit(work.case(invoice_id).case, read)
     if problem is not None and problem.pauses:
-        _unreadable(work, invoice_id, signal.name, problem.why, ref, raw)
+        _unreadable(work, invoice_id, signal.name, problem.why, came)
     elif problem is not None:
-        work.open_item("unfit_fact", f"{signal.name}: {problem.why}", invoice_id=invoice_id, ref=ref, raw=raw)
+        why = f"{signal.name}: {problem.why}"
+        work.open_item("unfit_fact", why, invoice_id=invoice_id, **came._asdict())
     elif work.file(invoice_id, read, read.fact_id):
         _beside(work, invoice_id, read)
 
 
-def _unreadable(work: CaseWork, invoice_id: str, name: str, why: str, ref: str, raw: bytes) -> None:
+def _list_strays(session: Session, batch: RecordFacts) -> Recorded:
+    """Facts that came with a start that could not be read, for an invoice that nobody knows."""
+    for signal in batch.signals:
+        worklist.open_task(
+            session,
+            kind="stray_signal",
+            why=f"{signal.name[:64]} came for an invoice that was never started",
+            at=batch.at,
+            invoice_id=batch.invoice_id,
+            **as_it_came(signal.name, signal.inputs)._asdict(),
+        )
+    return Recorded()
+
+
+def _unreadable(work: CaseWork, invoice_id: str, name: str, why: str, came: AsItCame) -> None:
     item_id = work.open_item(
-        "unreadable_signal", f"{name} could not be read: {why}", invoice_id=invoice_id, ref=ref, raw=raw
+        "unreadable_signal", f"{name} could not be read: {why}", invoice_id=invoice_id, **came._asdict()
     )
     if name in wire.PAUSING_SIGNALS:
         work.file(invoice_id, internal.UnreadableFact(item_id=item_id), item_id)
@@ -212,6 +237,13 @@ def _beside(work: CaseWork, invoice_id: str, fact: wire.Fact) -> None:
                     worklist.close_task(
                         work.session, task.item_id, at=work.now, by="dispute_resolved", outcome=fact.outcome
                     )
+
+
+def _event_id(update_id: str) -> str:
+    """An id of ours for a request: callers may give their updates any text as id."""
+    if _EVENT_ID.fullmatch(update_id):
+        return update_id
+    return f"u-{hashlib.sha256(update_id.encode()).hexdigest()[:32]}"
 
 
 def _refusal(request: UpdateInput, rule: str, reason: str) -> Reply:

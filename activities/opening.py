@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy.orm import Session
 
 from activities.casework import CaseWork
+from activities.inputs import as_it_came
 from activities.interface import OpenCase, Opened
 from activities.rulebook import Rulebook
 from domain import contract as wire
@@ -23,15 +24,16 @@ from store.schema import CaseRow, CustomerRow
 
 def refuse_start(session: Session, start: OpenCase, errors: Sequence[FieldError]) -> None:
     """List a start that does not fit, with its raw text and every field that is wrong."""
-    raw = b"\n".join(part.data for part in start.inputs)
+    came = as_it_came("start", start.inputs)
     worklist.open_task(
         session,
         kind="invalid_start",
         why="the start could not be read: " + "; ".join(str(error) for error in errors),
         at=start.at,
-        invoice_id=start.invoice_id,
-        ref="+".join(part.sha256[:16] for part in start.inputs),
-        raw=raw,
+        invoice_id=start.invoice_id or start.workflow_id,
+        ref=came.ref,
+        raw=came.raw,
+        raw_sha256=came.raw_sha256,
     )
 
 
@@ -42,7 +44,9 @@ def open_case(session: Session, start: OpenCase, told: wire.Start, rulebook: Rul
     if invoice.invoice_id != start.invoice_id:
         problems.append(
             FieldError(
-                "invoice.invoice_id", invoice.invoice_id, f"is not that of the workflow, {start.invoice_id}"
+                "invoice.invoice_id",
+                invoice.invoice_id,
+                f"is not that of the workflow id {start.workflow_id!r}: name the workflow invoice-<invoice_id>",
             )
         )
     if invoice.seller not in rulebook.sellers:

@@ -299,6 +299,10 @@ def _(request: wire.WaiveDelivery, asked: Asked) -> Answer:
     return (facts.DeliveryWaived(step=request.step, by=request.by, reason=request.reason),)
 
 
+#: Minor units that a balance may come to: what a column of eight bytes holds.
+MOST_BOOKED = 9 * 10**18
+
+
 class Unfit(NamedTuple):
     """A fact that was read but does not fit the case; `pauses` where a person must look before any chasing."""
 
@@ -322,4 +326,6 @@ def unfit(case: Case, fact: wire.Fact) -> Unfit | None:
                 return Unfit(str(problem), pauses=True)
             if minor <= 0:
                 return Unfit(f"amount {amount} is not above zero", pauses=False)
+            if abs(case.net) + minor > MOST_BOOKED:
+                return Unfit(f"amount {amount} is more than can be booked", pauses=True)
     return None

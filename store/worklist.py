@@ -30,13 +30,15 @@ def open_task(
     invoices: Iterable[str] = (),
     ref: str = "",
     raw: bytes | None = None,
+    raw_sha256: bytes | None = None,
     due_on: date | None = None,
 ) -> str:
     """List a thing to do and return its item id.
 
     `kind`, customer, invoice and `ref` say what it is: `ref` names what sets it apart (event id, step and
-    cycle, message id). What is listed, or was done, is not listed again; invoices that are new to an
-    open task join it. All text may be anybody's: what PostgreSQL cannot hold is replaced.
+    cycle, message id). What is listed, or was done, is not listed again, but what was cancelled is;
+    invoices that are new to an open task join it. `raw_sha256` is given where `raw` is only the
+    beginning. All text may be anybody's: what PostgreSQL cannot hold is replaced.
     """
     kind, why, ref = _storable(kind), _storable(why), _storable(ref)
     customer_id = None if customer_id is None else _storable(customer_id)
@@ -46,6 +48,7 @@ def open_task(
         select(TaskRow)
         .where(TaskRow.kind == kind, TaskRow.ref == ref)
         .where(TaskRow.customer_id == customer_id, TaskRow.invoice_id == invoice_id)
+        .where(TaskRow.state != TaskState.CANCELLED)
         .with_for_update()
     )
     while True:
@@ -67,7 +70,7 @@ def open_task(
             "ref": ref,
             "why": why,
             "raw": _kept(raw),
-            "raw_sha256": None if raw is None else hashlib.sha256(raw).digest(),
+            "raw_sha256": None if raw is None else raw_sha256 or hashlib.sha256(raw).digest(),
             "due_on": due_on,
             "created_at": at,
         }

@@ -25,6 +25,7 @@ from temporalio.api.workflowservice.v1 import (
     StartWorkflowExecutionRequest,
 )
 from temporalio.client import Client, WorkflowHandle
+from temporalio.converter import DataConverter
 
 import worker
 from activities.adapters.port import MailTransport
@@ -234,6 +235,15 @@ class Premises:
         with self.sessions() as session:
             return session.get(CaseRow, invoice_id)
 
+    def waiting_on(self, invoice_id: str) -> str | None:
+        case = self.case(invoice_id)
+        return None if case is None else case.waiting_on
+
+    def account_events(self, customer_id: str) -> list[EventRow]:
+        """Facts about a customer rather than an invoice, in the order they were recorded."""
+        about = sa.select(EventRow).where(EventRow.customer_id == customer_id, EventRow.invoice_id.is_(None))
+        return self._all(about.order_by(EventRow.id))
+
     def events(self, invoice_id: str, kind: str | None = None) -> list[EventRow]:
         wanted = sa.select(EventRow).where(EventRow.invoice_id == invoice_id).order_by(EventRow.id)
         return self._all(wanted if kind is None else wanted.where(EventRow.kind == kind))
@@ -253,6 +263,24 @@ class Premises:
     def _all(self, wanted: sa.Select[Any]) -> list[Any]:
         with self.sessions() as session:
             return list(session.scalars(wanted))
+
+
+async def case_of(handle: WorkflowHandle[Any, Any]) -> dict[str, Any]:
+    """The answer to the query `case`."""
+    answer: dict[str, Any] = await handle.query("case", result_type=dict)
+    return answer
+
+
+async def result_of(handle: WorkflowHandle[Any, Any], seconds: float = 20) -> dict[str, Any]:
+    """What a workflow returned, as anybody reads it."""
+    plain = Client(**{**_config(handle), "data_converter": DataConverter.default})
+    ended = plain.get_workflow_handle(handle.id, run_id=handle.run_id, result_type=dict)
+    answer: dict[str, Any] = await asyncio.wait_for(ended.result(), seconds)
+    return answer
+
+
+def _config(handle: WorkflowHandle[Any, Any]) -> Any:
+    return handle._client.config()
 
 
 async def failed_tasks(handle: WorkflowHandle[Any, Any]) -> list[str]:

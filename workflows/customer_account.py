@@ -10,13 +10,13 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.interface import AccountRecorded, RecordAccountFacts, SignalInput
-    from workflows.invoice_collection import NUDGE, raw_inputs
+    from workflows import arrivals, story
+    from workflows.arrivals import raw_inputs
+    from workflows.invoice_collection import NUDGE
     from workflows.invoice_collection import workflow_id as invoice_workflow_id
     from workflows.options import LEDGER
 
 PREFIX = "account-"
-#: Facts recorded in one activity; keeps its argument far below the server's limit.
-_BATCH = 15
 
 
 def workflow_id(customer_id: str) -> str:
@@ -30,36 +30,37 @@ class CustomerAccount:
 
     @workflow.init
     def __init__(self, *args: RawValue) -> None:
-        self._customer_id = workflow.info().workflow_id.removeprefix(PREFIX)
+        self._customer_id = arrivals.id_behind(PREFIX, workflow.info().workflow_id)
         self._signals: list[SignalInput] = []
 
     @workflow.run
     async def run(self, *args: RawValue) -> None:
         """Record every signal, and nudge the invoices that it may concern."""
+        errors: tuple[str, ...] = ()
         first = True
         while self._signals or first:
             first = False
-            signals = self._signals[:_BATCH]
+            signals = arrivals.portion(self._signals)
             batch = RecordAccountFacts(
                 customer_id=self._customer_id,
+                workflow_id=workflow.info().workflow_id,
                 at=workflow.now(),
                 inputs=raw_inputs(args),
                 signals=tuple(signals),
             )
-            names = ", ".join(signal.name for signal in signals)
             recorded = await workflow.execute_activity(
                 "record_account_facts",
                 batch,
                 result_type=AccountRecorded,
-                summary=f"Record {names}"[:150] if names else "Nothing to record",
+                summary=story.recording_summary([signal.name for signal in signals]),
                 **LEDGER,
             )
             del self._signals[: len(signals)]
-            if recorded.errors:
-                problem = "; ".join(recorded.errors)
-                raise ApplicationError(problem, type="InvalidStart", non_retryable=True)
+            errors = recorded.errors
             for invoice_id in recorded.nudge:
                 await self._nudge(invoice_id)
+        if errors:
+            raise ApplicationError("; ".join(errors), type="InvalidStart", non_retryable=True)
 
     @workflow.signal(dynamic=True)
     def fact(self, name: str, args: Sequence[RawValue]) -> None:

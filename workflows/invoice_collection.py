@@ -18,7 +18,6 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.interface import (
-        LONGEST_FACT,
         LONGEST_START,
         Decided,
         Drafted,
@@ -26,7 +25,6 @@ with workflow.unsafe.imports_passed_through():
         OnMessage,
         OpenCase,
         Opened,
-        RawInput,
         Recorded,
         RecordFacts,
         Rendered,
@@ -37,13 +35,12 @@ with workflow.unsafe.imports_passed_through():
     from domain.contract import Accepted, CaseView, CollectionResult
     from domain.decision import AskApproval, CarryOut, Close, Wait
     from domain.view import outlook
-    from workflows import story
+    from workflows import arrivals, story
+    from workflows.arrivals import raw_inputs
     from workflows.options import DRAFT, LEDGER, RENDER, SEND
 
 PREFIX = "invoice-"
 NUDGE = "nudge"
-#: Facts recorded in one activity; keeps its argument far below the server's limit.
-_BATCH = 15
 
 
 def workflow_id(invoice_id: str) -> str:
@@ -68,7 +65,7 @@ class InvoiceCollection:
 
     @workflow.init
     def __init__(self, *args: RawValue) -> None:
-        self._invoice_id = workflow.info().workflow_id.removeprefix(PREFIX)
+        self._invoice_id = arrivals.id_behind(PREFIX, workflow.info().workflow_id)
         self._requests: list[UpdateInput] = []
         self._replies: dict[str, Reply] = {}
         self._nudged = False
@@ -120,6 +117,8 @@ class InvoiceCollection:
     @workflow.update(dynamic=True)
     async def request(self, name: str, args: Sequence[RawValue]) -> dict[str, Any]:
         """Any update: recorded like a fact; answered once committed, or refused by a named rule."""
+        if self._refused is not None:
+            raise self._refused
         info = workflow.current_update_info()
         update_id = info.id if info is not None else str(workflow.uuid4())
         self._requests.append(UpdateInput(name=name, update_id=update_id, inputs=raw_inputs(args)))
@@ -145,7 +144,10 @@ class InvoiceCollection:
         if self._state.decided is not None:
             return
         start = OpenCase(
-            invoice_id=self._invoice_id, inputs=raw_inputs(args, LONGEST_START), at=workflow.now()
+            invoice_id=self._invoice_id,
+            workflow_id=workflow.info().workflow_id,
+            inputs=raw_inputs(args, LONGEST_START),
+            at=workflow.now(),
         )
         opened = await workflow.execute_activity(
             "open_case", start, result_type=Opened, summary="Open the case", **LEDGER
@@ -153,6 +155,9 @@ class InvoiceCollection:
         if opened.decided is None:
             problem = "; ".join(opened.errors)
             self._refused = ApplicationError(problem, type="InvalidStart", non_retryable=True)
+            self._requests.clear()
+            while self._state.signals:
+                await self._record_portion()
             await workflow.wait_condition(workflow.all_handlers_finished)
             raise self._refused
         self._take(opened.decided)
@@ -225,23 +230,30 @@ class InvoiceCollection:
         while True:
             await workflow.wait_condition(lambda: not self._is_idle())
             self._recording = True
-            signals, requests = self._state.signals[:_BATCH], self._requests[:_BATCH]
-            self._nudged = False
-            batch = RecordFacts(
-                invoice_id=self._invoice_id,
-                at=workflow.now(),
-                signals=tuple(signals),
-                requests=tuple(requests),
-            )
-            recorded = await workflow.execute_activity(
-                "record_facts", batch, result_type=Recorded, summary=story.batch_summary(batch), **LEDGER
-            )
-            del self._state.signals[: len(signals)]
-            del self._requests[: len(requests)]
-            self._replies.update({reply.update_id: reply for reply in recorded.replies})
+            await self._record_portion()
+            self._recording = False
+
+    async def _record_portion(self) -> None:
+        signals = arrivals.portion(self._state.signals)
+        room = arrivals.MOST_BYTES - sum(map(arrivals.weight, signals))
+        requests = arrivals.portion(self._requests, room) if room > 0 else []
+        self._nudged = False
+        batch = RecordFacts(
+            invoice_id=self._invoice_id,
+            at=workflow.now(),
+            signals=tuple(signals),
+            requests=tuple(requests),
+        )
+        names = [signal.name for signal in signals] + [request.name for request in requests]
+        recorded = await workflow.execute_activity(
+            "record_facts", batch, result_type=Recorded, summary=story.recording_summary(names), **LEDGER
+        )
+        del self._state.signals[: len(signals)]
+        del self._requests[: len(requests)]
+        self._replies.update({reply.update_id: reply for reply in recorded.replies})
+        if recorded.decided is not None:
             self._take(recorded.decided)
             await self._nudge(recorded.decided.nudge)
-            self._recording = False
 
     async def _nudge(self, invoice_ids: Sequence[str]) -> None:
         """Wake other invoices of the customer; one that has ended needs no waking."""
@@ -310,11 +322,3 @@ class InvoiceCollection:
         view = self._view()
         assert view.outcome is not None, "a closed case has an outcome"
         return CollectionResult(outcome=view.outcome, balance_due=view.balance_due, currency=view.currency)
-
-
-def raw_inputs(args: Sequence[RawValue], longest: int = LONGEST_FACT) -> tuple[RawInput, ...]:
-    """The inputs of a message as they came; a third one is enough to know that there are too many."""
-    return tuple(
-        RawInput.of(value.payload.metadata.get("encoding", b""), value.payload.data, longest)
-        for value in args[:3]
-    )

@@ -14,12 +14,13 @@ from temporalio.common import (
     SearchAttributeUpdate,
 )
 
-from activities.interface import Decided, RecordFacts
+from activities.interface import Decided
 from domain.calendar import zone_info
-from domain.contract import CaseView
+from domain.contract import ACCOUNT_SIGNALS, INVOICE_SIGNALS, UPDATES, CaseView
 from domain.decision import AskApproval, CarryOut, Close, Decision, NextStep, Wait
 from domain.vocabulary import step_name
 
+_MESSAGES = frozenset({*INVOICE_SIGNALS, *ACCOUNT_SIGNALS, *UPDATES})
 #: The server refuses longer summaries.
 _LONGEST_SUMMARY = 200
 
@@ -137,10 +138,10 @@ def next_summary(step: NextStep, why: str) -> str:
     return _clip(f"Draft {step_name(step.step)}: {why}")
 
 
-def batch_summary(batch: RecordFacts) -> str:
-    """What is recorded, by name; strange names are shown as they came, cut short."""
-    names = [signal.name for signal in batch.signals] + [request.name for request in batch.requests]
-    return _clip("Record " + ", ".join(names[:5])) if names else "Look at the case again: the account changed"
+def recording_summary(names: Sequence[str]) -> str:
+    """What is recorded, by the names of the contract; a stranger's name may hold anything."""
+    known = [name if name in _MESSAGES else "an unknown message" for name in dict.fromkeys(names)]
+    return _clip("Record " + ", ".join(known[:5])) if names else "Look again: the account changed"
 
 
 def details(customer: str, view: CaseView, decided: Decided) -> str:
