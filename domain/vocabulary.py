@@ -104,7 +104,12 @@ class CallOutcome(StrEnum):
     CALL_BACK = "call_back"
 
 
-def step_name(step: Step | Note) -> str:
-    """A step as people read it: `second overdue`, `account manager alert`."""
-    words = step.removesuffix("_2").replace("am_", "account manager ").replace("_", " ")
+def step_name(step: str) -> str:
+    """A step or note as people read it: `second overdue`, `account manager alert`."""
+    words = (
+        step.removesuffix("_2")
+        .replace("pre_due", "pre-due")
+        .replace("am_", "account manager ")
+        .replace("_", " ")
+    )
     return f"second {words}" if step.endswith("_2") else words

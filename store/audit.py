@@ -48,8 +48,9 @@ def append(
 ) -> int:
     """Add a row to a customer's chain and return its number; it is written with the session's next flush.
 
-    Call with the customer's lock held: `customer` is the row as `customers.lock` returned it. `body` is kept for ever: ids, states, rules, amounts as integers or strings; no names, no words of
-    people, no floats. What is personal goes into `text`.
+    Call with the customer's lock held: `customer` is the row as `customers.lock` returned it. `body` is
+    kept for ever: ids, states, rules, amounts as integers or strings; no names, no words of people, no
+    floats. What is personal goes into `text`.
     """
     salt = secrets.token_bytes(16)
     row = AuditRow(

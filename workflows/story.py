@@ -155,16 +155,12 @@ def details(customer: str, view: CaseView, decided: Decided) -> str:
     ]
     for step in view.steps:
         state = f" ({step.delivery})" if step.delivery else ""
-        lines.append(f"- {_when(step.at, zone)}: {step_name_of(step.step)}{state}")
+        lines.append(f"- {_when(step.at, zone)}: {step_name(step.step)}{state}")
     return "\n\n".join(lines[:3]) + ("\n\n" + "\n".join(lines[3:]) if lines[3:] else "")
 
 
 def _policy(view: CaseView) -> str:
     return f"policy {view.policy.name} {view.policy.version}" if view.policy is not None else ""
-
-
-def step_name_of(step: str) -> str:
-    return step.removesuffix("_2").replace("am_", "account manager ").replace("_", " ")
 
 
 def _next(decision: Decision, zone: str) -> str:

@@ -1,4 +1,4 @@
-"""Imports point one way, from worker.py, starter.py and web/ down to domain/; and domain/ is pure."""
+"""Imports point one way, from worker.py, starter.py and commands/ down to domain/; and domain/ is pure."""
 
 import ast
 import sys
@@ -14,7 +14,6 @@ LAYERS = {
     "activities": 2,
     "workflows": 3,
     "worker": 4,
-    "web": 4,
     "commands": 5,
     "starter": 6,
 }

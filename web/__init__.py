@@ -1,1 +1,0 @@
-"""The portal for customers, the console for staff, and webhooks."""
