@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
@@ -63,8 +62,7 @@ async def working(address: StackAddress, state: Path) -> AsyncIterator[Parts]:
 def up(state: Path | None, temporal_port: int, web_port: int) -> None:
     """Run the stack until it is told to stop; everything it holds is kept."""
     folder = (state or UP).absolute()
-    # Without pages to serve, nobody needs the port of the pages.
-    stack = LocalStack(folder, temporal_port, web_port if find_spec("web.__main__") else 0)
+    stack = LocalStack(folder, temporal_port, web_port)
     note(f"Starting PostgreSQL and Temporal in {folder} …")
     try:
         address = stack.start()
