@@ -82,12 +82,14 @@ class Documents:
             if message is None or message.state is not MessageState.RESERVED:
                 return Rendered()
             facts = NoticeFacts.model_validate(message.facts)
+            written = outbox.document(session, on.message_id, WORDS) is not None
         papers: list[Attachment] = []
         missing: str | None = None
         unwritable: str | None = None
         try:
             papers, missing = self._papers(facts)
-            write_words(self._sessions, on.message_id)
+            if not written:
+                write_words(self._sessions, on.message_id)
         except UNWRITABLE as problem:
             unwritable = reasons(problem)
         with self._sessions.begin() as session:
@@ -125,8 +127,9 @@ class Documents:
 
 
 def _words(session: Session, message_id: str) -> Words:
-    written = next(d for d in outbox.documents_of(session, message_id) if d.name == WORDS)
-    return Words(**json.loads(written.body))
+    written = outbox.document(session, message_id, WORDS)
+    assert written is not None, "they are written before the papers"
+    return Words(**json.loads(written))
 
 
 def _ask_approval(work: CaseWork, message: MessageRow) -> bool:

@@ -335,7 +335,7 @@ def find_unknown(session: Session, *, claimed_before: datetime) -> list[MessageR
     return list(session.scalars(rows.order_by(MessageRow.claimed_real)))
 
 
-def attach(session: Session, message_id: str, *, name: str, media_type: str, body: bytes) -> DocumentRow:
+def attach(session: Session, message_id: str, *, name: str, media_type: str, body: bytes) -> None:
     """Keep a paper with its message. The first one of a name stands: papers are made again after a crash."""
     document = insert(DocumentRow).values(
         document_id=f"D-{secrets.token_hex(8)}",
@@ -346,8 +346,12 @@ def attach(session: Session, message_id: str, *, name: str, media_type: str, bod
         sha256=hashlib.sha256(body).digest(),
     )
     session.execute(document.on_conflict_do_nothing())
-    named = select(DocumentRow).where(DocumentRow.message_id == message_id, DocumentRow.name == name)
-    return session.scalars(named).one()
+
+
+def document(session: Session, message_id: str, name: str) -> bytes | None:
+    """One paper of a message; None while it is not made."""
+    named = select(DocumentRow.body).where(DocumentRow.message_id == message_id, DocumentRow.name == name)
+    return session.scalars(named).one_or_none()
 
 
 def documents_of(session: Session, message_id: str) -> list[DocumentRow]:

@@ -260,9 +260,10 @@ def test_what_was_not_approved_is_not_claimed(session: Session, answer: Approval
 def test_the_first_paper_of_a_name_stands(session: Session) -> None:
     add_case(session)
     reserve(session)
-    first = outbox.attach(session, "M-1", name="statement.pdf", media_type="application/pdf", body=b"%PDF 1")
-    again = outbox.attach(session, "M-1", name="statement.pdf", media_type="application/pdf", body=b"%PDF 2")
-    assert again is first
+    assert outbox.document(session, "M-1", "statement.pdf") is None
+    for body in (b"%PDF 1", b"%PDF 2"):
+        outbox.attach(session, "M-1", name="statement.pdf", media_type="application/pdf", body=body)
+    assert outbox.document(session, "M-1", "statement.pdf") == b"%PDF 1"
     assert [paper.body for paper in outbox.documents_of(session, "M-1")] == [b"%PDF 1"]
 
 
