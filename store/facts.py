@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,41 @@ from store.schema import AccountEntryRow, CaseRow, EventRow, LedgerEntryRow
 #: Kinds of money on account that wait for their invoice, and of what became of them.
 WAITING = ("cash_received", "credit_on_account")
 APPLIED = "applied"
+
+# What every decision reads and writes. The statements are built once, since building one costs as much as
+# carrying it out; rows of these tables are written at once, so that reading them needs no flush.
+_WRITTEN_AT_ONCE = {"autoflush": False}
+_APPEND = insert(EventRow).on_conflict_do_nothing().returning(EventRow).execution_options(**_WRITTEN_AT_ONCE)
+_POST = (
+    insert(LedgerEntryRow)
+    .on_conflict_do_nothing()
+    .returning(LedgerEntryRow.id)
+    .execution_options(**_WRITTEN_AT_ONCE)
+)
+_EVENTS = (
+    select(EventRow)
+    .where(EventRow.invoice_id.in_(bindparam("invoice_ids", expanding=True)))
+    .order_by(EventRow.id)
+    .execution_options(**_WRITTEN_AT_ONCE)
+)
+_ACCOUNT_EVENTS = (
+    select(EventRow)
+    .where(EventRow.customer_id == bindparam("customer_id"), EventRow.invoice_id.is_(None))
+    .order_by(EventRow.id)
+    .execution_options(**_WRITTEN_AT_ONCE)
+)
+_ENTRIES = (
+    select(LedgerEntryRow)
+    .where(LedgerEntryRow.invoice_id.in_(bindparam("invoice_ids", expanding=True)))
+    .order_by(LedgerEntryRow.id)
+    .execution_options(**_WRITTEN_AT_ONCE)
+)
+_UNAPPLIED = (
+    select(AccountEntryRow.currency, func.sum(AccountEntryRow.amount_minor))
+    .where(AccountEntryRow.customer_id == bindparam("customer_id"))
+    .group_by(AccountEntryRow.currency)
+    .execution_options(**_WRITTEN_AT_ONCE)
+)
 
 
 @dataclass(frozen=True)
@@ -57,20 +92,16 @@ def append_event(
     Raises UnstorableText when the payload holds NUL or a lone surrogate.
     """
     sha256 = canonical.digest(payload)
-    event = session.scalars(
-        insert(EventRow)
-        .values(
-            customer_id=customer_id,
-            invoice_id=invoice_id,
-            kind=kind,
-            event_id=event_id,
-            payload=dict(payload),
-            payload_sha256=sha256,
-            at=at,
-        )
-        .on_conflict_do_nothing()
-        .returning(EventRow)
-    ).one_or_none()
+    row = {
+        "customer_id": customer_id,
+        "invoice_id": invoice_id,
+        "kind": kind,
+        "event_id": event_id,
+        "payload": dict(payload),
+        "payload_sha256": sha256,
+        "at": at,
+    }
+    event = session.scalars(_APPEND, row).one_or_none()
     if event is not None:
         return Appended(event)
     recorded = session.scalars(
@@ -92,8 +123,7 @@ def events_of(session: Session, invoice_ids: Collection[str]) -> dict[str, list[
     events: dict[str, list[EventRow]] = {invoice_id: [] for invoice_id in invoice_ids}
     if not events:
         return events  # asked for often, and the database need not be
-    rows = select(EventRow).where(EventRow.invoice_id.in_(events)).order_by(EventRow.id)
-    for event in session.scalars(rows):
+    for event in session.scalars(_EVENTS, {"invoice_ids": list(events)}):
         if event.invoice_id is not None:
             events[event.invoice_id].append(event)
     return events
@@ -101,8 +131,7 @@ def events_of(session: Session, invoice_ids: Collection[str]) -> dict[str, list[
 
 def account_events_of(session: Session, customer_id: str) -> list[EventRow]:
     """The facts that concern the customer rather than an invoice, in the order they were recorded."""
-    rows = select(EventRow).where(EventRow.customer_id == customer_id, EventRow.invoice_id.is_(None))
-    return list(session.scalars(rows.order_by(EventRow.id)))
+    return list(session.scalars(_ACCOUNT_EVENTS, {"customer_id": customer_id}))
 
 
 def post(
@@ -120,16 +149,16 @@ def post(
     An entry counts once per invoice, kind and event id. The database refuses another currency than
     the invoice's.
     """
-    entry = insert(LedgerEntryRow).values(
-        invoice_id=invoice_id,
-        customer_id=customer_id,
-        kind=kind,
-        event_id=event_id,
-        amount_minor=amount.minor,
-        currency=amount.currency,
-        entry_on=on,
-    )
-    return session.scalar(entry.on_conflict_do_nothing().returning(LedgerEntryRow.id)) is not None
+    entry = {
+        "invoice_id": invoice_id,
+        "customer_id": customer_id,
+        "kind": kind,
+        "event_id": event_id,
+        "amount_minor": amount.minor,
+        "currency": amount.currency,
+        "entry_on": on,
+    }
+    return session.scalar(_POST, entry) is not None
 
 
 def post_to_account(
@@ -161,8 +190,7 @@ def post_to_account(
 def entries_of(session: Session, invoice_ids: Collection[str]) -> dict[str, list[LedgerEntryRow]]:
     """The ledger of each invoice in the order it was entered; an empty list where there is none."""
     entries: dict[str, list[LedgerEntryRow]] = {invoice_id: [] for invoice_id in invoice_ids}
-    rows = select(LedgerEntryRow).where(LedgerEntryRow.invoice_id.in_(entries)).order_by(LedgerEntryRow.id)
-    for entry in session.scalars(rows):
+    for entry in session.scalars(_ENTRIES, {"invoice_ids": list(entries)}):
         entries[entry.invoice_id].append(entry)
     return entries
 
@@ -191,9 +219,5 @@ def left_on_account(session: Session, customer_id: str, event_id: str, currency:
 
 def unapplied(session: Session, customer_id: str) -> dict[str, Money]:
     """What a customer has on account, by currency."""
-    rows = session.execute(
-        select(AccountEntryRow.currency, func.sum(AccountEntryRow.amount_minor))
-        .where(AccountEntryRow.customer_id == customer_id)
-        .group_by(AccountEntryRow.currency)
-    )
+    rows = session.execute(_UNAPPLIED, {"customer_id": customer_id})
     return {currency: Money(int(minor), currency) for currency, minor in rows}
