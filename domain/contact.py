@@ -115,7 +115,7 @@ def compose(trigger: Pursued, decision: CarryOut, siblings: Sequence[Pursued], n
             if carried is not None and isinstance(carried.step, Step) and sibling.policy.grouping:
                 candidates.append((sibling, carried, carried.step))
     voice = _voice(decision.step)
-    if voice == "notice":
+    if decision.step not in TASKS and decision.approval != "ask":
         letters = [step for _, carried, step in candidates if step in HARSH and carried.approval != "ask"]
         if letters:
             voice = _voice(max(letters, key=_ORDER.__getitem__))

@@ -8,6 +8,7 @@ which rung of the ladder comes next, and when.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Literal, NamedTuple
 
@@ -75,6 +76,8 @@ def due_step(case: Case, policy: Policy, now: datetime) -> Due | None:
     """The contact this case is due for on the customer's present day, whatever the minute; for grouping."""
     today = calendar_of(case.account, policy).local_date(now)
     if _ended(case, policy, now, today) or _unclear(case, policy, now) or _paused(case, policy, now, today):
+        return None
+    if isinstance(_block(case, policy, now, today), Wait):
         return None
     due = _choose(case, policy, now, today)
     return due if isinstance(due, Due) and due.on <= today else None
@@ -404,27 +407,23 @@ def _choose(case: Case, policy: Policy, now: datetime, today: date) -> Due | Wai
     if at_risk is not None and _reopened_on(case, policy, today) is None:
         return at_risk
     rungs = _candidates(case, policy, today, cycle)
-    if not rungs:
-        task = TaskRequest(
-            kind="ladder_ended",
-            ref=str(case.cycle),
-            why="the policy has no further step: decide how to go on",
-        )
+    chosen = next(rungs, None)
+    if chosen is None:
+        why = "the policy has no further step: decide how to go on"
+        task = TaskRequest(kind="ladder_ended", ref=str(case.cycle), why=why)
         return Wait(
             until=now + _LOOK_AGAIN,
             waiting_on=WaitingOn.PERSON,
-            why=task.why,
+            why=why,
             rule="ladder_ended",
             tasks=(task,),
         )
     baseline = _baseline(case, policy, today)
-    targets = [
-        (rung, _target(case, policy, rung, baseline, first=place == 0)) for place, rung in enumerate(rungs)
-    ]
-    chosen, target = targets[0]
+    target = _target(case, policy, chosen, baseline, first=True)
     if target.on <= today:
         if baseline is None or _nominal(case, chosen) >= baseline:
-            chosen, target = _harshest(case, policy, now, targets, today)
+            later = ((rung, _target(case, policy, rung, baseline, first=False)) for rung in rungs)
+            chosen, target = _harshest(case, policy, now, (chosen, target), later, today)
         kept_back = _notice_before(case, policy, now, chosen) if chosen.harsh else None
         kept_back = kept_back or _attempts_missing(case, policy, chosen, now)
         if kept_back is not None:
@@ -437,33 +436,28 @@ def _choose(case: Case, policy: Policy, now: datetime, today: date) -> Due | Wai
 
 
 def _harshest(
-    case: Case, policy: Policy, now: datetime, targets: list[tuple[PolicyStep, Target]], today: date
+    case: Case,
+    policy: Policy,
+    now: datetime,
+    first: tuple[PolicyStep, Target],
+    later: Iterable[tuple[PolicyStep, Target]],
+    today: date,
 ) -> tuple[PolicyStep, Target]:
     """Of several rungs due at once (an outage) the harshest, not passing a notice a later rung requires."""
-    required = _required_notices(policy)
-    chosen, chosen_for = targets[0]
-    for rung, target in targets[1:]:
-        if target.on > today or chosen.step in required:
-            break
-        if rung.harsh and _notice_before(case, policy, now, rung) is not None:
+    required = policy.required_notices
+    chosen, chosen_for = first
+    if chosen.step in required:
+        return first
+    for rung, target in later:
+        if target.on > today or (rung.harsh and _notice_before(case, policy, now, rung) is not None):
             break
         chosen, chosen_for = rung, target
+        if chosen.step in required:
+            break
     return chosen, chosen_for
 
 
-def _required_notices(policy: Policy) -> frozenset[Step]:
-    """The notices that a harsh rung needs proven: for each one the last notice before it."""
-    required: set[Step] = set()
-    before: Step | None = None
-    for rung in policy.ladder:
-        if rung.harsh and before is not None:
-            required.add(before)
-        if rung.is_notice:
-            before = rung.step
-    return frozenset(required)
-
-
-def _candidates(case: Case, policy: Policy, today: date, cycle: int) -> list[PolicyStep]:
+def _candidates(case: Case, policy: Policy, today: date, cycle: int) -> Iterator[PolicyStep]:
     """The rungs still ahead, gentlest first."""
     after = -1
     last = next((taken for taken in reversed(case.steps) if taken.fact.step is not Step.AT_RISK), None)
@@ -477,24 +471,18 @@ def _candidates(case: Case, policy: Policy, today: date, cycle: int) -> list[Pol
     if entered_late and last is None and case.taken(Step.AT_RISK) is not None:
         after = max(after, _ORDER[Step.OVERDUE])
     owed = collectable(case, policy, today)
-    rungs = []
+    left_out = {step for skipped, step in case.skipped if skipped in (cycle, case.cycle)}
     for rung in policy.ladder:
-        if (
-            _ORDER[rung.step] <= after
-            or (cycle, rung.step) in case.skipped
-            or (case.cycle, rung.step) in case.skipped
-        ):
+        if _ORDER[rung.step] <= after or rung.step in left_out or _left_out(case, policy, rung):
             continue
         if owed < policy.minimum_in(rung.step, case.currency):
             continue
-        if rung.step in _PRE_DUE and (today > case.due or _nominal(case, rung) > case.due):
+        nominal = _nominal(case, rung)
+        if rung.step in _PRE_DUE and (today > case.due or nominal > case.due):
             continue
-        if case.issued_on is not None and _nominal(case, rung) < case.issued_on:
+        if case.issued_on is not None and nominal < case.issued_on:
             continue
-        if _left_out(case, policy, rung):
-            continue
-        rungs.append(rung)
-    return rungs
+        yield rung
 
 
 def _nominal(case: Case, rung: PolicyStep) -> date:
@@ -541,9 +529,9 @@ def _target(case: Case, policy: Policy, rung: PolicyStep, baseline: date | None,
     elif late_entry and first and not case.steps and not behind:
         on = own = calendar.roll(case.opened_on + timedelta(days=1))
     else:
-        on = calendar.roll(max(nominal, case.opened_on))
-        first_open = calendar.local_date(calendar.next_open(case.opened_at, policy.send_window))
-        own = calendar.roll(max(nominal, first_open))
+        on = own = calendar.roll(max(nominal, case.opened_on))
+        if nominal <= case.opened_on:
+            own = calendar.local_date(calendar.next_open(case.opened_at, policy.send_window))
     if behind and baseline is not None:
         fresh = last is None or _day_of(case, policy, last) < baseline
         entered = late_entry and baseline == case.opened_on

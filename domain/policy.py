@@ -220,6 +220,18 @@ class Policy(_Part):
         return tuple(rung for rung in self.steps if rung.step is not Step.AT_RISK)
 
     @cached_property
+    def required_notices(self) -> frozenset[Step]:
+        """The notices that a harsh rung needs proven: for each one the last notice before it."""
+        required: set[Step] = set()
+        before: Step | None = None
+        for rung in self.ladder:
+            if rung.harsh and before is not None:
+                required.add(before)
+            if rung.is_notice:
+                before = rung.step
+        return frozenset(required)
+
+    @cached_property
     def by_step(self) -> Mapping[Step, PolicyStep]:
         return {rung.step: rung for rung in self.steps}
 

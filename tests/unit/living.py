@@ -190,6 +190,7 @@ class Life:
     decisions: list[tuple[datetime, Case, Decision]] = field(default_factory=list)
     contacts: list[tuple[datetime, Contact, dict[str, Pursued]]] = field(default_factory=list)
     """Every contact with the cases as they were when it was made."""
+    ended: set[str] = field(default_factory=set)
     _number: int = 0
 
     @classmethod
@@ -255,9 +256,10 @@ class Life:
     # -- details ----------------------------------------------------------------------------------
 
     def _open(self) -> list[Pursued]:
-        ended = {i for h in self.log if h.what == "close" for i in h.items}
         return [
-            p for p in self.cases.values() if p.case.opened_at <= self.now and p.case.invoice_id not in ended
+            p
+            for p in self.cases.values()
+            if p.case.opened_at <= self.now and p.case.invoice_id not in self.ended
         ]
 
     def _unopened(self) -> list[Pursued]:
@@ -268,11 +270,24 @@ class Life:
         self._account(newest_opening_at=max(opened))
         while self.script and self.script[0][0] <= self.now:
             when, invoice_id, fact = self.script.pop(0)
-            for name, pursued in self.cases.items():
+            for name in self.cases:
                 if invoice_id in (None, name) and not isinstance(fact, Account):
-                    self.cases[name] = Pursued(apply(pursued.case, fact, max(when, self.now)), pursued.policy)
+                    self._told(name, fact, max(when, self.now))
             if isinstance(fact, Account):
                 self._account(**{k: getattr(fact, k) for k in ("books_through", "unapplied", "reachable")})
+
+    def _told(self, invoice_id: str, fact: object, now: datetime) -> None:
+        """What a fact changes: a closed case is looked at again, what was paid too much lies on the account."""
+        before = self.cases[invoice_id]
+        told = apply(before.case, fact, now)
+        if told.credit_hold_cycle is not None and is_settled(told, before.policy):
+            told = apply(told, facts.CreditHoldReleased(cycle=told.credit_hold_cycle), now)
+        self.cases[invoice_id] = Pursued(told, before.policy)
+        self.ended.discard(invoice_id)
+        spare = told.overpaid - before.case.overpaid
+        if spare:
+            lying = dict(told.account.unapplied)
+            self._account(unapplied={**lying, told.currency: lying.get(told.currency, 0) + spare})
 
     def _decide(self) -> dict[str, Decision]:
         decided = {}
@@ -299,6 +314,7 @@ class Life:
         today = calendar.local_date(self.now)
         if isinstance(decision, Close):
             self._file(invoice_id, facts.CaseClosed(outcome=decision.outcome))
+            self.ended.add(invoice_id)
             self._note("close", {invoice_id: decision.outcome}, today, step=decision.outcome)
             return
         self._number += 1

@@ -1,0 +1,84 @@
+"""What will be sent in the next days if nothing new becomes known; it sends nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from domain.case import Case
+from domain.contact import Pursued
+from domain.decide import decide
+from domain.pauses import calendar_of
+from domain.policy import Policy
+from domain.simulate import Assumptions, Decide, simulate
+from domain.vocabulary import Note, Step
+
+
+class Forecast(NamedTuple):
+    """One message or task to come, with the invoices it is about."""
+
+    on: date
+    customer_id: str
+    step: Step | Note
+    invoices: tuple[str, ...]
+    channel: str
+    why: str
+
+    def as_json(self) -> dict[str, Any]:
+        """One row of what `forecast --json` prints."""
+        return {
+            **self._asdict(),
+            "on": self.on.isoformat(),
+            "step": str(self.step),
+            "invoices": list(self.invoices),
+        }
+
+
+def forecast(
+    cases: Iterable[Case],
+    policies: Mapping[str, Policy],
+    now: datetime,
+    days: int,
+    *,
+    assume: Assumptions = Assumptions(),
+    decide: Decide = decide,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> list[Forecast]:
+    """Every contact from `now` to the end of the customer's date `days` days later, by day and customer.
+
+    `policies` is the policy of each invoice by its id, as pinned to the case. Assumes that every delivery
+    is proven at once, that no approval is given and that nobody calls.
+    """
+    open_cases = [Pursued(case, policies[case.invoice_id]) for case in cases if case.closed is None]
+    last_day = _last_days(open_cases, now, days)
+    made = simulate(
+        open_cases,
+        now + timedelta(days=days + 2),
+        start=now,
+        assume=assume,
+        decide=decide,
+        progress=progress,
+    )
+    rows = [
+        Forecast(
+            contact.on,
+            contact.customer_id,
+            contact.step,
+            tuple(sorted(item.invoice_id for item in contact.items)),
+            contact.channel,
+            contact.why,
+        )
+        for contact in made
+        if contact.on <= last_day[contact.customer_id]
+    ]
+    return sorted(rows, key=lambda row: (row.on, row.customer_id, row.step, row.invoices))
+
+
+def _last_days(cases: Sequence[Pursued], now: datetime, days: int) -> dict[str, date]:
+    """The last date of the forecast by each customer's calendar."""
+    return {
+        pursued.case.account.customer_id: calendar_of(pursued.case.account, pursued.policy).local_date(now)
+        + timedelta(days=days)
+        for pursued in cases
+    }
