@@ -60,7 +60,7 @@ def assess(case: Case, policy: Policy, today: date) -> Risk:
     if rules.enabled and today >= warning_date(case, policy):
         left = rules.write_off_age - past_due
         reasons.append(
-            f"{left} days to the write-off age of {rules.write_off_age} days past due"
+            f"{left} day{'s' if left > 1 else ''} to the write-off age of {rules.write_off_age} days past due"
             if left > 0
             else f"past the write-off age of {rules.write_off_age} days past due"
         )

@@ -50,11 +50,12 @@ def delivery(case: Case, taken: Taken) -> str | None:
     message_id = taken.fact.message_id
     if message_id is None:
         return None
+    waived = taken.fact.step in case.waived and case.waived[taken.fact.step] >= taken.at
     if message_id in case.bounced:
-        return "bounced"
+        return "waived" if waived else "bounced"
     if message_id in case.delivered or taken.fact.proof == "delivered":
         return "delivered"
-    if taken.fact.step in case.waived and case.waived[taken.fact.step] >= taken.at:
+    if waived:
         return "waived"
     return "accepted" if taken.fact.proof == "accepted" else None
 

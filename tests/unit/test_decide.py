@@ -18,8 +18,9 @@ from domain import facts
 from domain.case import Case, apply
 from domain.decide import decide, due_step
 from domain.decision import AskApproval, CarryOut, Close, Wait
-from domain.pauses import frozen_amount
+from domain.pauses import PromiseState, frozen_amount, is_settled, promises
 from domain.policy import Policy
+from domain.risk import assess
 from domain.vocabulary import CallOutcome, CustomerKind, Note, Outcome, Step, WaitingOn
 from tests.unit.living import (
     Life,
@@ -1043,6 +1044,116 @@ def test_the_newest_amendment_counts_whatever_its_id() -> None:
     numbered = apply(case(), wire.InvoiceAmended(amendment_id="A-10", amount="900.00"), at("2026-11-20"))
     numbered = apply(numbered, wire.InvoiceAmended(amendment_id="A-9", amount="800.00"), at("2026-11-20"))
     assert numbered.balance == 90_000
+
+
+@pytest.mark.parametrize(
+    ("charged", "waived", "balance"),
+    [("80.00", None, 133_000), ("80.00", "30.00", 130_000), ("80.00", "95.00", 125_000)],
+)
+def test_charges_and_waivers(charged: str, waived: str | None, balance: int) -> None:
+    filed = apply(
+        case(),
+        wire.ChargeAdded(charge_id="I", amount=charged, currency="USD", kind="interest"),
+        at("2026-12-03"),
+    )
+    if waived is not None:
+        waiver = wire.ChargeWaived(charge_id="I", amount=waived, currency="USD", kind="interest")
+        filed = apply(filed, waiver, at("2026-12-03"))
+    assert filed.balance == balance
+
+
+def test_a_write_off_covers_charges_too() -> None:
+    charge = wire.ChargeAdded(charge_id="I", amount="80.00", currency="USD", kind="interest")
+    given_up = facts.WrittenOff(write_off_id="W", amount="1330.00", by="Kim", reason="gone")
+    filed = apply(apply(case(), charge, at("2026-12-03")), given_up, at("2026-12-03"))
+    assert (filed.balance, filed.written_off, filed.recovered) == (0, 133_000, 0)
+
+
+def test_one_cent_is_owed_until_something_came() -> None:
+    assert not is_settled(case(amount=1), policy())
+    assert is_settled(apply(case(amount=1), paid("0.01"), at("2026-12-03")), policy())
+
+
+# What a promise is worth
+
+
+def state_of(told: Case, today: str, promise_id: str = "PR-1") -> PromiseState:
+    found = {p.promise_id: p.state for p in promises(told, policy(), date.fromisoformat(today))}
+    return found[promise_id]
+
+
+@pytest.mark.parametrize(
+    ("received", "state"),
+    [
+        ("2026-12-08", PromiseState.KEPT),  # promised by Friday 12-04, two business days of grace
+        ("2026-12-09", PromiseState.BROKEN),
+    ],
+)
+def test_a_promise_of_everything_is_kept_by_the_last_day_of_grace(received: str, state: PromiseState) -> None:
+    told = apply(climbed("2026-12-02"), promise("2026-12-04"), at("2026-12-03"))
+    told = apply(told, paid(on=received), at("2026-12-20"))
+    assert state_of(told, "2026-12-20") is state
+
+
+@pytest.mark.parametrize(
+    ("amount", "state"), [("999.00", PromiseState.KEPT), ("998.99", PromiseState.BROKEN)]
+)
+def test_a_promise_of_everything_means_what_is_not_disputed(amount: str, state: PromiseState) -> None:
+    told = apply(climbed("2026-12-02"), promise("2026-12-04"), at("2026-12-03"))
+    told = apply(
+        apply(told, dispute("250.00"), at("2026-12-03")), paid(amount, on="2026-12-04"), at("2026-12-04")
+    )
+    assert state_of(told, "2026-12-20") is state
+
+
+def test_a_promise_of_little_is_not_kept_by_nothing() -> None:
+    tiny = apply(case(amount=90), promise("2026-12-04"), at("2026-12-03"))
+    assert state_of(tiny, "2026-12-04") is PromiseState.OPEN
+    assert state_of(tiny, "2026-12-09") is PromiseState.BROKEN
+
+
+def test_one_payment_keeps_two_part_promises_only_once_both_are_over() -> None:
+    """While both run it might be the first of two; afterwards nobody is blamed for an extension."""
+    told = apply(climbed("2026-12-02"), promise("2026-12-04", "300.00", "A"), at("2026-12-03"))
+    told = apply(told, promise("2026-12-07", "300.00", "B"), at("2026-12-04"))
+    told = apply(told, paid("300.00", on="2026-12-04"), at("2026-12-04"))
+    assert (state_of(told, "2026-12-04", "A"), state_of(told, "2026-12-04", "B")) == ("kept", "open")
+    assert (state_of(told, "2026-12-10", "A"), state_of(told, "2026-12-10", "B")) == ("kept", "kept")
+
+
+def test_only_promises_beyond_the_limit_make_a_task() -> None:
+    for pay_by, kinds in (("2026-12-16", []), ("2026-12-17", ["promise_limit"])):
+        told = apply(climbed("2026-12-01"), promise(pay_by), at("2026-12-02"))
+        assert [task.kind for task in waiting(told, at("2026-12-02")).tasks] == kinds
+
+
+def test_broken_promises_raise_the_score_up_to_two() -> None:
+    told = climbed("2026-12-02")
+    scores = []
+    for number in range(4):
+        scores.append(assess(told, extensions_of(3), date(2026, 12, 31)).score)
+        told = apply(told, promise("2026-12-04", f"{number + 1}.00", f"P-{number}"), at("2026-12-03"))
+    age = 60 * 30 // 90
+    assert scores == [age, age + 15, age + 30, age + 30]
+
+
+def extensions_of(count: int) -> Policy:
+    return policy(promise={"max_days": 14, "extensions": count, "grace_days": 2})
+
+
+@pytest.mark.parametrize(
+    ("day", "reason"),
+    [
+        ("2027-02-16", None),
+        ("2027-02-17", "12 days to the write-off age of 90 days past due"),
+        ("2027-02-28", "1 day to the write-off age of 90 days past due"),
+        ("2027-03-01", "past the write-off age of 90 days past due"),
+    ],
+)
+def test_the_reasons_of_age(day: str, reason: str | None) -> None:
+    risk = assess(case(), policy(), date.fromisoformat(day))
+    assert risk.reasons == (() if reason is None else (reason,))
+    assert risk.band == ("low" if reason is None else "high")
 
 
 # Who can be reached
