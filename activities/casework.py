@@ -223,6 +223,16 @@ class CaseWork:
                     self.session, task.item_id, at=self.now, by=by, outcome=outcome, state=state
                 )
 
+    def close_hold_item(self, hold_id: str, invoice_id: str | None) -> None:
+        """A released hold answers the item it stood for, where that is about this invoice (or account)."""
+        if not hold_id.startswith("item-"):
+            return
+        item = worklist.get(self.session, hold_id.removeprefix("item-"))
+        about = (self.customer.customer_id, invoice_id)
+        if item is not None and (item.customer_id, item.invoice_id) == about:
+            outcome = "the hold was released"
+            worklist.close_task(self.session, item.item_id, at=self.now, by="hold_released", outcome=outcome)
+
     def park(self, invoice_ids: Sequence[str], kind: str, why: str, ref: str) -> None:
         """Keep cases back, each until a person has looked at its item and releases its hold."""
         for invoice_id in invoice_ids:

@@ -51,6 +51,12 @@ def attach_words(session: Session, message: MessageRow) -> None:
     outbox.attach(session, message.message_id, name=WORDS, media_type="application/json", body=body)
 
 
+def note_missing_paper(work: CaseWork, message: MessageRow, invoice_id: str, why: str) -> None:
+    """A message without its statement is better than none, but somebody has to know."""
+    why = f"message {message.message_id} goes without its statement: {why}"
+    work.open_item("paper_missing", why, invoice_id=invoice_id, ref=message.message_id)
+
+
 def freeze_mail(work: CaseWork, message: MessageRow, papers: Sequence[Attachment]) -> MessageRow:
     """RESERVED -> PENDING: put words and papers together as they go out. Raises UnsafeHeader."""
     words = _words(work.session, message.message_id)
@@ -105,8 +111,7 @@ class Documents:
                     session, on.message_id, name=paper.name, media_type=paper.media_type, body=paper.body
                 )
             if missing is not None:
-                why = f"message {on.message_id} goes without its statement: {missing}"
-                work.open_item("paper_missing", why, invoice_id=on.invoice_id, ref=on.message_id)
+                note_missing_paper(work, message, on.invoice_id, missing)
             try:
                 message = freeze_mail(work, message, papers)
             except UNWRITABLE as problem:

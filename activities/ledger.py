@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable, Collection
 
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
@@ -21,13 +22,16 @@ from activities.interface import (
     SignalInput,
     UpdateInput,
 )
+from activities.messages import decide_approval
 from activities.opening import open_case, refuse_start
 from activities.rulebook import Rulebook
 from domain import contract as wire
 from domain import facts as internal
-from domain.requests import Refused, answer, unfit
+from domain.requests import Answer, Refused, answer, unfit
+from domain.vocabulary import Step
 from store import facts, outbox, worklist
 from store.customers import UnknownInvoice
+from store.database import can_never_succeed
 from store.schema import Approval, MessageState
 
 #: What may stand in a fact's id, with room for a prefix.
@@ -54,15 +58,32 @@ class Ledger:
 
     @activity.defn
     def record_facts(self, batch: RecordFacts) -> Recorded:
-        """Record signals and requests in the order they came and decide once on all of them."""
+        """Record signals and requests in the order they came and decide once on all of them.
+
+        One of them that the database or a rule can never take must not keep the others back for ever: they
+        are then recorded one by one, and that one goes to a person.
+        """
+        try:
+            return self._record(batch, record_signal, self._request)
+        except Exception as problem:
+            if not can_never_succeed(problem):
+                raise
+        return self._record(batch, _record_alone, self._request_alone)
+
+    def _record(
+        self,
+        batch: RecordFacts,
+        take: Callable[[CaseWork, str, SignalInput], None],
+        reply: Callable[[CaseWork, str, UpdateInput], Reply],
+    ) -> Recorded:
         with self._sessions.begin() as session:
             try:
                 work = CaseWork.on_invoice(session, batch.invoice_id, self._rulebook, batch.at)
             except UnknownInvoice:
                 return _list_strays(session, batch)
             for signal in batch.signals:
-                record_signal(work, batch.invoice_id, signal)
-            replies = tuple(self._request(work, batch.invoice_id, request) for request in batch.requests)
+                take(work, batch.invoice_id, signal)
+            replies = tuple(reply(work, batch.invoice_id, request) for request in batch.requests)
             return Recorded(decided=work.settle(batch.invoice_id), replies=replies)
 
     @activity.defn
@@ -73,6 +94,16 @@ class Ledger:
 
     # -- requests ---------------------------------------------------------------------------------
 
+    def _request_alone(self, work: CaseWork, invoice_id: str, request: UpdateInput) -> Reply:
+        try:
+            with work.session.begin_nested():
+                return self._request(work, invoice_id, request)
+        except Exception as problem:
+            if not can_never_succeed(problem):
+                raise
+            work.forget()
+            return _refusal(request, "NotRecorded", f"it cannot be recorded: {type(problem).__name__}")
+
     def _request(self, work: CaseWork, invoice_id: str, request: UpdateInput) -> Reply:
         model = wire.UPDATES.get(request.name)
         if model is None:
@@ -80,7 +111,7 @@ class Ledger:
             return _refusal(request, "UnknownRequest", f"{request.name[:64]!r} is not one of: {known}")
         read = read_input(model, request.inputs)
         if isinstance(read, list):
-            return _refusal(request, "InvalidRequest", "; ".join(str(error) for error in read))
+            return _refusal(request, "InvalidRequest", "; ".join(error.without_value for error in read))
         update_id = _event_id(request.update_id)
         with work.session.begin_nested() as savepoint:
             witnessed = facts.append_event(
@@ -100,6 +131,8 @@ class Ledger:
             answered = answer(
                 pursued.case, pursued.policy, read, work.now, update_id, self._rulebook.policies
             )
+            if isinstance(read, wire.DecideStep) and not isinstance(answered, Refused):
+                answered = _decide_for_all(work, invoice_id, read)
             if isinstance(answered, Refused):
                 savepoint.rollback()
                 return _refusal(request, answered.rule, answered.reason)
@@ -112,13 +145,12 @@ class Ledger:
     ) -> None:
         """File a fact with what it means for rows beside the case."""
         match fact:
-            case internal.ApprovalGiven():
-                self._decide_approval(work, fact.message_id, Approval.APPROVED)
-                self._file_for_message(work, fact.message_id, fact, event_id)
             case internal.StepSkipped():
-                self._skip(work, invoice_id, fact, event_id)
+                _withdraw_draft(work, invoice_id, fact.step, f"{fact.step} of {invoice_id} is left out")
+                work.file(invoice_id, fact, event_id)
             case internal.PolicyChanged():
                 policy = self._rulebook.policies[fact.policy]
+                _withdraw_draft(work, invoice_id, None, f"{invoice_id} has another policy")
                 work.file(invoice_id, fact, event_id)
                 row = work.row(invoice_id)
                 row.policy_name, row.policy_version = policy.name, str(policy.version)
@@ -126,55 +158,98 @@ class Ledger:
                 work.forget()
             case internal.CallLogged():
                 work.file(invoice_id, fact, event_id)
-                self._close_call_tasks(work, invoice_id, fact)
+                for kind in ("call", "call_attempts"):
+                    _close_about(work, invoice_id, kind, by=fact.by, outcome=fact.outcome)
+            case internal.DeliveryWaived():
+                messages = _messages_of(work, invoice_id, fact.step)
+                work.file(invoice_id, fact, event_id)
+                for kind in ("unknown_delivery", "contact"):
+                    _close_about(work, invoice_id, kind, by=fact.by, outcome="waived", refs=messages)
+                if not any(task.kind == "notice_missing" for task in work.decide(invoice_id).tasks):
+                    _close_about(work, invoice_id, "notice_missing", by=fact.by, outcome="waived")
+            case internal.Recalled():
+                work.file(invoice_id, fact, event_id)
+                _close_about(work, invoice_id, "referral", by=fact.by, outcome="recalled")
             case wire.Fact():
-                work.file(invoice_id, fact, fact.fact_id)
+                if work.file(invoice_id, fact, fact.fact_id):
+                    _beside(work, invoice_id, fact)
             case _:
                 work.file(invoice_id, fact, event_id)
 
-    def _decide_approval(self, work: CaseWork, message_id: str, approval: Approval) -> None:
-        outbox.decide_approval(work.session, message_id, approval)
-        if approval is not Approval.APPROVED:
-            outbox.cancel(work.session, message_id, why=f"a person {approval}")
-        for task in worklist.list_open(work.session, kind="approval", customer_id=work.customer.customer_id):
-            if task.ref == message_id:
-                worklist.close_task(
-                    work.session, task.item_id, at=work.now, by="approver", outcome=str(approval)
-                )
 
-    def _file_for_message(
-        self, work: CaseWork, message_id: str, fact: internal.InternalFact, event_id: str
-    ) -> None:
-        """What is decided about a message is decided for every invoice in it."""
-        for item in outbox.items_of(work.session, message_id):
-            work.file(item.invoice_id, fact, event_id)
-            work.nudge.add(item.invoice_id)
+def _decide_for_all(work: CaseWork, invoice_id: str, request: wire.DecideStep) -> Answer:
+    """File what is decided about a message for every invoice in it, each at its own step: nothing is left
+    to file then. Refused where the message waits for nobody any more."""
+    approval = work.case(invoice_id).case.approval
+    message = outbox.get(work.session, approval.fact.message_id) if approval is not None else None
+    if (
+        message is None
+        or message.state is not MessageState.PENDING
+        or message.approval is not Approval.REQUESTED
+    ):
+        return Refused("NotWaitingForApproval", f"{request.step} of {invoice_id} waits for no approval")
+    message_id = message.message_id
+    decided = Approval.APPROVED if request.approve else Approval.DENIED
+    decide_approval(work, message_id, decided, request.by)
+    for item in outbox.items_of(work.session, message_id):
+        fact: internal.InternalFact = internal.ApprovalGiven(message_id=message_id, by=request.by)
+        if not request.approve:
+            fact = internal.StepSkipped(
+                step=Step(item.step), cycle=item.cycle, by=request.by, reason=request.note or "denied"
+            )
+        work.file(item.invoice_id, fact, message_id)
+        work.nudge.add(item.invoice_id)
+    return ()
 
-    def _skip(self, work: CaseWork, invoice_id: str, fact: internal.StepSkipped, event_id: str) -> None:
-        """A skipped step takes its waiting draft with it, for all invoices of the message."""
-        approval = work.case(invoice_id).case.approval
-        if approval is None or approval.fact.step != fact.step:
-            work.file(invoice_id, fact, event_id)
-            return
-        message_id = approval.fact.message_id
-        message = outbox.get(work.session, message_id)
-        if message is not None and message.state is MessageState.PENDING:
-            if message.approval is Approval.REQUESTED:
-                self._decide_approval(work, message_id, Approval.DENIED)
-            else:
-                outbox.cancel(work.session, message_id, why="a person skipped the step")
-        self._file_for_message(work, message_id, fact, event_id)
 
-    def _close_call_tasks(self, work: CaseWork, invoice_id: str, call: internal.CallLogged) -> None:
-        for kind in ("call", "call_attempts"):
-            for task in worklist.list_open(work.session, kind=kind, invoice_id=invoice_id):
-                worklist.close_task(work.session, task.item_id, at=work.now, by=call.by, outcome=call.outcome)
+def _withdraw_draft(work: CaseWork, invoice_id: str, step: Step | None, why: str) -> None:
+    """Take back a message that waits for approval, or for being sent after it; `step` None for any step."""
+    approval = work.case(invoice_id).case.approval
+    if approval is None or step not in (None, approval.fact.step):
+        return
+    message = outbox.get(work.session, approval.fact.message_id)
+    if message is not None and message.state is MessageState.PENDING:
+        work.withdraw(message.message_id, why)
+
+
+def _messages_of(work: CaseWork, invoice_id: str, step: Step) -> set[str]:
+    """By what worklist items name the message of a step: its id, or step and cycle where it has none."""
+    case = work.case(invoice_id).case
+    names = {message_id for message_id, claim in case.claimed.items() if claim.fact.step == step}
+    for taken in case.steps:
+        if taken.fact.step == step:
+            names.add(taken.fact.message_id or f"{step}-{taken.fact.cycle}")
+    return names
+
+
+def _close_about(
+    work: CaseWork, invoice_id: str, kind: str, *, by: str, outcome: str, refs: Collection[str] | None = None
+) -> None:
+    """Close the items of a kind about an invoice (those with these refs)."""
+    for task in worklist.list_open(work.session, kind=kind, invoice_id=invoice_id):
+        if refs is None or task.ref in refs:
+            worklist.close_task(work.session, task.item_id, at=work.now, by=by, outcome=outcome)
+
+
+def _record_alone(work: CaseWork, invoice_id: str, signal: SignalInput) -> None:
+    try:
+        with work.session.begin_nested():
+            record_signal(work, invoice_id, signal)
+    except Exception as problem:
+        if not can_never_succeed(problem):
+            raise
+        work.forget()
+        why = f"it cannot be recorded ({type(problem).__name__})"
+        _unreadable(work, invoice_id, signal.name, why, as_it_came(signal.name, signal.inputs))
 
 
 def record_signal(work: CaseWork, invoice_id: str, signal: SignalInput) -> None:
     """Record a signal, or put it on the worklist; what may be money or a promise then pauses the case."""
     came = as_it_came(signal.name, signal.inputs)
     model = wire.INVOICE_SIGNALS.get(signal.name)
+    if model is None and signal.name in wire.PAUSING_SIGNALS:
+        _unreadable(work, invoice_id, signal.name, "it is for a customer's account, not for an invoice", came)
+        return
     if model is None:
         why = f"nothing is known of a signal named {signal.name[:64]!r}"
         work.open_item("unknown_signal", why, invoice_id=invoice_id, **came._asdict())
@@ -218,25 +293,16 @@ def _unreadable(work: CaseWork, invoice_id: str, name: str, why: str, came: AsIt
 def _beside(work: CaseWork, invoice_id: str, fact: wire.Fact) -> None:
     """What a recorded fact means for the worklist."""
     match fact:
-        case wire.HoldReleased() if fact.hold_id.startswith("item-"):
-            worklist.close_task(
-                work.session,
-                fact.hold_id.removeprefix("item-"),
-                at=work.now,
-                by="hold_released",
-                outcome="the hold was released",
-            )
+        case wire.HoldReleased():
+            work.close_hold_item(fact.hold_id, invoice_id)
         case wire.InvoiceStatus(status="rejected"):
             why = "the customer's system rejected the invoice"
             work.open_item("invoice_rejected", why, invoice_id=invoice_id, ref=fact.status_id)
         case wire.DisputeRaised():
             work.open_item("dispute", f"disputed: {fact.reason}", invoice_id=invoice_id, ref=fact.dispute_id)
         case wire.DisputeResolved():
-            for task in worklist.list_open(work.session, kind="dispute", invoice_id=invoice_id):
-                if task.ref == fact.dispute_id:
-                    worklist.close_task(
-                        work.session, task.item_id, at=work.now, by="dispute_resolved", outcome=fact.outcome
-                    )
+            refs = (fact.dispute_id,)
+            _close_about(work, invoice_id, "dispute", by="dispute_resolved", outcome=fact.outcome, refs=refs)
 
 
 def _event_id(update_id: str) -> str:

@@ -21,7 +21,13 @@ from temporalio.exceptions import ApplicationError
 from activities.adapters.port import Accepted, MailTransport, Refused, Unknown
 from activities.casework import CaseWork
 from activities.contacts import Recipients, recipients, refuse_contact, refuse_copies
-from activities.documents import UNWRITABLE, attach_words, freeze_mail, write_words
+from activities.documents import (
+    UNWRITABLE,
+    attach_words,
+    freeze_mail,
+    note_missing_paper,
+    write_words,
+)
 from activities.interface import Decided, Drafted, OnCase, OnMessage
 from activities.messages import (
     cannot_be_written,
@@ -251,6 +257,7 @@ class Notices:
             return None
         try:
             attach_words(work.session, message)
+            note_missing_paper(work, message, invoice_id, "facts kept changing while it was written")
             return freeze_mail(work, message, [])
         except UNWRITABLE as problem:
             give_up(work, message, reasons(problem))

@@ -13,12 +13,13 @@ from activities.rulebook import Rulebook
 from domain import contract as wire
 from domain import facts as internal
 from domain.money import Money
+from domain.policy import TASKS
 from domain.requests import unfit
 from domain.segments import Behaviour, Segment, Standing
 from domain.wire import FieldError
 from store import canonical, facts, portfolio, worklist
 from store.customers import lock
-from store.portfolio import country_of, profile_of
+from store.portfolio import country_of, fingerprint, is_known, profile_of
 from store.schema import CaseRow, CustomerRow
 
 
@@ -55,57 +56,62 @@ def open_case(session: Session, start: OpenCase, told: wire.Start, rulebook: Rul
     if problems:
         refuse_start(session, start, problems)
         return Opened(errors=tuple(problem.without_value for problem in problems))
-    row = session.get(CaseRow, invoice.invoice_id)
-    debtor = told.customer.bill_to or told.customer.customer_id
-    customer_id = row.customer_id if row is not None else debtor
-    work = CaseWork.on_customer(session, customer_id, rulebook, start.at)
-    row = session.get(CaseRow, invoice.invoice_id, populate_existing=True)
+    work, row = _lock(session, start, told, rulebook)
     _learn_customer(work, told.customer)
+    sha256 = fingerprint(invoice)
     if row is None:
         row = _insert(work, told)
         _carry_over(work, told)
         _doubts(work, told)
-    elif row.start_sha256 != _fingerprint(invoice):
+    elif row.start_sha256 != sha256 or row.owner_id != told.customer.customer_id:
         work.open_item(
             "start_differs",
             f"{invoice.invoice_id} was started again with other content; what was recorded first stands",
             invoice_id=invoice.invoice_id,
-            ref=_fingerprint(invoice).hex()[:16],
+            ref=canonical.digest([sha256.hex(), told.customer.customer_id]).hex()[:16],
             raw=told.model_dump_json(exclude_unset=True).encode(),
         )
     return Opened(decided=work.settle(row.invoice_id))
 
 
-def _fingerprint(invoice: wire.Invoice) -> bytes:
-    return canonical.digest(invoice.model_dump(mode="json", exclude_unset=True))
+def _lock(
+    session: Session, start: OpenCase, told: wire.Start, rulebook: Rulebook
+) -> tuple[CaseWork, CaseRow | None]:
+    """Lock whoever is written to about the invoice, and whose it is where that is another customer."""
+    row = session.get(CaseRow, told.invoice.invoice_id)
+    owner_id = told.customer.customer_id
+    customer_id = row.customer_id if row is not None else told.customer.bill_to or owner_id
+    if owner_id < customer_id:  # both in one order for all: no deadlocks
+        lock(session, owner_id)
+    work = CaseWork.on_customer(session, customer_id, rulebook, start.at)
+    row = session.get(CaseRow, told.invoice.invoice_id, populate_existing=True)
+    if row is not None and row.customer_id != customer_id:  # opened while we waited for the lock
+        work = CaseWork.on_customer(session, row.customer_id, rulebook, start.at)
+    return work, row
 
 
 def _learn_customer(work: CaseWork, told: wire.Customer) -> None:
-    """Take the customer's particulars when nothing is known yet; later ones come by `customer_updated`."""
-    customer = work.customer
-    if told.customer_id != customer.customer_id:
-        lock(work.session, told.customer_id)  # the owner, who has another address for bills
-        owner = work.session.get(CustomerRow, told.customer_id)
-        if owner is not None and profile_of(owner).is_only_an_id:
-            owner.profile = told.model_dump(mode="json", exclude_unset=True)
-        if profile_of(customer).is_only_an_id and not told.is_only_an_id:
-            learn(customer, told.model_copy(update={"customer_id": customer.customer_id, "bill_to": None}))
-            work.forget()
-        return
+    """Take the customer's particulars when nothing is known yet; later ones come by `customer_updated`.
+
+    Somebody else who gets the bills and of whom nothing is known is written to under the same particulars,
+    until their own are told.
+    """
+    payer = work.customer
+    owner = payer if told.customer_id == payer.customer_id else lock(work.session, told.customer_id)
     if told.is_only_an_id:
         return
-    if profile_of(customer).is_only_an_id:
-        learn(customer, told)
-        work.forget()
-    elif canonical.digest(customer.profile) != canonical.digest(
-        told.model_dump(mode="json", exclude_unset=True)
-    ):
+    if not is_known(owner):
+        learn(owner, told)
+    elif profile_of(owner).content() != told.content():
         work.open_item(
             "customer_differs",
-            "a start told other particulars of the customer; customer_updated changes them",
-            ref=canonical.digest(told.model_dump(mode="json", exclude_unset=True)).hex()[:16],
+            f"a start told other particulars of {told.customer_id}; customer_updated changes them",
+            ref=canonical.digest(told.content()).hex()[:16],
             raw=told.model_dump_json(exclude_unset=True).encode(),
         )
+    if profile_of(payer).is_only_an_id:
+        learn(payer, told)
+    work.forget()
 
 
 def learn(customer: CustomerRow, told: wire.Customer) -> None:
@@ -128,7 +134,7 @@ def _insert(work: CaseWork, told: wire.Start) -> CaseRow:
         number=invoice.shown_number,
         currency=invoice.currency,
         invoice=invoice.model_dump(mode="json", exclude_unset=True),
-        start_sha256=_fingerprint(invoice),
+        start_sha256=fingerprint(invoice),
         policy_name=policy.name,
         policy_version=str(policy.version),
         policy=policy.model_dump(mode="json"),
@@ -187,12 +193,17 @@ def _carry_over(work: CaseWork, told: wire.Start) -> None:
         else:
             why = f"a payment carried over with the start: {problem.why}"
             work.open_item("unfit_fact", why, invoice_id=invoice_id, ref=payment.fact_id)
+    today = work.today(work.case(invoice_id))
     for number, step in enumerate(sorted(told.history, key=lambda step: step.sent_on)):
+        if step.sent_on > today:
+            why = f"a step carried over with the start: {step.step} is dated {step.sent_on}, which is to come"
+            work.open_item("unfit_fact", why, invoice_id=invoice_id, ref=f"history-{number}")
+            continue
         taken = internal.StepTaken(step=step.step, cycle=0, proof="accepted", on=step.sent_on)
         work.file(invoice_id, taken, f"history-{number}")
-    history = [step.sent_on for step in told.history]
-    if history:
-        newest = max(history)
+    written = [step.sent_on for step in told.history if step.sent_on <= today and step.step not in TASKS]
+    if written:
+        newest = max(written)
         known = work.customer.last_unsolicited_on
         work.customer.last_unsolicited_on = newest if known is None else max(known, newest)
         work.forget()

@@ -22,7 +22,8 @@ from domain import portfolio_csv
 from domain.contract import Customer, Start
 from domain.portfolio_csv import DateFormat, DecimalFormat, Fault, HistoryRow, Options, Portfolio
 from settings import Settings
-from store import canonical, history
+from store import history
+from store.portfolio import fingerprint
 from store.schema import CaseRow
 
 #: Starts under way at once: enough to keep a server busy, few enough to leave it room.
@@ -322,7 +323,7 @@ def _batches(ids: Sequence[str]) -> Iterable[Sequence[str]]:
 
 
 def _fingerprint(start: Start) -> bytes:
-    return canonical.digest(start.invoice.model_dump(mode="json", exclude_unset=True))
+    return fingerprint(start.invoice)
 
 
 def _progress() -> Progress:

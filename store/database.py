@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.orm import Session, sessionmaker
 
 from store import canonical
@@ -41,6 +42,13 @@ def create_engine(
             "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
         },
     )
+
+
+def can_never_succeed(problem: Exception) -> bool:
+    """Whether it was what we wrote that was refused, not the moment: trying again would not help."""
+    if isinstance(problem, DBAPIError):
+        return isinstance(problem, DataError | IntegrityError)
+    return isinstance(problem, StatementError | ValueError | TypeError | LookupError | ArithmeticError)
 
 
 def session_factory(engine: sa.Engine) -> sessionmaker[Session]:

@@ -19,7 +19,7 @@ from domain.money import Money
 from domain.pauses import calendar_of
 from domain.policy import Policy
 from domain.vocabulary import CustomerKind, HoldReason
-from store import facts
+from store import canonical, facts
 from store.schema import CaseRow, CustomerRow, EventRow, MessageRow, MessageState, SettledInvoiceRow
 
 #: The business holidays of a country around a date; empty for a country nobody knows.
@@ -33,6 +33,18 @@ UNREADABLE = "unreadable_fact"
 def profile_of(customer: CustomerRow) -> wire.Customer:
     """The customer's particulars as last told."""
     return wire.Customer.model_validate(customer.profile)
+
+
+def is_known(customer: CustomerRow) -> bool:
+    """Whether the customer's own particulars are known: those of another one, whose bills they get, only
+    stand in for them."""
+    profile = profile_of(customer)
+    return not profile.is_only_an_id and profile.customer_id == customer.customer_id
+
+
+def fingerprint(invoice: wire.Invoice) -> bytes:
+    """By which a start that is repeated is told from one that says something else."""
+    return canonical.digest(invoice.content())
 
 
 def fact_of(event: EventRow) -> wire.Fact | internal.InternalFact | None:
@@ -199,10 +211,10 @@ def pursued(
 
 def billed_elsewhere(session: Session, customer_id: str) -> list[str]:
     """The customers who are written to about this customer's invoices, without the customer itself."""
-    others = select(CaseRow.customer_id.distinct()).where(
+    others = select(CaseRow.customer_id).where(
         CaseRow.owner_id == customer_id, CaseRow.customer_id != customer_id
     )
-    return sorted(session.scalars(others))
+    return sorted(session.scalars(others.distinct()))
 
 
 def open_rows(session: Session, customer_id: str, seller: str | None = None) -> list[CaseRow]:

@@ -80,6 +80,11 @@ def open_task(
         # Somebody listed it in the same moment: look again.
 
 
+def get(session: Session, item_id: str) -> TaskRow | None:
+    """One item, whatever its state."""
+    return session.get(TaskRow, item_id)
+
+
 def close_task(
     session: Session,
     item_id: str,
