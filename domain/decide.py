@@ -89,7 +89,12 @@ def due_step(case: Case, policy: Policy, now: datetime) -> Due | None:
 def _ended(case: Case, policy: Policy, now: datetime, today: date) -> Decision | None:
     calendar = calendar_of(case.account, policy)
     if case.cancelled_at is not None:
-        return Close(outcome=Outcome.CANCELLED, why="the invoice was cancelled", rule="cancelled")
+        return Close(
+            outcome=Outcome.CANCELLED,
+            why="the invoice was cancelled",
+            rule="cancelled",
+            tasks=_overpaid(case),
+        )
     closed = case.closed.fact.outcome if case.closed is not None else None
     if is_settled(case, policy):
         tasks = _overpaid(case)

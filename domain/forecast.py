@@ -50,10 +50,10 @@ def forecast(
     `policies` is the policy of each invoice by its id, as pinned to the case. Assumes that every delivery
     is proven at once, that no approval is given and that nobody calls.
     """
-    open_cases = [Pursued(case, policies[case.invoice_id]) for case in cases if case.closed is None]
-    last_day = _last_days(open_cases, now, days)
+    pursued = [Pursued(case, policies[case.invoice_id]) for case in cases]
+    last_day = _last_days(pursued, now, days)
     made = simulate(
-        open_cases,
+        pursued,
         now + timedelta(days=days + 2),
         start=now,
         assume=assume,

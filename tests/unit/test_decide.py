@@ -251,6 +251,16 @@ def test_rule_1_an_overpayment_never_becomes_a_negative_ask() -> None:
     assert [task.kind for task in decide(over, policy(), at("2026-12-01")).tasks] == ["overpaid"]
 
 
+def test_rule_1_what_was_paid_on_a_cancelled_invoice_is_for_a_person() -> None:
+    void = apply(
+        apply(case(), paid("500.00"), at("2026-12-01")),
+        wire.InvoiceCancelled(cancellation_id="X"),
+        at("2026-12-01"),
+    )
+    assert (void.balance, void.overpaid) == (0, 50_000)
+    assert [task.kind for task in decide(void, policy(), at("2026-12-01")).tasks] == ["overpaid"]
+
+
 # Rule 2. Never twice
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 
-from domain.case import Case
+from domain.case import Case, apply
 from domain.forecast import Forecast, forecast
 from domain.policy import Policy
 from domain.simulate import Assumptions
@@ -24,6 +23,7 @@ from tests.unit.living import (
     paid,
     policy,
     promise,
+    reversed_,
 )
 
 
@@ -107,11 +107,14 @@ def test_the_gap_since_the_last_message_is_kept() -> None:
     assert rows[0].on == date(2026, 12, 3)
 
 
-def test_closed_cases_are_left_out() -> None:
+def test_what_has_ended_is_left_out_and_what_was_reopened_is_not() -> None:
     life = Life.of(case()).tell(at("2026-12-02"), paid()).until("2026-12-31")
     assert life.case.closed is not None
-    reopened_one_day = replace(life.case, payments={})
-    assert foretell([reopened_one_day], life.now) == []
+    assert foretell([life.case], life.now) == []
+    back = apply(life.case, reversed_(), at("2027-01-04"))
+    assert [row.step for row in foretell([back], at("2027-01-04"), 5)] == [Step.OVERDUE]
+    referred = Life.of(case()).until("2027-08-15")
+    assert foretell([referred.case], referred.now) == []
 
 
 def test_no_approval_is_given_and_nobody_calls() -> None:
