@@ -93,6 +93,12 @@ def mail_transport(settings: Settings) -> MailTransport:
     )
 
 
+def workflow_runner() -> SandboxedWorkflowRunner:
+    """The sandbox in which workflows run, live and in replay."""
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(*_PASSED_THROUGH)
+    return SandboxedWorkflowRunner(restrictions=restrictions)
+
+
 def workers(
     client: Client, made_of: Parts, queues: Sequence[str] = (MAIN_QUEUE, LEDGER_QUEUE, DOCUMENTS_QUEUE)
 ) -> list[Worker]:
@@ -112,15 +118,12 @@ def workers(
         ],
         DOCUMENTS_QUEUE: [documents.render_documents],
     }
-    runner = SandboxedWorkflowRunner(
-        restrictions=SandboxRestrictions.default.with_passthrough_modules(*_PASSED_THROUGH)
-    )
     return [
         Worker(
             client,
             task_queue=queue,
             workflows=WORKFLOWS if queue == MAIN_QUEUE else [],
-            workflow_runner=runner,
+            workflow_runner=workflow_runner(),
             activities=activities[queue],
             activity_executor=ThreadPoolExecutor(made_of.threads, thread_name_prefix=queue),
             max_concurrent_activities=made_of.threads,
