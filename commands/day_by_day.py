@@ -17,14 +17,15 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from commands.starting import Starter
 from deploy.virtual_time import VirtualTime
 from domain.calendar import zone_info
-from domain.contract import Start
-from store.schema import CaseRow
+from domain.contract import Customer, Start
+from store import customers
+from store.schema import CaseRow, CustomerRow
 from workflows import customer_account
 from workflows.invoice_collection import workflow_id
 from workflows.options import MAIN_QUEUE
 
 #: Before any window of ours opens, and after all have closed, in the customer's zone.
-MORNING, EVENING = time(7), time(20)
+MORNING, EVENING = time(7), time(16, 30)
 _DEFAULT_ZONE = "America/New_York"
 #: Steps that a case can take on one day; more means that it does not go to sleep.
 _MOST_ROUNDS = 20
@@ -64,7 +65,7 @@ class DayByDay:
         """Start an invoice as an ERP does at `at`, and wait until its case is open."""
         invoice_id = start.invoice.invoice_id
         self._starts[invoice_id] = start
-        self._zones[start.customer.customer_id] = start.customer.timezone or _DEFAULT_ZONE
+        self.meet(start.customer)
         with self.clock.at(at):
             await self._starter.start(start)
         await self._settle([workflow_id(invoice_id)], at)
@@ -128,6 +129,10 @@ class DayByDay:
         """When facts of a day arrive: before any message of that day goes out."""
         return self.instant(customer_id, day, MORNING)
 
+    def meet(self, customer: Customer) -> None:
+        """Learn of a customer by whose clock days are to be lived."""
+        self._zones[customer.customer_id] = customer.timezone or _DEFAULT_ZONE
+
     async def begin(self, day: date, customer_ids: Iterable[str]) -> None:
         """Bring all open cases of these customers to the morning of the day; nothing acts on it yet."""
         cases = self.sleeping(customer_ids)
@@ -160,6 +165,14 @@ class DayByDay:
         """One whole day of these customers without any news."""
         await self.begin(day, customer_ids)
         await self.finish(day, customer_ids)
+
+    async def end_at(self, instant: datetime) -> None:
+        """Bring every open case to the same instant, and the customers' business time with them."""
+        self.clock.now = instant
+        await self.clock.catch_up(workflow_id(case.invoice_id) for case in self.sleeping())
+        with self._sessions.begin() as session:
+            for customer_id in session.scalars(select(CustomerRow.customer_id)).all():
+                customers.advance(customers.lock(session, customer_id), instant)
 
     # -- what is due -------------------------------------------------------------------------------
 
