@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from store.schema import CaseRow, CustomerRow
+
+
+# Every activity begins with one of these. `key_share`: other lockers wait, foreign key checks of rows that point
+# at the customer do not.
+_LOCK = (
+    select(CustomerRow)
+    .where(CustomerRow.customer_id == bindparam("customer_id"))
+    .with_for_update(key_share=True)
+    .execution_options(populate_existing=True)
+)
+_LOCK_OF_INVOICE = (
+    select(CustomerRow)
+    .join(CaseRow, CaseRow.customer_id == CustomerRow.customer_id)
+    .where(CaseRow.invoice_id == bindparam("invoice_id"))
+    .with_for_update(key_share=True, of=CustomerRow)
+    .execution_options(populate_existing=True)
+)
 
 
 class UnknownInvoice(LookupError):
@@ -20,14 +37,11 @@ def lock(session: Session, customer_id: str) -> CustomerRow:
 
     The row is read afresh, so what it says is what the last holder of the lock committed.
     """
-    # `key_share`: other lockers wait, foreign key checks of rows that point here do not.
-    locked = select(CustomerRow).where(CustomerRow.customer_id == customer_id).with_for_update(key_share=True)
-    afresh = {"populate_existing": True}
-    customer = session.scalars(locked, execution_options=afresh).one_or_none()
+    customer = session.scalars(_LOCK, {"customer_id": customer_id}).one_or_none()
     if customer is None:
         unknown = insert(CustomerRow).values(customer_id=customer_id, profile={"customer_id": customer_id})
         session.execute(unknown.on_conflict_do_nothing())
-        customer = session.scalars(locked, execution_options=afresh).one()
+        customer = session.scalars(_LOCK, {"customer_id": customer_id}).one()
     return customer
 
 
@@ -36,14 +50,7 @@ def lock_of_invoice(session: Session, invoice_id: str) -> tuple[CustomerRow, Cas
 
     Raises UnknownInvoice.
     """
-    of_invoice = (
-        select(CustomerRow)
-        .join(CaseRow, CaseRow.customer_id == CustomerRow.customer_id)
-        .where(CaseRow.invoice_id == invoice_id)
-        .with_for_update(key_share=True, of=CustomerRow)
-    )
-    afresh = {"populate_existing": True}
-    while customer := session.scalars(of_invoice, execution_options=afresh).one_or_none():
+    while customer := session.scalars(_LOCK_OF_INVOICE, {"invoice_id": invoice_id}).one_or_none():
         case = session.get_one(CaseRow, invoice_id, populate_existing=True)
         if case.customer_id == customer.customer_id:
             return customer, case

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, bindparam, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -30,6 +30,21 @@ RESERVED, PENDING, SENDING, SENT, FAILED, CANCELLED = MessageState
 
 #: The states in which a message holds its items.
 LIVE = (RESERVED, PENDING, SENDING, SENT)
+
+# Built once: building a statement costs as much as carrying it out. Rows of these tables are written at once,
+# so that reading them needs no flush.
+_ITEMS = (
+    select(MessageItemRow)
+    .where(MessageItemRow.message_id == bindparam("message_id"))
+    .order_by(MessageItemRow.invoice_id)
+    .execution_options(populate_existing=True, autoflush=False)  # the database carries the state over
+)
+_DOCUMENT = (
+    select(DocumentRow.body)
+    .where(DocumentRow.message_id == bindparam("message_id"), DocumentRow.name == bindparam("name"))
+    .execution_options(autoflush=False)
+)
+_ATTACH = insert(DocumentRow).on_conflict_do_nothing().execution_options(autoflush=False)
 
 #: What each verb needs and what it makes of it.
 MOVES: Mapping[str, tuple[tuple[MessageState, ...], MessageState]] = {
@@ -190,9 +205,7 @@ def get(session: Session, message_id: str) -> MessageRow | None:
 
 def items_of(session: Session, message_id: str) -> list[MessageItemRow]:
     """The items of a message, in the order of their invoices."""
-    items = select(MessageItemRow).where(MessageItemRow.message_id == message_id)
-    afresh = {"populate_existing": True}  # the database carries the state over
-    return list(session.scalars(items.order_by(MessageItemRow.invoice_id), execution_options=afresh))
+    return list(session.scalars(_ITEMS, {"message_id": message_id}))
 
 
 def freeze(session: Session, message_id: str, *, payload: bytes, subject: str) -> MessageRow:
@@ -337,21 +350,20 @@ def find_unknown(session: Session, *, claimed_before: datetime) -> list[MessageR
 
 def attach(session: Session, message_id: str, *, name: str, media_type: str, body: bytes) -> None:
     """Keep a paper with its message. The first one of a name stands: papers are made again after a crash."""
-    document = insert(DocumentRow).values(
-        document_id=f"D-{secrets.token_hex(8)}",
-        message_id=message_id,
-        name=name,
-        media_type=media_type,
-        body=body,
-        sha256=hashlib.sha256(body).digest(),
-    )
-    session.execute(document.on_conflict_do_nothing())
+    row = {
+        "document_id": f"D-{secrets.token_hex(8)}",
+        "message_id": message_id,
+        "name": name,
+        "media_type": media_type,
+        "body": body,
+        "sha256": hashlib.sha256(body).digest(),
+    }
+    session.execute(_ATTACH, row)
 
 
 def document(session: Session, message_id: str, name: str) -> bytes | None:
     """One paper of a message; None while it is not made."""
-    named = select(DocumentRow.body).where(DocumentRow.message_id == message_id, DocumentRow.name == name)
-    return session.scalars(named).one_or_none()
+    return session.scalars(_DOCUMENT, {"message_id": message_id, "name": name}).one_or_none()
 
 
 def documents_of(session: Session, message_id: str) -> list[DocumentRow]:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import Numeric, cast, func, select
+from sqlalchemy import CompoundSelect, Numeric, bindparam, cast, func, select, union_all
 from sqlalchemy.orm import Session
 
 from domain import contract as wire
@@ -28,6 +29,35 @@ Holidays = Callable[[str | None, date], frozenset[date]]
 CONTACT_REFUSED = "contact_refused"
 #: Account-level kind of the hold that stands while a person looks at something unreadable.
 UNREADABLE = "unreadable_fact"
+
+# What every decision reads, built once. Messages are written at once, so that reading them needs no flush.
+_SENDING = (
+    select(MessageRow.claimed_at)
+    .where(
+        MessageRow.customer_id == bindparam("customer_id"),
+        MessageRow.state == MessageState.SENDING,
+        MessageRow.unsolicited.is_(True),
+    )
+    .execution_options(autoflush=False)
+)
+_OPEN = (
+    select(CaseRow)
+    .where(CaseRow.customer_id == bindparam("customer_id"), CaseRow.closed_at.is_(None))
+    .order_by(CaseRow.invoice_id)
+    .execution_options(populate_existing=True)
+)
+_OPEN_WITH_SELLER = _OPEN.where(CaseRow.seller == bindparam("seller"))
+_PAID: CompoundSelect[date | None, date, date] = union_all(
+    select(SettledInvoiceRow.issued_on, SettledInvoiceRow.due_on, SettledInvoiceRow.settled_on).where(
+        SettledInvoiceRow.customer_id == bindparam("customer_id")
+    ),
+    select(CaseRow.issued_on, CaseRow.due_on, CaseRow.settled_on).where(
+        CaseRow.customer_id == bindparam("customer_id"), CaseRow.settled_on.is_not(None)
+    ),
+)
+
+#: The policies that cases were read with: one of each name and version, with the body it was read from.
+_read: dict[tuple[str, str], tuple[dict[str, Any], Policy]] = {}
 
 
 def profile_of(customer: CustomerRow) -> wire.Customer:
@@ -151,21 +181,22 @@ def country_of(profile: wire.Customer) -> str | None:
 
 def _last_unsolicited_on(session: Session, customer: CustomerRow, account: Account) -> date | None:
     """The gap counts from the newest message, one whose fate is unknown included."""
-    sending = select(MessageRow.claimed_at).where(
-        MessageRow.customer_id == customer.customer_id,
-        MessageRow.state == MessageState.SENDING,
-        MessageRow.unsolicited.is_(True),
-    )
     zone = zone_info(account.zone or "UTC")
-    days = [at.astimezone(zone).date() for at in session.scalars(sending) if at is not None]
+    sending = session.scalars(_SENDING, {"customer_id": customer.customer_id})
+    days = [at.astimezone(zone).date() for at in sending if at is not None]
     if customer.last_unsolicited_on is not None:
         days.append(customer.last_unsolicited_on)
     return max(days, default=None)
 
 
 def policy_of(row: CaseRow) -> Policy:
-    """The policy pinned to the case."""
-    return Policy.model_validate(row.policy)
+    """The policy pinned to the case. Raises ValidationError where this version cannot read it."""
+    known = _read.get((row.policy_name, row.policy_version))
+    if known is not None and known[0] == row.policy:
+        return known[1]
+    policy = Policy.model_validate(row.policy)
+    _read[row.policy_name, row.policy_version] = row.policy, policy
+    return policy
 
 
 def new_case(row: CaseRow, account: Account, policy: Policy) -> Case:
@@ -219,28 +250,15 @@ def billed_elsewhere(session: Session, customer_id: str) -> list[str]:
 
 def open_rows(session: Session, customer_id: str, seller: str | None = None) -> list[CaseRow]:
     """The customer's cases that have not ended (with one seller), read afresh."""
-    rows = select(CaseRow).where(CaseRow.customer_id == customer_id, CaseRow.closed_at.is_(None))
-    if seller is not None:
-        rows = rows.where(CaseRow.seller == seller)
-    return list(
-        session.scalars(rows.order_by(CaseRow.invoice_id), execution_options={"populate_existing": True})
-    )
+    if seller is None:
+        return list(session.scalars(_OPEN, {"customer_id": customer_id}))
+    return list(session.scalars(_OPEN_WITH_SELLER, {"customer_id": customer_id, "seller": seller}))
 
 
 def paid_history(session: Session, customer_id: str) -> list[tuple[date | None, date, date]]:
     """(issued, due, settled) of every paid invoice: imported history and closed cases, oldest first."""
-    imported = session.execute(
-        select(SettledInvoiceRow.issued_on, SettledInvoiceRow.due_on, SettledInvoiceRow.settled_on).where(
-            SettledInvoiceRow.customer_id == customer_id
-        )
-    )
-    own = session.execute(
-        select(CaseRow.issued_on, CaseRow.due_on, CaseRow.settled_on).where(
-            CaseRow.customer_id == customer_id, CaseRow.settled_on.is_not(None)
-        )
-    )
-    paid = [(issued, due, settled) for issued, due, settled in [*imported, *own] if settled is not None]
-    return sorted(paid, key=lambda row: row[2])
+    paid = session.execute(_PAID, {"customer_id": customer_id})
+    return sorted(((issued, due, settled) for issued, due, settled in paid), key=lambda row: row[2])
 
 
 def owed(session: Session, customer_id: str) -> dict[str, int]:
