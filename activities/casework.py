@@ -7,6 +7,7 @@ the read model.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -32,7 +33,15 @@ from domain.vocabulary import Outcome
 from domain.wire import WireModel
 from store import audit, facts, outbox, portfolio, read_model, worklist
 from store.customers import advance, lock, lock_of_invoice
-from store.schema import CaseRow, CreditHoldRow, CustomerRow, EventRow, MessageState, TaskState
+from store.schema import (
+    CaseRow,
+    CreditHoldRow,
+    CustomerRow,
+    EventRow,
+    MessageItemRow,
+    MessageState,
+    TaskState,
+)
 
 
 class CaseWork:
@@ -46,6 +55,8 @@ class CaseWork:
         self._rows: dict[str, CaseRow] = {}
         self._pursued: dict[str, Pursued] = {}
         self._account: Account | None = None
+        self._account_events: list[EventRow] | None = None
+        self._items: dict[str, list[MessageItemRow]] = {}
         self._unreadable_policies: set[str] = set()
         self._touched: set[str] = set()
         self.nudge: set[str] = set()
@@ -67,8 +78,22 @@ class CaseWork:
     @property
     def account(self) -> Account:
         if self._account is None:
-            self._account = portfolio.account_of(self.session, self.customer, business_holidays, self.now)
+            self._account = portfolio.account_of(
+                self.session, self.customer, business_holidays, self.now, self.account_events
+            )
         return self._account
+
+    @property
+    def account_events(self) -> list[EventRow]:
+        if self._account_events is None:
+            self._account_events = facts.account_events_of(self.session, self.customer.customer_id)
+        return self._account_events
+
+    def items(self, message_id: str) -> list[MessageItemRow]:
+        """What a message says about which invoices, which never changes; their state here is not the newest."""
+        if message_id not in self._items:
+            self._items[message_id] = outbox.items_of(self.session, message_id)
+        return self._items[message_id]
 
     def row(self, invoice_id: str) -> CaseRow:
         if invoice_id not in self._rows:
@@ -183,7 +208,7 @@ class CaseWork:
     def forget(self) -> None:
         """The account changed: cases are loaded afresh."""
         self.session.flush()
-        self._account = None
+        self._account = self._account_events = None
         self._pursued.clear()
 
     def open_item(
@@ -243,7 +268,7 @@ class CaseWork:
         """Take back a message that was not sent: its items are free for a fresh draft, and whoever was asked
         to approve it is asked no more."""
         outbox.cancel(self.session, message_id, why=why)
-        for item in outbox.items_of(self.session, message_id):
+        for item in self.items(message_id):
             approval = self.case(item.invoice_id).case.approval
             if approval is not None and approval.fact.message_id == message_id:
                 withdrawn = internal.ApprovalWithdrawn(message_id=message_id)
@@ -310,6 +335,19 @@ class CaseWork:
             self.file(invoice_id, closed, f"{case.cycle}-{case.epoch}-{self.row(invoice_id).revision}")
         if decision.outcome is Outcome.REFERRED:
             self._cancel_items(invoice_id, _ENDS_WITH_DEBT - {"referral"}, "the partner's time has passed")
+
+    def wrote_on(self, day: date) -> None:
+        """Note an unsolicited message: the gap of all the customer's cases counts from its day."""
+        known = self.customer.last_unsolicited_on
+        self.customer.last_unsolicited_on = day if known is None else max(known, day)
+        for invoice_id, pursued in self._pursued.items():
+            account = pursued.case.account
+            newest = max(account.last_unsolicited_on or day, day)
+            case = replace(pursued.case, account=replace(account, last_unsolicited_on=newest))
+            self._pursued[invoice_id] = Pursued(case, pursued.policy)
+        if self._account is not None:
+            newest = max(self._account.last_unsolicited_on or day, day)
+            self._account = replace(self._account, last_unsolicited_on=newest)
 
     def take(self, contact: Contact, message_id: str | None, proof: str) -> None:
         """Note on every invoice of a contact that its step was carried out."""

@@ -10,7 +10,6 @@ from pydantic import BaseModel
 from activities.casework import CaseWork
 from domain.contract import Contact, Customer
 from domain.policy import PolicyStep
-from store import outbox
 from store.portfolio import CONTACT_REFUSED
 from store.schema import MessageRow
 
@@ -77,7 +76,7 @@ def refuse_contact(work: CaseWork, message: MessageRow, reason: str) -> None:
     email = str(message.to[0]["email"])
     work.file_on_account(CONTACT_REFUSED, message.message_id, ContactRefused(email=email))
     why = f"{email} could not be sent the {message.step} message: {reason}"
-    for item in outbox.items_of(work.session, message.message_id):
+    for item in work.items(message.message_id):
         work.open_item("contact", why, invoice_id=item.invoice_id, ref=message.message_id)
 
 

@@ -139,7 +139,7 @@ def _words(session: Session, message_id: str) -> Words:
 
 def _ask_approval(work: CaseWork, message: MessageRow) -> bool:
     """Where an invoice of the message needs a person's approval, ask for it, for all of them at once."""
-    items = outbox.items_of(work.session, message.message_id)
+    items = work.items(message.message_id)
     if isinstance(step_of(items[0].step), Note):
         return False
     asked = [ready(work.case(item.invoice_id), work.now) for item in items]

@@ -191,7 +191,7 @@ def _decide_for_all(work: CaseWork, invoice_id: str, request: wire.DecideStep) -
     message_id = message.message_id
     decided = Approval.APPROVED if request.approve else Approval.DENIED
     decide_approval(work, message_id, decided, request.by)
-    for item in outbox.items_of(work.session, message_id):
+    for item in work.items(message_id):
         fact: internal.InternalFact = internal.ApprovalGiven(message_id=message_id, by=request.by)
         if not request.approve:
             fact = internal.StepSkipped(

@@ -28,7 +28,7 @@ def take_steps(work: CaseWork, message: MessageRow, proof: str) -> None:
     """Note on every invoice of an accepted message that its step was taken; one that was is left alone."""
     facts = NoticeFacts.model_validate(message.facts)
     message_id = message.message_id
-    for item in outbox.items_of(work.session, message_id):
+    for item in work.items(message_id):
         case = work.case(item.invoice_id).case
         if item.step in _NOTES:
             sent = internal.ConfirmationSent(note=Note(item.step), ref=item.ref, message_id=message_id)
@@ -55,7 +55,7 @@ def take_steps(work: CaseWork, message: MessageRow, proof: str) -> None:
 
 def take_without_mail(work: CaseWork, message: MessageRow) -> None:
     """The task stands on the worklist; only the mail about it did not go out."""
-    for item in outbox.items_of(work.session, message.message_id):
+    for item in work.items(message.message_id):
         taken = internal.StepTaken(step=Step(item.step), cycle=item.cycle)
         work.file(item.invoice_id, taken, message.message_id)
 
@@ -69,7 +69,7 @@ def give_up(work: CaseWork, message: MessageRow, why: str) -> None:
     if is_for_staff(message):
         take_without_mail(work, message)
         return
-    items = outbox.items_of(work.session, message.message_id)
+    items = work.items(message.message_id)
     cannot_be_written(work, [item.invoice_id for item in items], message.step, message.message_id, why)
 
 

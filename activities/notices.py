@@ -47,7 +47,6 @@ from domain.decision import CarryOut
 from domain.letter import NoticeFacts
 from domain.pauses import calendar_of
 from domain.vocabulary import Note, Step, step_name
-from store import facts as ledger
 from store import outbox, portfolio
 from store.schema import Approval, CreditHoldRow, MessageRow, MessageState
 
@@ -235,7 +234,7 @@ class Notices:
                 return None
             message = fresh
         claimed = outbox.claim(work.session, message.message_id, at=work.now)
-        for item in outbox.items_of(work.session, message.message_id):
+        for item in work.items(message.message_id):
             carried = ready(work.case(item.invoice_id), work.now)
             fact = internal.StepClaimed(
                 message_id=message.message_id,
@@ -292,10 +291,8 @@ class Notices:
         outbox.record_delivery(work.session, message_id, kind=self._transport.proof, at=work.now)
         refuse_copies(work, message, result.refused)
         if message.unsolicited:
-            first = outbox.items_of(work.session, message_id)[0]
-            today, known = work.today(work.case(first.invoice_id)), work.customer.last_unsolicited_on
-            work.customer.last_unsolicited_on = today if known is None else max(known, today)
-            work.forget()
+            first = work.items(message_id)[0]
+            work.wrote_on(work.today(work.case(first.invoice_id)))
         work.note(
             "message_sent",
             message_id,
@@ -305,7 +302,7 @@ class Notices:
 
     def _mark_unknown(self, work: CaseWork, message_id: str, why: str) -> None:
         outbox.mark_unknown(work.session, message_id, at=work.now)
-        for item in outbox.items_of(work.session, message_id):
+        for item in work.items(message_id):
             reason = f"it is not known whether message {message_id} ({item.step}) went out: {why}; it is not resent"
             work.open_item("unknown_delivery", reason, invoice_id=item.invoice_id, ref=message_id)
         work.note("message_unknown", message_id, {"why": why})
@@ -325,7 +322,7 @@ def _this_activity() -> str:
 
 def _claimed_by(work: CaseWork, message: MessageRow) -> str | None:
     """The activity that has claimed a message, as far as a case still waits for it."""
-    for item in outbox.items_of(work.session, message.message_id):
+    for item in work.items(message.message_id):
         claim = work.case(item.invoice_id).case.claimed.get(message.message_id)
         if claim is not None:
             return claim.fact.by
@@ -334,14 +331,14 @@ def _claimed_by(work: CaseWork, message: MessageRow) -> str | None:
 
 def _is_open(work: CaseWork, message: MessageRow) -> bool:
     """Whether the customer's day allows a message now; a provider may have kept us until the evening."""
-    first = outbox.items_of(work.session, message.message_id)[0]
+    first = work.items(message.message_id)[0]
     pursued = work.case(first.invoice_id)
     calendar = calendar_of(pursued.case.account, pursued.policy)
     return calendar.next_open(work.now, pursued.policy.send_window) <= work.now
 
 
 def _recipients(work: CaseWork, contact: Contact) -> Recipients | None:
-    refused = portfolio.refused_addresses(ledger.account_events_of(work.session, work.customer.customer_id))
+    refused = portfolio.refused_addresses(work.account_events)
     return recipients(portfolio.profile_of(work.customer), contact.rung, refused)
 
 
@@ -408,7 +405,7 @@ def _block_orders(work: CaseWork, invoice_id: str, decision: CarryOut) -> None:
 def _changed(work: CaseWork, message: MessageRow) -> str | None:
     """Why a written message no longer says what is true; None where it may go."""
     written = NoticeFacts.model_validate(message.facts)
-    first = outbox.items_of(work.session, message.message_id)[0]
+    first = work.items(message.message_id)[0]
     trigger = work.case(first.invoice_id)
     is_note = isinstance(step_of(first.step), Note)
     decision = work.decide(first.invoice_id) if is_note else ready(trigger, work.now)
@@ -445,14 +442,14 @@ def _people(addressed: Recipients) -> tuple[list[dict[str, Any]], list[dict[str,
 
 
 def _free(work: CaseWork, message_id: str, attempt: int) -> None:
-    for item in outbox.items_of(work.session, message_id):
+    for item in work.items(message_id):
         work.file(item.invoice_id, internal.ClaimFreed(message_id=message_id), f"{message_id}-{attempt}")
 
 
 def _after_sending(work: CaseWork, message: MessageRow) -> None:
     """What staff do beside a message: call a customer at risk, hand over a referred file."""
     facts = NoticeFacts.model_validate(message.facts)
-    invoices = [item.invoice_id for item in outbox.items_of(work.session, message.message_id)]
+    invoices = [item.invoice_id for item in work.items(message.message_id)]
     if facts.step is Step.AT_RISK:
         why = f"call {facts.customer.name}: at risk, offer instalments"
         work.open_item(

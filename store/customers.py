@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from store.schema import CaseRow, CustomerRow
 
-
 # Every activity begins with one of these. `key_share`: other lockers wait, foreign key checks of rows that point
 # at the customer do not.
 _LOCK = (

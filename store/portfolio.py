@@ -86,10 +86,17 @@ def fact_of(event: EventRow) -> wire.Fact | internal.InternalFact | None:
     return None
 
 
-def account_of(session: Session, customer: CustomerRow, holidays: Holidays, now: datetime) -> Account:
-    """What the customer's cases share."""
+def account_of(
+    session: Session,
+    customer: CustomerRow,
+    holidays: Holidays,
+    now: datetime,
+    events: Sequence[EventRow] | None = None,
+) -> Account:
+    """What the customer's cases share. `events` are the account's, where they are read already."""
     profile = profile_of(customer)
-    events = facts.account_events_of(session, customer.customer_id)
+    if events is None:
+        events = facts.account_events_of(session, customer.customer_id)
     refused = refused_addresses(events)
     books = [
         wire.BooksPosted.model_validate(event.payload).through
