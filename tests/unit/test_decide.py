@@ -1131,6 +1131,23 @@ def test_one_payment_keeps_two_part_promises_only_once_both_are_over() -> None:
     assert (state_of(told, "2026-12-10", "A"), state_of(told, "2026-12-10", "B")) == ("kept", "kept")
 
 
+@pytest.mark.parametrize(
+    ("second_made", "first_state"), [("2026-12-08", PromiseState.OPEN), ("2026-12-09", PromiseState.BROKEN)]
+)
+def test_a_promise_is_extended_by_one_given_before_its_grace_ends(
+    second_made: str, first_state: PromiseState
+) -> None:
+    told = apply(climbed("2026-12-02"), promise("2026-12-04", promise_id="A"), at("2026-12-03"))
+    told = apply(told, promise("2026-12-14", promise_id="B"), at(second_made))
+    assert state_of(told, "2026-12-16", "A") is first_state
+    assert state_of(told, "2026-12-16", "B") is PromiseState.OPEN
+    assert state_of(told, "2026-12-17", "A") is PromiseState.BROKEN
+    told = apply(told, paid(on="2026-12-16"), at("2026-12-16"))
+    assert state_of(told, "2026-12-17", "A") is (
+        PromiseState.KEPT if first_state is PromiseState.OPEN else PromiseState.BROKEN
+    )
+
+
 def test_only_promises_beyond_the_limit_make_a_task() -> None:
     for pay_by, kinds in (("2026-12-16", []), ("2026-12-17", ["promise_limit"])):
         told = apply(climbed("2026-12-01"), promise(pay_by), at("2026-12-02"))
