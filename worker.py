@@ -26,6 +26,7 @@ from activities.adapters.maildir import MaildirTransport
 from activities.adapters.port import MailTransport
 from activities.adapters.smtp import SmtpTransport
 from activities.documents import Documents
+from activities.failures import QuietFailures
 from activities.ledger import Ledger
 from activities.notices import Notices
 from activities.rendering import PdfRenderer
@@ -124,6 +125,7 @@ def workers(
             task_queue=queue,
             workflows=WORKFLOWS if queue == MAIN_QUEUE else [],
             workflow_runner=workflow_runner(),
+            interceptors=[QuietFailures()],
             activities=activities[queue],
             activity_executor=ThreadPoolExecutor(made_of.threads, thread_name_prefix=queue),
             max_concurrent_activities=made_of.threads,

@@ -392,7 +392,8 @@ class CaseWork:
                     amount=Money(minor, after.currency),
                     on=entry_on,
                 )
-        if isinstance(fact, wire.PaymentReceived | wire.CreditIssued):
+        on_account = after.account.unapplied.get(after.currency, 0)
+        if isinstance(fact, wire.PaymentReceived | wire.CreditIssued) and on_account > 0:
             self._use_account(after.invoice_id, fact.fact_id, fact.money, on)
         if after.overpaid != before.overpaid:
             facts.post_to_account(

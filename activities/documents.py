@@ -13,7 +13,7 @@ from temporalio import activity
 from activities.casework import CaseWork
 from activities.interface import OnMessage, Rendered
 from activities.mail import Attachment, build_mail
-from activities.messages import give_up, reasons, step_of
+from activities.messages import ANOTHER_VERSION, frozen_facts, give_up, reasons, step_of
 from activities.rendering import PdfRenderer, PdfUnavailable, RenderingFailed
 from activities.rulebook import Rulebook
 from activities.statement import statement_html
@@ -87,15 +87,16 @@ class Documents:
             message = outbox.get(session, on.message_id)
             if message is None or message.state is not MessageState.RESERVED:
                 return Rendered()
-            facts = NoticeFacts.model_validate(message.facts)
+            facts = frozen_facts(message)
             written = outbox.document(session, on.message_id, WORDS) is not None
         papers: list[Attachment] = []
         missing: str | None = None
         unwritable: str | None = None
         try:
-            papers, missing = self._papers(facts)
-            if not written:
-                write_words(self._sessions, on.message_id)
+            if facts is not None:
+                papers, missing = self._papers(facts)
+                if not written:
+                    write_words(self._sessions, on.message_id)
         except UNWRITABLE as problem:
             unwritable = reasons(problem)
         with self._sessions.begin() as session:
@@ -103,6 +104,9 @@ class Documents:
             message = outbox.get(session, on.message_id)
             if message is None or message.state is not MessageState.RESERVED:
                 return Rendered()
+            if facts is None:
+                work.withdraw(message.message_id, ANOTHER_VERSION)
+                return Rendered(decided=work.settle(on.invoice_id))
             if unwritable is not None:
                 give_up(work, message, unwritable)
                 return Rendered(decided=work.settle(on.invoice_id))

@@ -11,12 +11,22 @@ from domain.vocabulary import Note, Step
 from store import outbox
 from store.schema import Approval, MessageRow
 
+#: Why a message is withdrawn whose facts cannot be read any more.
+ANOTHER_VERSION = "it was written by another version of Duecourse"
 _NOTES = frozenset(note.value for note in Note)
 
 
 def step_of(name: str) -> Step | Note:
     """What an item of a message is: a rung of the ladder, or the answer to something."""
     return Note(name) if name in _NOTES else Step(name)
+
+
+def frozen_facts(message: MessageRow) -> NoticeFacts | None:
+    """What a message says; None where another version of Duecourse wrote it down in another form."""
+    try:
+        return NoticeFacts.model_validate(message.facts)
+    except ValidationError:
+        return None
 
 
 def is_for_staff(message: MessageRow) -> bool:
@@ -26,7 +36,6 @@ def is_for_staff(message: MessageRow) -> bool:
 
 def take_steps(work: CaseWork, message: MessageRow, proof: str) -> None:
     """Note on every invoice of an accepted message that its step was taken; one that was is left alone."""
-    facts = NoticeFacts.model_validate(message.facts)
     message_id = message.message_id
     for item in work.items(message_id):
         case = work.case(item.invoice_id).case
@@ -46,8 +55,8 @@ def take_steps(work: CaseWork, message: MessageRow, proof: str) -> None:
                     "message_id": message_id,
                     "proof": proof,
                     "catch_up": claim is not None and claim.fact.catch_up,
-                    "block_on": facts.block_on if item.step == Step.CREDIT_HOLD else None,
-                    "answer_by": facts.answer_by if item.step == Step.DEMAND else None,
+                    "block_on": message.facts.get("block_on") if item.step == Step.CREDIT_HOLD else None,
+                    "answer_by": message.facts.get("answer_by") if item.step == Step.DEMAND else None,
                 }
             )
             work.file(item.invoice_id, taken, message_id)

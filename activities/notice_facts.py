@@ -46,7 +46,7 @@ _KINDS = {
 def freeze(work: CaseWork, contact: Contact, recipients: Recipients, message_id: str) -> NoticeFacts:
     """The facts of a message as they are committed now."""
     lead = work.row(contact.items[0].invoice_id)
-    seller = work.rulebook.sellers[lead.seller]
+    seller = work.rulebook.seller(lead.seller)
     profile = profile_of(work.customer)
     asked = {item.invoice_id: item for item in contact.items}
     invoice_ids = [*asked, *contact.listed]

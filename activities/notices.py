@@ -30,8 +30,10 @@ from activities.documents import (
 )
 from activities.interface import Decided, Drafted, OnCase, OnMessage
 from activities.messages import (
+    ANOTHER_VERSION,
     cannot_be_written,
     decide_approval,
+    frozen_facts,
     give_up,
     is_for_staff,
     reasons,
@@ -44,7 +46,6 @@ from activities.rulebook import Rulebook
 from domain import facts as internal
 from domain.contact import Contact, compose, ready
 from domain.decision import CarryOut
-from domain.letter import NoticeFacts
 from domain.pauses import calendar_of
 from domain.vocabulary import Note, Step, step_name
 from store import outbox, portfolio
@@ -106,9 +107,10 @@ class Notices:
         if decision.effect == "block_orders":
             _block_orders(work, invoice_id, decision)
             return Drafted(decided=work.settle(invoice_id))
-        under_way = _under_way(work, invoice_id)
-        if under_way is not None:
-            return Drafted(message_id=under_way.message_id, send=True)
+        while (under_way := _under_way(work, invoice_id)) is not None:
+            if frozen_facts(under_way) is not None:
+                return Drafted(message_id=under_way.message_id, send=True)
+            work.withdraw(under_way.message_id, ANOTHER_VERSION)
         contact = compose(work.case(invoice_id), decision, work.siblings(invoice_id), work.now)
         if contact.approval == "ask":
             _expire(work, contact)
@@ -189,7 +191,7 @@ class Notices:
                 return work.settle(on.invoice_id)
             message_id, mail, attempt = message.message_id, message.payload, message.attempts
             to = [str(contact["email"]) for contact in (*message.to, *message.cc)]
-            sender = self._rulebook.sellers[message.seller].sender.email
+            sender = self._rulebook.seller(message.seller).sender.email
         claimed = time.monotonic()
         self._after_claim()
         assert mail is not None, "a claimed message is frozen"
@@ -404,7 +406,9 @@ def _block_orders(work: CaseWork, invoice_id: str, decision: CarryOut) -> None:
 
 def _changed(work: CaseWork, message: MessageRow) -> str | None:
     """Why a written message no longer says what is true; None where it may go."""
-    written = NoticeFacts.model_validate(message.facts)
+    written = frozen_facts(message)
+    if written is None:
+        return ANOTHER_VERSION
     first = work.items(message.message_id)[0]
     trigger = work.case(first.invoice_id)
     is_note = isinstance(step_of(first.step), Note)
@@ -448,13 +452,12 @@ def _free(work: CaseWork, message_id: str, attempt: int) -> None:
 
 def _after_sending(work: CaseWork, message: MessageRow) -> None:
     """What staff do beside a message: call a customer at risk, hand over a referred file."""
-    facts = NoticeFacts.model_validate(message.facts)
-    invoices = [item.invoice_id for item in work.items(message.message_id)]
-    if facts.step is Step.AT_RISK:
-        why = f"call {facts.customer.name}: at risk, offer instalments"
-        work.open_item(
-            Step.CALL, why, ref=f"at_risk-{message.message_id}", invoices=invoices, due_on=facts.as_of
-        )
-    elif facts.step is Step.REFERRAL:
-        why = f"hand the file of {facts.customer.name} to the partner"
-        work.open_item("referral", why, ref=message.message_id, invoices=invoices, due_on=facts.as_of)
+    items = work.items(message.message_id)
+    invoices, today = [item.invoice_id for item in items], work.today(work.case(items[0].invoice_id))
+    name = portfolio.profile_of(work.customer).shown_name
+    if message.step == Step.AT_RISK:
+        why = f"call {name}: at risk, offer instalments"
+        work.open_item(Step.CALL, why, ref=f"at_risk-{message.message_id}", invoices=invoices, due_on=today)
+    elif message.step == Step.REFERRAL:
+        why = f"hand the file of {name} to the partner"
+        work.open_item("referral", why, ref=message.message_id, invoices=invoices, due_on=today)

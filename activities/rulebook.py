@@ -35,6 +35,12 @@ class Rulebook:
                 return self.policies[name]
         return self.policies[self.default_policy]
 
+    def seller(self, seller_id: str) -> Seller:
+        """Raises Misconfigured where the seller of a case is not there any more: no letter can be written."""
+        if seller_id not in self.sellers:
+            raise Misconfigured(f"no file in sellers/ has the seller_id {seller_id!r}: put it back")
+        return self.sellers[seller_id]
+
 
 def load_rulebook(folder: Path, *, continue_as_new_every: int | None = None) -> Rulebook:
     """Read `policies/*.toml`, `sellers/*.toml` and `segments.toml` below `folder`. Raises with file, place and fix."""

@@ -476,6 +476,8 @@ def _candidates(case: Case, policy: Policy, today: date, cycle: int) -> Iterator
     if entered_late and last is None and case.taken(Step.AT_RISK) is not None:
         after = max(after, _ORDER[Step.OVERDUE])
     owed = collectable(case, policy, today)
+    # On the due date itself the due notice speaks, also where a pause or a denial brings us here.
+    last_pre_due = case.due - timedelta(days=Step.DUE in policy.by_step)
     left_out = {step for skipped, step in case.skipped if skipped in (cycle, case.cycle)}
     for rung in policy.ladder:
         if _ORDER[rung.step] <= after or rung.step in left_out or _left_out(case, policy, rung):
@@ -483,7 +485,7 @@ def _candidates(case: Case, policy: Policy, today: date, cycle: int) -> Iterator
         if owed < policy.minimum_in(rung.step, case.currency):
             continue
         nominal = _nominal(case, rung)
-        if rung.step in _PRE_DUE and (today > case.due or nominal > case.due):
+        if rung.step in _PRE_DUE and (today > last_pre_due or nominal > case.due):
             continue
         if case.issued_on is not None and nominal < case.issued_on:
             continue
@@ -664,7 +666,7 @@ def _attempts_missing(case: Case, policy: Policy, chosen: PolicyStep, now: datet
     if made >= call.attempts:
         return None
     why = f"{made} of {call.attempts} call attempts were made"
-    task = TaskRequest(kind="call_attempts", ref=str(case.epoch), why=why)
+    task = TaskRequest(kind="call_attempts", ref=f"{case.epoch}-{made}", why=why)
     return Wait(
         until=now + timedelta(days=policy.recheck_days),
         waiting_on=WaitingOn.PERSON,

@@ -201,6 +201,7 @@ class InvoiceCollection:
                 **SEND,
             )
             self._take(decided)
+            await self._nudge(decided.nudge)
 
     async def _pause_briefly(self) -> None:
         """Nothing moved (somebody else is at it): look again in a minute, never in a tight loop."""

@@ -318,7 +318,7 @@ class Office:
         return totals
 
     def credit_holds(self) -> list[CreditHoldRow]:
-        return self._all(sa.select(CreditHoldRow).order_by(CreditHoldRow.placed_at))
+        return self._all(sa.select(CreditHoldRow).order_by(CreditHoldRow.invoice_id, CreditHoldRow.cycle))
 
     def audit(self, customer_id: str = "C-1") -> list[AuditRow]:
         wanted = sa.select(AuditRow).where(AuditRow.customer_id == customer_id)
