@@ -209,6 +209,10 @@ def test_the_last_day_counts() -> None:
     assert replay(invoice(), until=DUE - timedelta(days=1))["overdue"] == (0, 0)
 
 
+def test_a_payment_of_the_last_day_counts() -> None:
+    assert replay(invoice(settled=DUE), until=DUE)["overdue"] == (0, 0)
+
+
 def test_what_was_issued_or_paid_later_is_not_known_yet() -> None:
     later = invoice("LATER", issued_on=UNTIL + timedelta(days=1), due_on=UNTIL + timedelta(days=1))
     result = backtest([invoice(), later], unhindered(EARLY), UNTIL)

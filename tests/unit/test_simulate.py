@@ -15,6 +15,7 @@ from domain import contract as wire
 from domain import facts
 from domain.case import Case
 from domain.contact import Pursued
+from domain.decide import decide
 from domain.decision import CarryOut, Close, Decision, Wait
 from domain.policy import Policy
 from domain.simulate import Assumptions, Contacted, NeverRests, Told, simulate
@@ -256,6 +257,20 @@ def test_a_decide_that_never_rests_is_stopped() -> None:
         run(case(), decide=restless)
     with pytest.raises(NeverRests, match=r"waits at .* until"):
         run(case(), decide=backwards)
+
+
+def test_a_long_life_is_not_taken_for_a_restless_one() -> None:
+    """Approvals that nobody gives are asked for week after week."""
+    asked: list[datetime] = []
+
+    def counting(told: Case, under: Policy, now: datetime) -> Decision:
+        decision = decide(told, under, now)
+        if isinstance(decision, CarryOut) and decision.approval == "ask":
+            asked.append(now)
+        return decision
+
+    list(simulate([Pursued(case(), policy("strategic"))], at("2030-01-01"), decide=counting))
+    assert len(asked) > 100
 
 
 def test_a_decide_may_close() -> None:
