@@ -99,6 +99,13 @@ def start_input(invoice_id: str, **told: Any) -> dict[str, Any]:
     return start | told
 
 
+def contact(email: str, **particulars: Any) -> dict[str, Any]:
+    """A customer's only contact, for `start_input`."""
+    return {
+        "contacts": [{"contact_id": "ann", "role": "ap", "name": "Ann Payne", "email": email} | particulars]
+    }
+
+
 def payment(payment_id: str, amount: str = "1250.00", **told: Any) -> dict[str, Any]:
     """A payment that came in today."""
     received_on = str(today_in(noon_zone()))
@@ -122,6 +129,17 @@ async def eventually(check: Callable[[], T], seconds: float = 30, *, every: floa
             raise AssertionError(f"not within {seconds} s; the last answer was {answer!r}")
         await asyncio.sleep(every)
     return answer
+
+
+async def becomes(ask: Callable[[], T], expected: T, seconds: float = 30) -> None:
+    """Ask until the answer is the expected one; pytest shows how the last answer differs."""
+    with contextlib.suppress(AssertionError):
+        await eventually(lambda: ask() == expected, seconds)
+    actual = await asyncio.to_thread(ask)
+    if actual != expected and isinstance(actual, dict) and isinstance(expected, dict):
+        differing = {key: (actual.get(key), expected.get(key)) for key in {*actual, *expected}}
+        raise AssertionError({key: pair for key, pair in differing.items() if pair[0] != pair[1]})
+    assert actual == expected, f"{actual!r} is not {expected!r}"
 
 
 @dataclass

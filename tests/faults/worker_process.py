@@ -1,9 +1,10 @@
 """A worker in a process of its own, which stops at named points so that a test can kill or freeze it there.
 
-`python -m tests.faults.worker_process JSON`. A point of an invoice is armed by a file `<workflow id>@<point>`
-in the folder of gates; the process renames it to `….reached` when it stands there, and goes on when the gate
-is taken away. Points: `<activity>:<n>:before` and `…:after` the n-th commit of an activity, and the hooks
-`before_claim`, `after_claim`, `after_acceptance` of `send_notice`.
+`python -m tests.faults.worker_process JSON`. A point of a workflow is armed by a file `<workflow id>@<point>`
+in the folder of gates; the first try that comes there leaves `….reached` and stands still until the gate is
+taken away, later ones fail there. A process that is told no folder of gates stops nowhere. Points are
+`<activity>:<n>:before` and `…:after`, the n-th commit of an activity, and the hooks of `send_notice`:
+`before_claim`, `after_claim` and `after_acceptance`.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Told:
     database: str
     temporal: str
     smtp_port: int
-    gates: str
+    gates: str = ""
     timeout_s: float = 3.0
     provider_timeout_s: float = 1.5
     claim_holds_s: float = 2.0
@@ -79,9 +80,9 @@ class WorkerProcess:
         self.process.send_signal(signal.SIGCONT)
 
 
-def arm(gates: Path, invoice_id: str, point: str) -> Path:
-    """Let the first process that comes to this point of an invoice stop there. Returns the gate."""
-    gate = gates / f"invoice-{invoice_id}@{point}"
+def arm(gates: Path, workflow_id: str, point: str) -> Path:
+    """Let whatever comes first to this point of a workflow stop there. Returns the gate."""
+    gate = gates / f"{workflow_id}@{point}"
     gate.touch()
     return gate
 
@@ -91,22 +92,21 @@ def reached(gate: Path) -> bool:
 
 
 def open_gate(gate: Path) -> None:
-    """Let the process that stands there go on."""
-    gate.with_name(gate.name + ".reached").unlink(missing_ok=True)
+    """Let what stands there go on."""
+    gate.unlink()
 
 
 # -- in the process itself -------------------------------------------------------------------------
 
 
 def _stop_at(gates: Path, point: str) -> None:
-    info = activity.info()
-    gate = gates / f"{info.workflow_id}@{point}"
-    standing = gate.with_name(gate.name + ".reached")
-    try:
-        gate.rename(standing)
-    except FileNotFoundError:
-        return
-    while standing.exists():
+    gate = gates / f"{activity.info().workflow_id}@{point}"
+    if gate.exists():
+        try:
+            gate.with_name(gate.name + ".reached").touch(exist_ok=False)
+        except FileExistsError:
+            raise RuntimeError(f"another try stands at {point}") from None
+    while gate.exists():
         time.sleep(0.02)
 
 
@@ -139,7 +139,7 @@ async def _work(told: Told) -> None:
     from tests.premises import NoPaper, connect
     from workflows import options
 
-    gates = Path(told.gates)
+    gates = Path(told.gates or "/nonexistent")
     _watch_commits(gates)
     notices.PROVIDER_TIMEOUT_S, notices.CLAIM_HOLDS_S = told.provider_timeout_s, told.claim_holds_s
     for preset in (options.LEDGER, options.DRAFT, options.RENDER, options.SEND):
