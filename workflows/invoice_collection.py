@@ -167,7 +167,7 @@ class InvoiceCollection:
         if not await self._sleeps_until(decision.until, story.sleep_summary(decision, self._decided.zone)):
             return
         if decision.next_step is not None:
-            await self._carry_out(story.next_summary(decision.next_step, decision.why))
+            await self._carry_out(story.waking_summary(decision))
         else:
             await self._review()
 

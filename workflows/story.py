@@ -134,8 +134,12 @@ def step_summary(decision: CarryOut) -> str:
     return _clip(f"Draft {step_name(decision.step)}{asked}: {decision.why}")
 
 
-def next_summary(step: NextStep, why: str) -> str:
-    return _clip(f"Draft {step_name(step.step)}: {why}")
+def waking_summary(decision: Wait) -> str:
+    """What the end of a wait leads to: its step, or a look at the case where it ends before that."""
+    step = decision.next_step
+    if step is None or step.at > decision.until:
+        return _clip(f"Look at the case again: {decision.why}")
+    return _clip(f"Draft {step_name(step.step)}: {decision.why}")
 
 
 def recording_summary(names: Sequence[str]) -> str:

@@ -1,121 +1,253 @@
-"""The lives whose histories are kept: short, and each with another sequence of commands."""
+"""The lives that the recorded histories tell: real workflows on real servers, driven as an ERP and staff do."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
 
-from tests.workflow.conftest import House
-from workflows.customer_account import workflow_id as account_workflow_id
-from workflows.invoice_collection import workflow_id
+from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
 
-#: Typed by strangers in the recorded lives; none of it may stand anywhere but in what was sent in.
-SECRETS = ("the-note-of-a-dispute", "the-note-of-a-call", "the-reference-of-a-payment")
+from deploy.virtual_time import VirtualTime
+from store.schema import MessageState
+from tests.premises import Premises, contact, eventually, of_bytes, of_json, payment, result_of, start_input
 
-Life = Callable[[House], Awaitable[str]]
+#: What must never be found in a history but where somebody else sent it.
+SECRETS = (
+    "Zebediah Quillfeather",
+    "zebediah@quillfeather.example",
+    "+12025550177",
+    "SECRET-LINE",
+    "SECRET-NOTE",
+    "SECRET-DISPUTE",
+    "SECRET-CALL",
+    "SECRET-PAYER",
+    "DE89 3704 0044 0532 0130 00",
+    "DE89370400440532013000",
+    "000123456789",
+    "Dear Zebediah",
+)
 
 
-async def settled(house: House) -> str:
-    """Pre-due, due, overdue, paid, closed after the settlement days."""
-    house.know("Settled")
-    await house.bill("Settled", "I", "1250.00", due=8)
-    await house.through(16)
-    await house.tell(
-        "I",
-        "payment_received",
-        payment_id="P-1",
-        amount="1250.00",
-        currency="USD",
-        received_on=house.today.isoformat(),
-        reference=SECRETS[2],
+class Stage:
+    """Where a life takes place: an installation at work, with clocks that are moved."""
+
+    def __init__(self, premises: Premises) -> None:
+        self.premises = premises
+        self.time = VirtualTime(premises.client)
+
+    async def begin(self, invoice_id: str, **told: Any) -> WorkflowHandle[Any, Any]:
+        """An invoice of a customer full of secrets."""
+        customer = contact(
+            "zebediah@quillfeather.example", name="Zebediah Quillfeather", phone="+12025550177"
+        )
+        customer |= {"relationship_notes": "SECRET-NOTE"} | told.pop("customer", {})
+        lines = [{"description": "SECRET-LINE", "amount": "1250.00"}]
+        invoice = {"lines": lines} | told.pop("invoice", {})
+        start = start_input(invoice_id, invoice=invoice, customer=customer, **told)
+        return await self.premises.start(start, client=self.time.client)
+
+    async def until_sent(self, invoice_id: str, messages: int = 1) -> None:
+        await eventually(lambda: len(self.premises.messages(invoice_id, MessageState.SENT)) == messages, 60)
+        await self.quiet(invoice_id)
+
+    async def quiet(self, *invoice_ids: str) -> None:
+        await self.time.idle([f"invoice-{invoice_id}" for invoice_id in invoice_ids])
+
+    async def days(self, count: int, *invoice_ids: str, at_once: int = 4) -> None:
+        """Live so many days."""
+        ids = [f"invoice-{invoice_id}" for invoice_id in invoice_ids]
+        to = self.time.now + timedelta(days=count)
+        while self.time.now < to:
+            await self.time.advance(min(to, self.time.now + timedelta(days=at_once)), ids)
+            await self.time.idle(ids)
+
+    def today(self, ahead: int = 0) -> str:
+        return str((self.time.now + timedelta(days=ahead)).date())
+
+    async def pay(self, handle: WorkflowHandle[Any, Any], payment_id: str, amount: str) -> None:
+        fact = payment(payment_id, amount, reference="SECRET-PAYER", received_on=self.today())
+        await handle.signal("payment_received", fact)
+
+
+Life = Callable[[Stage], Awaitable[list[WorkflowHandle[Any, Any]]]]
+
+
+async def settled(stage: Stage) -> list[WorkflowHandle[Any, Any]]:
+    """A due notice, half a payment with its repeat, a reminder of the rest, the rest."""
+    handle = await stage.begin("SETTLED")
+    await stage.until_sent("SETTLED")
+    await stage.pay(handle, "P-1", "625.00")
+    await stage.pay(handle, "P-1", "625.00")
+    await stage.days(8, "SETTLED")
+    await stage.pay(handle, "P-2", "625.00")
+    await result_of(handle)
+    return [handle]
+
+
+async def referred(stage: Stage) -> list[WorkflowHandle[Any, Any]]:
+    """Every rung to the referral, then half a year in which nothing comes."""
+    handle = await stage.begin("REFERRED")
+    await stage.until_sent("REFERRED")
+    await stage.days(300, "REFERRED", at_once=12)
+    await result_of(handle)
+    return [handle]
+
+
+async def disputed(stage: Stage) -> list[WorkflowHandle[Any, Any]]:
+    """Disputed in the middle of a wait, partly resolved by a credit, the rest paid."""
+    handle = await stage.begin("DISPUTED")
+    await stage.until_sent("DISPUTED")
+    await stage.days(2, "DISPUTED")
+    dispute = {
+        "dispute_id": "D-1",
+        "reason": "quality",
+        "note": "SECRET-DISPUTE",
+        "raised_by": "SECRET-PAYER",
+    }
+    await handle.signal("dispute_raised", dispute)
+    await stage.days(20, "DISPUTED")
+    credit = {"credit_id": "CR-1", "amount": "250.00"}
+    await handle.signal("dispute_resolved", {"dispute_id": "D-1", "outcome": "partly", "credit": credit})
+    await stage.days(6, "DISPUTED")
+    await stage.pay(handle, "P-1", "1000.00")
+    await result_of(handle)
+    return [handle]
+
+
+async def parked(stage: Stage) -> list[WorkflowHandle[Any, Any]]:
+    """An unreadable payment pauses the case; the history ends in the middle of that wait."""
+    handle = await stage.begin("PARKED")
+    await stage.until_sent("PARKED")
+    await stage.premises.raw_signal("invoice-PARKED", "payment_received", [of_bytes(b"{]")])
+    await stage.premises.raw_signal("invoice-PARKED", "payment_recieved", [])
+    await stage.days(40, "PARKED", at_once=20)
+    return [handle]
+
+
+async def promised(stage: Stage) -> list[WorkflowHandle[Any, Any]]:
+    """A call with a promise, confirmed in writing, broken; requests refused; a second climb; paid late."""
+    handle = await stage.begin("PROMISED")
+    await stage.until_sent("PROMISED")
+    call = {
+        "outcome": "reached",
+        "by": "Bob",
+        "note": "SECRET-CALL",
+        "promise": {"pay_by": stage.today(3), "promise_id": "PR-1"},
+    }
+    await handle.execute_update("log_call", call, id="call-1", result_type=dict)
+    for name, request in (
+        ("promise_to_pay", {"pay_by": stage.today(90), "by": "SECRET-PAYER"}),
+        ("propose_plan", {"count": 3, "by": "SECRET-PAYER"}),
+        ("decide_step", {"step": "demand", "approve": True, "by": "Bob"}),
+    ):
+        try:
+            await handle.execute_update(name, request, id=f"{name}-1", result_type=dict)
+        except WorkflowUpdateFailedError:
+            continue
+        raise AssertionError(f"{name} was not refused")
+    await stage.days(14, "PROMISED")
+    await handle.execute_update(
+        "snooze", {"until": stage.today(5), "by": "Bob", "reason": "fair"}, id="snooze-1", result_type=dict
     )
-    await house.through(26)
-    return workflow_id(house.id("I"))
+    await stage.days(8, "PROMISED")
+    await stage.pay(handle, "P-1", "1250.00")
+    await result_of(handle)
+    return [handle]
 
 
-async def exhausted(house: House) -> str:
-    """The whole ladder with call, alert, credit hold and referral, parked in the partner's watch time."""
-    house.know("Exhausted", account_manager={"name": "Sam Reed", "email": "sam@seller.example"})
-    await house.bill("Exhausted", "I", "9000.00", due=8)
-    await house.through(75)
-    return workflow_id(house.id("I"))
-
-
-async def disputed(house: House) -> str:
-    """Disputed mid-wait, resolved with a credit, the rest collected."""
-    house.know("Disputed")
-    await house.bill("Disputed", "I", "1000.00", due=8)
-    await house.through(9)
-    await house.tell("I", "dispute_raised", dispute_id="D-1", reason="quality", note=SECRETS[0])
-    await house.through(20)
-    await house.tell(
-        "I",
-        "dispute_resolved",
-        dispute_id="D-1",
-        outcome="partly",
-        credit={"credit_id": "CN-1", "amount": "400.00"},
+async def approved(stage: Stage) -> list[WorkflowHandle[Any, Any]]:
+    """A natural person: harsh steps wait for staff; one approval expires, the next is given, one is denied."""
+    handle = await stage.begin("APPROVED", customer={"kind": "person"})
+    await stage.until_sent("APPROVED")
+    await _until_asked(stage, "APPROVED", "credit_hold")
+    await stage.days(9, "APPROVED", at_once=3)  # it expires, and is asked for again
+    await _until_asked(stage, "APPROVED", "credit_hold")
+    decision = {"step": "credit_hold", "approve": True, "by": "Bob"}
+    await handle.execute_update("decide_step", decision, id="approve-1", result_type=dict)
+    await _until_asked(stage, "APPROVED", "demand")
+    denial = {"step": "demand", "approve": False, "by": "Bob", "note": "SECRET-CALL"}
+    await handle.execute_update("decide_step", denial, id="deny-1", result_type=dict)
+    await stage.days(3, "APPROVED")
+    await handle.execute_update(
+        "write_off", {"by": "Bob", "reason": "SECRET-CALL"}, id="write-off-1", result_type=dict
     )
-    await house.through(25)
-    return workflow_id(house.id("I"))
+    await result_of(handle)
+    return [handle]
 
 
-async def promised(house: House) -> str:
-    """A call with a promise that is broken: parked mid-wait on the next rung, in the second cycle."""
-    house.know("Promised")
-    await house.bill("Promised", "I", "1000.00", due=8)
-    await house.through(16)
-    await house.ask(
-        "I", "log_call", outcome="reached", by="Kim", note=SECRETS[1], promise={"pay_by": house.on(20)}
+async def _until_asked(stage: Stage, invoice_id: str, step: str) -> None:
+    for _ in range(60):
+        await stage.quiet(invoice_id)
+        case = stage.premises.case(invoice_id)
+        if case is not None and case.waiting_on == "approval" and (case.decision or {})["step"] == step:
+            return
+        await stage.days(1, invoice_id)
+    raise AssertionError(f"{step} was never asked for")
+
+
+async def grouped(stage: Stage) -> list[WorkflowHandle[Any, Any]]:
+    """Two invoices of one customer in one message; one remittance pays both through the account."""
+    customer = {"customer_id": "C-GROUPED"}
+    due = {"due_on": stage.today(20)}
+    handles = [await stage.begin(f"GROUPED-{n}", customer=customer, invoice=due) for n in (1, 2)]
+    await eventually(lambda: all(stage.premises.case(f"GROUPED-{n}") for n in (1, 2)))
+    await stage.days(16, "GROUPED-1", "GROUPED-2")
+    await stage.until_sent("GROUPED-1")
+    cash = payment("P-1", "2600.00", received_on=stage.today(), reference="SECRET-PAYER") | {
+        "allocations": [{"invoice_id": f"GROUPED-{n}", "amount": "1250.00"} for n in (1, 2)]
+    }
+    account = await stage.premises.raw_signal_with_start(
+        "account-C-GROUPED", "cash_received", [of_json(cash)],
+        [of_json({"customer": "C-GROUPED"})], kind="CustomerAccount",
+    )  # fmt: skip
+    for handle in handles:
+        await result_of(handle)
+    return [*handles, account]
+
+
+async def reopened(stage: Stage) -> list[WorkflowHandle[Any, Any]]:
+    """A payment before its invoice; a reversal after closing; the second run climbs, then is credited."""
+    start = start_input("REOPENED")
+    first = await stage.premises.raw_signal_with_start(
+        "invoice-REOPENED", "payment_received", [of_json(payment("P-1"))], [of_json(start)]
     )
-    await house.through(27)
-    return workflow_id(house.id("I"))
+    described = await first.describe()
+    await result_of(first)
+    back = {"reversal_id": "R-1", "payment_id": "P-1", "amount": "1250.00"}
+    second = await stage.time.client.start_workflow(
+        "InvoiceCollection", start, id="invoice-REOPENED", task_queue="duecourse",
+        start_signal="payment_reversed", start_signal_args=[back],
+    )  # fmt: skip
+    await stage.days(10, "REOPENED")
+    await second.signal("credit_issued", {"credit_id": "CR-1", "amount": "1250.00", "currency": "USD"})
+    await result_of(second)
+    runs = stage.premises.client
+    return [
+        runs.get_workflow_handle("invoice-REOPENED", run_id=described.run_id),
+        runs.get_workflow_handle("invoice-REOPENED", run_id=second.first_execution_run_id),
+    ]
 
 
-async def approved(house: House) -> str:
-    """A strategic customer's final notice: asked, expired, asked again, approved, sent."""
-    house.know("Approved", tier="strategic")
-    await house.bill("Approved", "I", "50000.00", due=8)
-    await house.through(47)
-    await house.ask("I", "decide_step", step="credit_hold", approve=True, by="Kim")
-    await house.through(50)
-    return workflow_id(house.id("I"))
-
-
-async def held(house: House) -> str:
-    """Something unreadable and an unknown signal; the hold they left is released and a request refused."""
-    house.know("Held")
-    await house.bill("Held", "I", "700.00", due=8)
-    await house.through(2)
-    await house.tell("I", "payment_received", payment_id="P-9")
-    await house.tell("I", "no_such_signal", text="?")
-    await house.through(4)
-    item = house.tasks("unreadable_signal")[0]
-    await house.tell("I", "hold_released", hold_id=f"item-{item.item_id}")
-    await house.through(5)
-    return workflow_id(house.id("I"))
-
-
-async def account(house: House) -> str:
-    """One remittance for two invoices through the customer's account."""
-    house.know("Account")
-    await house.bill("Account", "A", "100.00", due=8)
-    await house.bill("Account", "B", "200.00", due=9)
-    await house.through(1)
-    await house.tell_account(
-        "Account",
-        "cash_received",
-        payment_id="P-1",
-        amount="300.00",
-        currency="USD",
-        received_on=house.today.isoformat(),
-        allocations=[
-            {"invoice_id": house.id("A"), "amount": "100.00"},
-            {"invoice_id": house.id("B"), "amount": "200.00"},
-        ],
+async def refused(stage: Stage) -> list[WorkflowHandle[Any, Any]]:
+    """Starts that do not fit, with a fact each."""
+    invoice = await stage.premises.raw_signal_with_start(
+        "invoice-REFUSED", "payment_received", [of_json(payment("P-1"))], [of_json({"invoice": 5})]
     )
-    await house.through(2)
-    return account_workflow_id(house.id("Account"))
+    account = await stage.premises.raw_signal_with_start(
+        "account-C-REFUSED", "risk_noted", [of_json({})], [], kind="CustomerAccount"
+    )
+    for handle in (invoice, account):
+        try:
+            await result_of(handle)
+        except WorkflowFailureError:
+            continue
+        raise AssertionError(f"{handle.id} was not refused")
+    return [invoice, account]
 
 
+#: Every life by the name of its history; `continued` is one of them lived with a new run for each revision.
 LIVES: dict[str, Life] = {
-    life.__name__: life for life in (settled, exhausted, disputed, promised, approved, held, account)
+    life.__name__: life
+    for life in (settled, referred, disputed, parked, promised, approved, grouped, reopened, refused)
 }
