@@ -8,7 +8,7 @@ which rung of the ladder comes next, and when.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Literal, NamedTuple
 
@@ -248,7 +248,7 @@ def _paused(case: Case, policy: Policy, now: datetime, today: date) -> Decision 
         tasks.append(TaskRequest(kind="apply_cash", ref=str(case.epoch), why=f"{stop.why}: apply it"))
     tasks.extend(_beyond_limit(case, policy, today))
     wait = Wait(until=until, waiting_on=stop.waiting_on, why=stop.why, rule=stop.rule, tasks=tuple(tasks))
-    return _no_later(wait, now, [_flag_at(case, policy, today)])
+    return _no_later(wait, now, [_flag_at(case, policy, today), *_promises_end(case, policy, today)])
 
 
 def _beyond_limit(case: Case, policy: Policy, today: date) -> list[TaskRequest]:
@@ -312,7 +312,16 @@ def _flag_at(case: Case, policy: Policy, today: date) -> datetime | None:
     return None if flagged is None else calendar_of(case.account, policy).at(flagged, time.min)
 
 
-def _no_later(decision: Decision, now: datetime, instants: list[datetime | None]) -> Decision:
+def _promises_end(case: Case, policy: Policy, today: date) -> list[datetime]:
+    """When each open promise is broken by the mere passing of time."""
+    if not case.promises:
+        return []
+    calendar = calendar_of(case.account, policy)
+    standing = [p for p in promises(case, policy, today) if p.state is PromiseState.OPEN]
+    return [calendar.midnight_after(promise.deadline) for promise in standing]
+
+
+def _no_later(decision: Decision, now: datetime, instants: Sequence[datetime | None]) -> Decision:
     """The same decision, looked at again at the first of the instants that lie ahead."""
     if not isinstance(decision, Wait | AskApproval):
         return decision
@@ -321,10 +330,10 @@ def _no_later(decision: Decision, now: datetime, instants: list[datetime | None]
 
 
 def _awake(case: Case, policy: Policy, now: datetime, today: date, decision: Decision) -> Decision:
-    """A wait never sleeps through the day of a block or of the risk warning."""
+    """A wait never sleeps through the day of a block, of the risk warning or of a broken promise."""
     if not isinstance(decision, Wait | AskApproval):
         return decision
-    instants = [_block_at(case, policy, now, today)]
+    instants = [_block_at(case, policy, now, today), *_promises_end(case, policy, today)]
     if case.taken(Step.AT_RISK) is None:
         instants.append(_flag_at(case, policy, today))
     return _no_later(decision, now, instants)

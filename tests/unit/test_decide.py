@@ -1148,6 +1148,17 @@ def test_a_promise_is_extended_by_one_given_before_its_grace_ends(
     )
 
 
+def test_a_wait_does_not_sleep_through_a_broken_part_promise() -> None:
+    """It pauses only its amount, so the ladder's wait is longer; its breaking may put the case at risk."""
+    told = apply(climbed("2026-12-22"), promise("2026-12-24", "100.00"), at("2026-12-23"))
+    assert waiting(told, at("2026-12-23")).until == at("2026-12-29", "00:00")  # grace ends on Monday 12-28
+    held = apply(told, hold(), at("2026-12-23"))
+    assert waiting(held, at("2026-12-23")).until == at("2026-12-29", "00:00")
+    sensitive = policy(at_risk={"score_line": 33})  # 28 days past due give 18, a broken promise 15
+    life = Life.of(case(), under=sensitive).tell(at("2026-12-23"), promise("2026-12-24", "100.00"))
+    assert life.until("2026-12-29").told()[-1] == ("12-29", "at_risk")
+
+
 def test_only_promises_beyond_the_limit_make_a_task() -> None:
     for pay_by, kinds in (("2026-12-16", []), ("2026-12-17", ["promise_limit"])):
         told = apply(climbed("2026-12-01"), promise(pay_by), at("2026-12-02"))
