@@ -132,6 +132,8 @@ class Documents:
             pdf = self._renderer.render(statement_html(facts), timeout=STATEMENT_TIMEOUT_S)
         except (RenderingFailed, PdfUnavailable) as problem:
             return [], str(problem)
+        except UNWRITABLE as problem:
+            return [], reasons(problem)
         return [Attachment(f"statement-{facts.as_of}.pdf", "application/pdf", pdf)], None
 
 

@@ -58,17 +58,16 @@ def open_case(session: Session, start: OpenCase, told: wire.Start, rulebook: Rul
         return Opened(errors=tuple(problem.without_value for problem in problems))
     work, row = _lock(session, start, told, rulebook)
     _learn_customer(work, told.customer)
-    sha256 = fingerprint(invoice)
     if row is None:
         row = _insert(work, told)
         _carry_over(work, told)
         _doubts(work, told)
-    elif row.start_sha256 != sha256 or row.owner_id != told.customer.customer_id:
+    elif differs := _differences(work, row, told):
         work.open_item(
             "start_differs",
-            f"{invoice.invoice_id} was started again with other content; what was recorded first stands",
+            f"{invoice.invoice_id} was started again with {differs}; what was recorded first stands",
             invoice_id=invoice.invoice_id,
-            ref=canonical.digest([sha256.hex(), told.customer.customer_id]).hex()[:16],
+            ref=canonical.digest(told.content()).hex()[:16],
             raw=told.model_dump_json(exclude_unset=True).encode(),
         )
     return Opened(decided=work.settle(row.invoice_id))
@@ -88,6 +87,17 @@ def _lock(
     if row is not None and row.customer_id != customer_id:  # opened while we waited for the lock
         work = CaseWork.on_customer(session, row.customer_id, rulebook, start.at)
     return work, row
+
+
+def _differences(work: CaseWork, row: CaseRow, told: wire.Start) -> str:
+    """What a start says otherwise than what is recorded; empty where it is the same again."""
+    known = work.case(row.invoice_id).case.payments
+    differences = {
+        "another invoice": row.start_sha256 != fingerprint(told.invoice),
+        "another customer": row.owner_id != told.customer.customer_id,
+        "payments that are not recorded": any(payment.fact_id not in known for payment in told.payments),
+    }
+    return " and ".join(name for name, differs in differences.items() if differs)
 
 
 def _learn_customer(work: CaseWork, told: wire.Customer) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
+from domain.case import Case
 from domain.contact import Pursued
 from domain.decision import Close, Decision, NextStep, Wait
 from domain.pauses import calendar_of, is_settled
@@ -44,7 +45,7 @@ def write(
     row.why = decision.why
     row.risk = assess(case, policy, today).band
     paid = is_settled(case, policy) and case.cancelled_at is None and case.paid > 0
-    row.settled_on = (row.settled_on or today) if paid else None
+    row.settled_on = (row.settled_on or _paid_on(case, today)) if paid else None
     if not isinstance(decision, Close):
         row.outcome = row.closed_at = None
     if before != row.decision:
@@ -63,6 +64,11 @@ def write(
             },
             text=decision.why,
         )
+
+
+def _paid_on(case: Case, today: date) -> date:
+    """The day the last money came in, which is not always the day it was told."""
+    return min(max((made.fact.received_on for made in case.payments.values()), default=today), today)
 
 
 def close(row: CaseRow, outcome: Outcome, now: datetime) -> None:

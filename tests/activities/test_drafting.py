@@ -294,6 +294,16 @@ def test_a_message_goes_without_a_statement_that_cannot_be_made(
     assert "too large" in item.why
 
 
+def test_a_message_goes_without_a_statement_that_cannot_be_laid_out(
+    office: Office, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, "statement_html", broken_phrases)
+    office.open()
+    office.contact()
+    assert post.items == ["INV-1=due/0"]
+    assert office.kinds() == ["paper_missing"]
+
+
 def test_a_message_of_another_version_is_written_again(office: Office, post: Post) -> None:
     office.open()
     reserved = office.draft().message_id

@@ -149,6 +149,7 @@ def test_the_same_start_again_changes_nothing(office: Office) -> None:
         ({"invoice": {"amount": "999.00"}}, "start_differs"),
         ({"customer": {"customer_id": "C-2"}}, "start_differs"),
         ({"customer": {"name": "Acme Inc"}}, "customer_differs"),
+        ({"payments": [payment("5.00", "P-9", date(2026, 12, 1))]}, "start_differs"),
     ],
 )
 def test_a_start_that_says_something_else_is_listed_and_changes_nothing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from datetime import date
@@ -15,14 +16,10 @@ from sqlalchemy import text
 from activities import ledger as ledger_activities
 from activities.casework import CaseWork
 from activities.interface import RecordFacts
-from domain.case import Case
 from tests.activities.conftest import Office, Post, payment, signal
 
 TODAY = date(2026, 12, 7)
-
-
-def net(case: Case) -> int:
-    return case.net
+_numbers = itertools.count(1)
 
 
 def assert_ledger_agrees(office: Office, invoice_id: str = "INV-1") -> None:
@@ -132,6 +129,13 @@ def test_an_overpayment_is_unapplied_cash_and_keeps_other_invoices_back(office: 
     assert office.kinds() == ["apply_cash", "overpaid"]
 
 
+def test_an_invoice_was_paid_when_the_money_came_not_when_it_was_told(office: Office) -> None:
+    office.open()
+    office.later(days=10)
+    office.tell("INV-1", "payment_received", **payment("1250.00", "P-1", date(2026, 12, 9)))
+    assert office.row().settled_on == date(2026, 12, 9)
+
+
 def test_a_reversal_before_its_payment_takes_back_at_most_the_payment(office: Office) -> None:
     office.open()
     office.tell("INV-1", "payment_reversed", reversal_id="R-1", payment_id="P-1", amount="900.00")
@@ -236,8 +240,8 @@ FACTS = st.one_of(
 def test_the_ledger_comes_to_the_balance_whatever_the_order(
     office: Office, told: list[tuple[str, dict[str, Any]]], together: int
 ) -> None:
-    office.examples = getattr(office, "examples", 0) + 1  # type: ignore[attr-defined]
-    invoice_id, customer_id = f"INV-{office.examples}", f"C-{office.examples}"  # type: ignore[attr-defined]
+    number = next(_numbers)  # all examples share the office
+    invoice_id, customer_id = f"INV-{number}", f"C-{number}"
     office.open(invoice_id, customer={"customer_id": customer_id})
     signals = [each for each in told if each[0] != "write_off"]
     for place in range(0, len(signals), together):
