@@ -40,6 +40,10 @@ from tests.unit.living import (
     reversed_,
 )
 
+#: Finding the smallest example of a fault takes longer than finding a fault.
+pytestmark = pytest.mark.timeout(900)
+
+
 # Any order of facts with no step between them gives the same case
 
 

@@ -92,7 +92,8 @@ def scripts(draw: st.DrawFn) -> tuple[list[Case], Policy, list[Told], Assumption
     return cases, under, script, Assumptions(approve=draw(st.booleans()))
 
 
-@thorough(25)
+@pytest.mark.timeout(900)
+@thorough(20)
 @given(scripts())
 def test_it_lives_as_the_slow_driver_does(
     scripted: tuple[list[Case], Policy, list[Told], Assumptions],
