@@ -3,12 +3,13 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 SOURCES := $(wildcard domain store activities workflows commands settings.py worker.py starter.py deploy)
 
-.PHONY: help demo test test-all lint format bench lock clean
+.PHONY: help demo test test-all chaos lint format bench lock clean
 
 help:
 	@echo "make demo      the whole system on this machine, with a sample portfolio"
 	@echo "make test      the tests that finish in minutes"
 	@echo "make test-all  every test"
+	@echo "make chaos     workers killed and frozen for minutes: nothing sent twice, nothing lost"
 	@echo "make lint      style, types and import rules"
 	@echo "make bench     cost and scale, measured"
 
@@ -23,6 +24,9 @@ test: .venv/installed
 test-all: .venv/installed
 	@deploy/system-packages test
 	$(RUN) -m pytest -n 2 --dist loadfile $(ARGS)
+
+chaos: .venv/installed
+	$(RUN) -m pytest -m slow tests/faults $(ARGS)
 
 lint: .venv/installed
 	.venv/bin/ruff check .
