@@ -1,0 +1,73 @@
+"""The figures as Markdown, ready for the README."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+from benchmarks.known import Delays
+from benchmarks.life import Comparison, Spent
+from deploy.local_temporal import find_program
+
+_LARGEST = 6
+
+
+def machine() -> str:
+    """When and on what this was measured."""
+    today = datetime.now(UTC)
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    shown = subprocess.run([find_program(), "--version"], capture_output=True, text=True, check=False)
+    return (
+        f"{today.day} {today:%B %Y}, {os.cpu_count()} cores of {model}, load {os.getloadavg()[0]:.1f} at the start, "
+        f"Python {platform.python_version()}, {shown.stdout.strip()}"
+    )
+
+
+def life(comparisons: Sequence[Comparison]) -> str:
+    """What a life costs, beside a bare one."""
+    lines = [
+        "| life | events | kB | actions | server ms | worker ms | CPU ms | × bare | database ms |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for each in comparisons:
+        title = f"{each.title} (n = {each.lives})"
+        lines.append(_life_row(title, each.ours, f"**{each.ratio:.2f}**"))
+        lines.append(_life_row("the same, bare", each.bare, "1"))
+    for each in comparisons:
+        largest = ", ".join(f"{name} {size}" for name, size in each.sizes.most_common(_LARGEST))
+        lines += ["", f"Bytes of {each.title} by event: {largest}."]
+    return "\n".join(lines)
+
+
+def _life_row(title: str, spent: Sequence[Spent], ratio: str) -> str:
+    def middle(of: Callable[[Spent], float]) -> float:
+        return median(map(of, spent))
+
+    return (
+        f"| {title} | {middle(lambda s: s.history.events):.0f} | {middle(lambda s: s.history.size) / 1000:.1f} "
+        f"| {middle(lambda s: s.history.actions):.0f} | {middle(lambda s: s.server):.0f} "
+        f"| {middle(lambda s: s.worker):.0f} | {middle(lambda s: s.cpu):.0f} | {ratio} "
+        f"| {middle(lambda s: s.database):.0f} |"
+    )
+
+
+def known(delays: Sequence[Delays]) -> str:
+    """How soon a payment is known."""
+    lines = ["| payment known, ms | n | p50 | p99 |", "|---|---|---|---|"]
+    lines += [
+        f"| {each.situation} | {len(each.each)} | {each.percentile(50):.0f} | {each.percentile(99):.0f} |"
+        for each in delays
+    ]
+    return "\n".join(lines)
