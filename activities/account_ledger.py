@@ -23,6 +23,9 @@ from store.database import can_never_succeed
 from store.portfolio import is_known
 from store.schema import CaseRow, CustomerRow
 
+#: Cases decided on in the transaction of an account's fact, which has seconds.
+MOST_SETTLED = 250
+
 
 class AccountWork:
     """One transaction on what concerns a customer: the account, and the customer's invoices, also those that
@@ -58,12 +61,15 @@ class AccountWork:
             work.forget()
 
     def settle(self) -> tuple[str, ...]:
-        """Decide on every case that may be concerned; returns their invoices."""
+        """Decide on every case that may be concerned, but for very many: those decide when they are nudged.
+
+        Returns their invoices.
+        """
         self.forget()
         concerned = self.open_invoices()
         for work in self._works.values():
             concerned.update(dict.fromkeys(work.nudge, work))
-        for invoice_id in sorted(concerned):
+        for invoice_id in sorted(concerned)[:MOST_SETTLED]:
             concerned[invoice_id].settle(invoice_id)
         return tuple(sorted(concerned))
 

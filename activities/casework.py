@@ -268,14 +268,18 @@ class CaseWork:
         """Take back a message that was not sent: its items are free for a fresh draft, and whoever was asked
         to approve it is asked no more."""
         outbox.cancel(self.session, message_id, why=why)
+        self.withdraw_approval(message_id)
+        self.close_items("approval", message_id, by="duecourse", outcome=why, state=TaskState.CANCELLED)
+        self.note("message_cancelled", message_id, {"why": why})
+
+    def withdraw_approval(self, message_id: str) -> None:
+        """What was asked or approved was this message: for another one a person is asked anew."""
         for item in self.items(message_id):
             approval = self.case(item.invoice_id).case.approval
             if approval is not None and approval.fact.message_id == message_id:
                 withdrawn = internal.ApprovalWithdrawn(message_id=message_id)
                 self.file(item.invoice_id, withdrawn, message_id)
                 self.nudge.add(item.invoice_id)
-        self.close_items("approval", message_id, by="duecourse", outcome=why, state=TaskState.CANCELLED)
-        self.note("message_cancelled", message_id, {"why": why})
 
     def decide(self, invoice_id: str) -> Decision:
         pursued = self.case(invoice_id)

@@ -144,7 +144,11 @@ def _words(session: Session, message_id: str) -> Words:
 
 
 def _ask_approval(work: CaseWork, message: MessageRow) -> bool:
-    """Where an invoice of the message needs a person's approval, ask for it, for all of them at once."""
+    """Where an invoice of the message needs a person's approval, ask for it, for all of them at once.
+
+    Where another one does not need it any more, nobody is asked: facts have overtaken the message. Returns
+    whether the case is to be decided anew.
+    """
     items = work.items(message.message_id)
     if isinstance(step_of(items[0].step), Note):
         return False
@@ -152,6 +156,9 @@ def _ask_approval(work: CaseWork, message: MessageRow) -> bool:
     ranks = [carried.rank for carried in asked if carried is not None and carried.approval == "ask"]
     if not ranks:
         return False
+    if len(ranks) < len(items):
+        work.withdraw(message.message_id, "the facts changed while it was written")
+        return True
     rank = max(ranks)
     pursued = work.case(items[0].invoice_id)
     calendar = calendar_of(pursued.case.account, pursued.policy)

@@ -278,6 +278,7 @@ class Notices:
                 message = outbox.mark_failed(work.session, message_id, attempt=attempt, why=result.reason)
                 work.note("message_failed", message_id, {"attempt": attempt})
                 _free(work, message_id, attempt)
+                work.withdraw_approval(message_id)
                 if is_for_staff(message):
                     take_without_mail(work, message)
                 else:

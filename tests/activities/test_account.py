@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from activities import account_ledger
 from activities.casework import CaseWork
 from activities.interface import RecordAccountFacts
 from tests.activities.conftest import BOB, Office, Post, plain, signal
@@ -165,6 +166,19 @@ def test_what_is_told_before_any_invoice_counts_for_all_that_follow(office: Offi
     assert recorded.nudge == ("INV-1", "INV-2")
     assert office.row("INV-1").waiting_on == "time"
     assert office.case("INV-1").noted_risk
+
+
+def test_a_customer_of_very_many_invoices_is_recorded_in_time(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account_ledger, "MOST_SETTLED", 2)
+    for number in (1, 2, 3):
+        office.open(f"INV-{number}")
+    recorded = office.tell_account("C-1", "hold_placed", hold_id="H", reason="legal")
+    assert recorded.nudge == ("INV-1", "INV-2", "INV-3")
+    assert [office.row(f"INV-{n}").waiting_on for n in (1, 2, 3)] == ["hold", "hold", "time"]
+    assert office.draft("INV-3").message_id is None, "whatever its row says"
+    assert office.row("INV-3").waiting_on == "hold"
 
 
 def test_an_account_of_which_nothing_is_known_keeps_its_facts(office: Office) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from activities.adapters.port import Refused
+from activities.interface import RecordFacts, UpdateInput
 from store.schema import Approval, MessageState
-from tests.activities.conftest import Office, Post
+from tests.activities.conftest import ANN, BOB, Office, Post, plain
 
 PENDING, SENT, CANCELLED = MessageState.PENDING, MessageState.SENT, MessageState.CANCELLED
 HELD_BACK: dict[str, Any] = {
@@ -103,9 +105,6 @@ def test_approving_on_any_invoice_approves_it_for_all(strict: Office, post: Post
 
 def test_every_invoice_of_the_message_is_woken(strict: Office) -> None:
     ask_both(strict)
-    from activities.interface import RecordFacts, UpdateInput
-    from tests.activities.conftest import plain
-
     asked = UpdateInput(
         name="decide_step",
         update_id="A",
@@ -245,6 +244,34 @@ def test_what_was_frozen_while_the_step_was_not_due_is_never_sent_unapproved(
     assert post.taken == []
     assert strict.message(message_id).state == CANCELLED
     assert strict.row().waiting_on == "approval"
+
+
+def test_nobody_is_asked_about_a_message_that_facts_have_overtaken(strict: Office) -> None:
+    open_two(strict)
+    message_id = strict.draft("INV-1").message_id
+    assert message_id is not None
+    strict.tell("INV-2", "dispute_raised", dispute_id="D", reason="quality")
+    rendered = strict.render(message_id)
+    assert rendered.decided is not None
+    assert strict.message(message_id).state == CANCELLED
+    assert strict.tasks("approval") == []
+    assert strict.items(strict.write("INV-1")) == [("INV-1", "credit_hold", 0)]
+
+
+def test_what_was_approved_for_one_address_is_asked_anew_for_the_next(strict: Office, post: Post) -> None:
+    post.answers = [Refused("550 no such mailbox", permanent=True)]
+    strict.open("INV-1", customer={"contacts": [ANN, BOB]}, **HELD_BACK)
+    strict.later(days=1)
+    first = strict.write()
+    assert approve(strict) is None
+    strict.send(first)
+    assert strict.message(first).state == MessageState.FAILED
+    second = strict.write()
+    assert strict.message(second).approval == Approval.REQUESTED
+    assert strict.message(second).to != strict.message(first).to
+    assert approve(strict) is None
+    strict.send(second)
+    assert post.items == ["INV-1=credit_hold/0"] * 2
 
 
 def test_dates_that_a_letter_names_are_still_ahead_when_it_goes_out(strict: Office, post: Post) -> None:
