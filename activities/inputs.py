@@ -35,8 +35,8 @@ def read_input(model: type[M], inputs: tuple[RawInput, ...]) -> M | list[FieldEr
     if len(inputs) != 1:
         count = "no input" if not inputs else "more than one input"
         return [FieldError("input", "", f"there is {count}: send exactly one JSON object")]
-    if not inputs[0].complete:
-        return [FieldError("input", f"{inputs[0].size} bytes", "is too long")]
+    if inputs[0].cut_from is not None:
+        return [FieldError("input", f"{inputs[0].cut_from.size} bytes", "is too long")]
     if inputs[0].encoding != "json/plain":
         return [FieldError("input", inputs[0].encoding, "is not of the encoding json/plain")]
     return parse(model, inputs[0].data)

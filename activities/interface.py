@@ -22,25 +22,32 @@ class _Message(Lean):
     model_config = ConfigDict(frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
 
 
-class RawInput(_Message):
-    """One payload as it came: its bytes, or the beginning of them with the hash of all."""
+class Whole(_Message):
+    """What a long payload was before it was cut."""
 
-    encoding: str
-    data: bytes
     size: int
     sha256: str
-    complete: bool
+
+
+class RawInput(_Message):
+    """One payload as it came: its bytes, or the beginning of them with the size and hash of all."""
+
+    encoding: str = "json/plain"
+    data: bytes
+    cut_from: Whole | None = None
 
     @classmethod
     def of(cls, encoding: bytes, data: bytes, longest: int = LONGEST_FACT) -> RawInput:
-        complete = len(data) <= longest
-        return cls(
-            encoding=encoding.decode("ascii", "replace")[:64],
-            data=data if complete else data[:KEPT_OF_LONG_INPUT],
-            size=len(data),
-            sha256=hashlib.sha256(data).hexdigest(),
-            complete=complete,
-        )
+        known = encoding.decode("ascii", "replace")[:64]
+        if len(data) <= longest:
+            return cls(encoding=known, data=data)
+        whole = Whole(size=len(data), sha256=hashlib.sha256(data).hexdigest())
+        return cls(encoding=known, data=data[:KEPT_OF_LONG_INPUT], cut_from=whole)
+
+    @property
+    def sha256(self) -> str:
+        """Of all that came, in hexadecimal."""
+        return self.cut_from.sha256 if self.cut_from is not None else hashlib.sha256(self.data).hexdigest()
 
 
 class SignalInput(_Message):

@@ -133,8 +133,9 @@ def build_mail(
         name = _token("attachment", paper.name)
         message.add_attachment(paper.body, maintype=maintype, subtype=subtype, filename=name)
     _set_boundaries(message, facts.message_id)
-    _check_headers(message)
-    return message.as_bytes()
+    written = message.as_bytes()
+    _check_headers(message, written)
+    return written
 
 
 def message_id(message: str, sender: str) -> str:
@@ -195,9 +196,9 @@ def _set_boundaries(message: EmailMessage, name: str) -> None:
         part.set_boundary("=_" + hashlib.sha256(f"{name}/{place}".encode()).hexdigest()[:40])
 
 
-def _check_headers(message: EmailMessage) -> None:
+def _check_headers(message: EmailMessage, written: bytes) -> None:
     """Read the finished header block back: it must hold what was set, and not a line more."""
-    block = message.as_bytes().partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+    block = written.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
     read = BytesHeaderParser(policy=policy.default).parsebytes(block)
     if read.defects or [name for name, _ in read.items()] != [name for name, _ in message.items()]:
         raise UnsafeHeader("the header block does not hold exactly the headers that were set")

@@ -33,6 +33,11 @@ LIVE = (RESERVED, PENDING, SENDING, SENT)
 
 # Built once: building a statement costs as much as carrying it out. Rows of these tables are written at once,
 # so that reading them needs no flush.
+_MESSAGE = (
+    select(MessageRow)
+    .where(MessageRow.message_id == bindparam("message_id"))
+    .execution_options(populate_existing=True, autoflush=False)
+)
 _ITEMS = (
     select(MessageItemRow)
     .where(MessageItemRow.message_id == bindparam("message_id"))
@@ -45,6 +50,12 @@ _DOCUMENT = (
     .execution_options(autoflush=False)
 )
 _ATTACH = insert(DocumentRow).on_conflict_do_nothing().execution_options(autoflush=False)
+_SAID = (
+    insert(DeliveryEventRow)
+    .on_conflict_do_nothing()
+    .returning(DeliveryEventRow.id)
+    .execution_options(autoflush=False)
+)
 
 #: What each verb needs and what it makes of it.
 MOVES: Mapping[str, tuple[tuple[MessageState, ...], MessageState]] = {
@@ -200,7 +211,7 @@ def _overtaken(session: Session, items: Sequence[Item]) -> int:
 
 def get(session: Session, message_id: str) -> MessageRow | None:
     """The message as it is committed now."""
-    return session.get(MessageRow, message_id, populate_existing=True)
+    return session.scalars(_MESSAGE, {"message_id": message_id}).one_or_none()
 
 
 def items_of(session: Session, message_id: str) -> list[MessageItemRow]:
@@ -294,7 +305,7 @@ def _move(
         .where(MessageRow.message_id == message_id, MessageRow.state.in_(before), *conditions)
         .values(state=after, **values)
         .returning(MessageRow),
-        execution_options={"populate_existing": True},
+        execution_options={"populate_existing": True, "autoflush": False},
     ).one_or_none()
     if moved is None:
         raise _refused(session, message_id, verb)
@@ -382,14 +393,14 @@ def record_delivery(
     detail: Mapping[str, Any] | None = None,
 ) -> bool:
     """Keep what was said about a message. False when this event of the provider is known already."""
-    event = insert(DeliveryEventRow).values(
-        message_id=message_id,
-        kind=kind,
-        at=at,
-        provider_event_id=provider_event_id,
-        detail=dict(detail or {}),
-    )
-    return session.scalar(event.on_conflict_do_nothing().returning(DeliveryEventRow.id)) is not None
+    event = {
+        "message_id": message_id,
+        "kind": kind,
+        "at": at,
+        "provider_event_id": provider_event_id,
+        "detail": dict(detail or {}),
+    }
+    return session.scalar(_SAID, event) is not None
 
 
 def deliveries_of(session: Session, message_ids: Collection[str]) -> dict[str, list[DeliveryEventRow]]:

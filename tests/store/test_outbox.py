@@ -132,6 +132,7 @@ def test_cancels_count_the_messages_that_facts_overtook(session: Session) -> Non
         reserved = reserve(session, f"M-{number}")
         assert isinstance(reserved, Reserved)
         reserved.message.approval = approval
+        session.flush()
         outbox.cancel(session, f"M-{number}", why="")
     reserved = reserve(session, "M-last")
     assert isinstance(reserved, Reserved)
