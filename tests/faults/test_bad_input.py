@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from email import message_from_bytes, policy
 from typing import Any
 
@@ -53,6 +53,21 @@ async def at_work(premises: Premises) -> AsyncIterator[PostOffice]:
     with PostOffice() as office:
         async with premises.working(premises.parts(SmtpTransport("127.0.0.1", office.port))):
             yield office
+
+
+#: The ways tried with every message in the normal run; the others are tried with one, and with all where slow.
+_ALWAYS = {"no input", "two inputs", "wrong types", "missing fields", "a lone surrogate", "deep brackets"}
+_MATRIX = [pytest.param(False, id="sampled"), pytest.param(True, id="all", marks=pytest.mark.slow)]
+
+
+def wrong_ways(
+    facts: Mapping[str, dict[str, Any]], every: bool, whole: Collection[str]
+) -> Iterator[tuple[str, list[Payload]]]:
+    """Each message in each wrong way; those of `whole` in all of them, the others too where `every`."""
+    for name, fact in facts.items():
+        for way, payloads in bad_inputs(fact).items():
+            if every or name in whole or way in _ALWAYS:
+                yield name, payloads
 
 
 def in_future(invoice_id: str, **told: Any) -> dict[str, Any]:
@@ -187,29 +202,30 @@ async def test_facts_that_come_with_a_bad_start_are_not_lost(premises: Premises)
 # -- signals ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("every", _MATRIX)
 async def test_every_signal_in_every_wrong_way_becomes_an_item_and_pauses_where_it_may_be_money(
-    premises: Premises, at_work: PostOffice
+    premises: Premises, at_work: PostOffice, every: bool
 ) -> None:
     mails = len(at_work.taken)
-    handle = await premises.start(in_future("SIGNALS-1"))
-    expected: dict[tuple[str, tuple[bytes, ...]], str] = {}
-    for signal, fact in INVOICE_FACTS.items():
-        for name, payloads in bad_inputs(fact).items():
-            expected[signal, tuple(payload.data for payload in payloads)] = name
-            await premises.raw_signal("invoice-SIGNALS-1", signal, payloads)
+    invoice_id = f"SIGNALS-{every}"
+    handle = await premises.start(in_future(invoice_id))
+    expected: set[tuple[str, tuple[bytes, ...]]] = set()
+    for signal, payloads in wrong_ways(INVOICE_FACTS, every, ("payment_received", "risk_noted")):
+        expected.add((signal, tuple(payload.data for payload in payloads)))
+        await premises.raw_signal(handle.id, signal, payloads)
 
     def unreadable() -> list[Any]:
-        return premises.tasks("SIGNALS-1", kind="unreadable_signal")
+        return premises.tasks(invoice_id, kind="unreadable_signal")
 
     items = await eventually(lambda: len(unreadable()) >= len(expected) and unreadable(), 120)
     by_signal = Counter(task.ref.partition(":")[0] for task in items)
     assert by_signal == Counter(signal for signal, _ in expected)
     raws = Counter((task.ref.partition(":")[0], task.raw) for task in items)
-    for (signal, inputs), name in expected.items():
+    for signal, inputs in expected:
         sent = b"\n".join(inputs)
         if len(sent) <= 64_000:
-            assert raws[signal, sent] >= 1, (signal, name)
-    assert premises.tasks("SIGNALS-1", kind="unknown_signal") == []
+            assert raws[signal, sent] >= 1, (signal, sent[:100])
+    assert premises.tasks(invoice_id, kind="unknown_signal") == []
 
     case = await case_of(handle)
     pausing = [task for task in items if task.ref.partition(":")[0] in wire.PAUSING_SIGNALS]
@@ -220,7 +236,7 @@ async def test_every_signal_in_every_wrong_way_becomes_an_item_and_pauses_where_
 
     for hold in case["holds"]:
         await handle.signal("hold_released", {"hold_id": hold["hold_id"]})
-    await eventually(lambda: len(premises.events("SIGNALS-1", "hold_released")) >= len(pausing), 60)
+    await eventually(lambda: len(premises.events(invoice_id, "hold_released")) >= len(pausing), 60)
     case = await case_of(handle)
     assert case["holds"] == []
     assert case["waiting_on"] == "time"
@@ -233,21 +249,22 @@ async def test_every_signal_in_every_wrong_way_becomes_an_item_and_pauses_where_
     await assert_healthy(handle)
 
 
-async def test_every_signal_to_an_account_in_every_wrong_way(premises: Premises) -> None:
-    account = {"customer": {"customer_id": "C-SIGNALS"}}
+@pytest.mark.parametrize("every", _MATRIX)
+async def test_every_signal_to_an_account_in_every_wrong_way(premises: Premises, every: bool) -> None:
+    customer_id, invoice_id = f"C-ALL-{every}", f"ACCOUNT-{every}"
+    account = {"customer": {"customer_id": customer_id}}
     expected: set[tuple[str, tuple[bytes, ...]]] = set()
     handles = []
-    for signal, fact in ACCOUNT_FACTS.items():
-        for payloads in bad_inputs(fact).values():
-            expected.add((signal, tuple(payload.data for payload in payloads)))
-            handles.append(
-                await premises.raw_signal_with_start(
-                    "account-C-SIGNALS", signal, payloads, [of_json(account)], kind="CustomerAccount"
-                )
+    for signal, payloads in wrong_ways(ACCOUNT_FACTS, every, ("cash_received",)):
+        expected.add((signal, tuple(payload.data for payload in payloads)))
+        handles.append(
+            await premises.raw_signal_with_start(
+                f"account-{customer_id}", signal, payloads, [of_json(account)], kind="CustomerAccount"
             )
+        )
 
     def listed() -> list[Any]:
-        return [task for task in premises.tasks() if task.customer_id == "C-SIGNALS"]
+        return [task for task in premises.tasks() if task.customer_id == customer_id]
 
     items = await eventually(lambda: len(listed()) >= len(expected) and listed(), 120)
     assert Counter(task.ref.partition(":")[0] for task in items) == Counter(signal for signal, _ in expected)
@@ -259,17 +276,17 @@ async def test_every_signal_to_an_account_in_every_wrong_way(premises: Premises)
             assert await failed_tasks(each) == []
 
     # What was unreadable about money or promises pauses every invoice of the customer.
-    handle = await premises.start(in_future("ACCOUNT-1", customer={"customer_id": "C-SIGNALS"}))
-    await eventually(lambda: premises.case("ACCOUNT-1"))
+    handle = await premises.start(in_future(invoice_id, customer={"customer_id": customer_id}))
+    await eventually(lambda: premises.case(invoice_id))
     case = await case_of(handle)
     pausing = [task for task in items if task.ref.partition(":")[0] in wire.PAUSING_SIGNALS]
     assert {hold["hold_id"] for hold in case["holds"]} == {f"item-{task.item_id}" for task in pausing}
     for hold in case["holds"]:
         released = of_json({"hold_id": hold["hold_id"]})
         await premises.raw_signal_with_start(
-            "account-C-SIGNALS", "hold_released", [released], [of_json(account)], kind="CustomerAccount"
+            f"account-{customer_id}", "hold_released", [released], [of_json(account)], kind="CustomerAccount"
         )
-    await eventually(lambda: premises.waiting_on("ACCOUNT-1") == "time")
+    await eventually(lambda: premises.waiting_on(invoice_id) == "time")
     assert {task.state for task in listed() if task in pausing} <= {"done"}
     await assert_healthy(handle)
 
@@ -415,14 +432,15 @@ async def raw_update(
     return response.outcome
 
 
-async def test_every_update_in_every_wrong_way_is_refused(premises: Premises) -> None:
-    handle = await premises.start(in_future("UPDATES-1"))
+@pytest.mark.parametrize("every", _MATRIX)
+async def test_every_update_in_every_wrong_way_is_refused(premises: Premises, every: bool) -> None:
+    invoice_id = f"UPDATES-{every}"
+    handle = await premises.start(in_future(invoice_id))
     asked: list[Any] = []
     names: list[tuple[str, str]] = []
-    for update, request in REQUESTS.items():
-        for name, payloads in bad_inputs(request).items():
-            names.append((update, name))
-            asked.append(raw_update(premises, handle.id, f"{update}-{len(asked)}", update, payloads))
+    for update, payloads in wrong_ways(REQUESTS, every, ("log_call",)):
+        names.append((update, "wrong"))
+        asked.append(raw_update(premises, handle.id, f"{update}-{len(asked)}", update, payloads))
     for name in STRANGE_NAMES:
         names.append((name, "unknown"))
         asked.append(raw_update(premises, handle.id, f"strange-{len(asked)}", name, [of_json({})]))
@@ -433,7 +451,7 @@ async def test_every_update_in_every_wrong_way_is_refused(premises: Premises) ->
         assert outcome.HasField("failure"), place
         kind = outcome.failure.application_failure_info.type
         assert kind == ("UnknownRequest" if place[1] == "unknown" else "InvalidRequest"), place
-    assert premises.events("UPDATES-1") == []
+    assert premises.events(invoice_id) == []
     await assert_healthy(handle)
 
 

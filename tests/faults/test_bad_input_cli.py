@@ -45,7 +45,11 @@ class Cli:
             return program.returncode, out.decode()
 
     async def ok(self, *words: str) -> str:
-        code, out = await self.run(*words)
+        """Run it until the server took it; it is UNAVAILABLE to a workflow that is just closing."""
+        for _ in range(10):
+            code, out = await self.run(*words)
+            if "workflow is closing" not in out:
+                break
         assert code == 0, (words, out)
         return out
 

@@ -95,6 +95,7 @@ async def test_one_that_an_operator_terminated(premises: Premises) -> None:
     assert (await result_of(again))["outcome"] == "paid"
 
 
+@pytest.mark.slow
 async def test_one_that_temporal_has_forgotten(premises: Premises) -> None:
     """Past its retention nothing of it is left there; the database is the guard."""
     first = await begin(premises, "FORGOTTEN-1")
@@ -118,6 +119,7 @@ async def test_one_that_temporal_has_forgotten(premises: Premises) -> None:
     assert len(premises.messages("FORGOTTEN-1")) == 1
 
 
+@pytest.mark.slow  # who meets another at work on the same customer looks again after a minute
 async def test_one_customer_for_many_starts_at_once(premises: Premises, at_work: PostOffice) -> None:
     """Twelve invoices of a customer due today, all started together: each is asked for exactly once."""
     invoices = [f"AT-ONCE-{number}" for number in range(12)]
@@ -126,7 +128,7 @@ async def test_one_customer_for_many_starts_at_once(premises: Premises, at_work:
         *(premises.start(start_input(invoice_id, customer=customer)) for invoice_id in invoices)
     )
     await eventually(
-        lambda: all(premises.messages(invoice_id, MessageState.SENT) for invoice_id in invoices), 60
+        lambda: all(premises.messages(invoice_id, MessageState.SENT) for invoice_id in invoices), 100
     )
     await becomes(lambda: {premises.waiting_on(invoice_id) for invoice_id in invoices}, {"time"})
     asked = [
@@ -150,6 +152,7 @@ def next_change(zone: str, after: date) -> date:
         day += timedelta(days=1)
 
 
+@pytest.mark.slow
 async def test_clocks_that_change_and_the_turn_of_the_year(premises: Premises) -> None:
     """A step on a day of 23 or 25 hours, and one over New Year: once, at the opening of its window."""
     clock = VirtualTime(premises.client)
