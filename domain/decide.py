@@ -555,7 +555,9 @@ def _target(case: Case, policy: Policy, rung: PolicyStep, baseline: date | None,
             on = max(on, calendar.roll(baseline + timedelta(days=1)))
         else:
             on = max(on, calendar.roll(baseline))
-    if last is not None and (last.fact.catch_up or behind):
+    # A rung of a late entry whose day went by while a gentler one was still to be climbed waits as well.
+    overtaken = late_entry and last is not None and on < _day_of(case, policy, last)
+    if last is not None and (last.fact.catch_up or behind or overtaken):
         paced = _day_of(case, policy, last) + timedelta(days=policy.catch_up_days)
         on = max(on, calendar.roll(paced))
     if rung.step is Step.REFERRAL:

@@ -48,6 +48,12 @@ async def test_techglobal_gets_one_partner_letter_and_its_account_manager_a_task
     assert task.due_on == house.day0 + timedelta(days=7)
     assert house.sent() == [(1, "overdue")]
     assert THREATS.findall(letter.text) == []
+    await house.through(14)
+    assert [task.due_on for task in house.tasks("am_alert")] == [
+        house.day0 + timedelta(days=7),
+        house.day0 + timedelta(days=14),
+    ]
+    assert house.sent() == [(1, "overdue")]
     assert house.tasks("call") == []
     assert house.tasks("approval") == []
 
