@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
+from decimal import Decimal
 from typing import Any
 
 from temporalio.common import (
@@ -117,10 +118,12 @@ def _when(at: datetime, zone: str) -> str:
 
 def sleep_summary(decision: Wait, zone: str) -> str:
     """What a timer waits for."""
-    until = _when(decision.until, zone)
-    if decision.next_step is not None and decision.next_step.at == decision.until:
-        return _clip(f"Sleeping until {step_name(decision.next_step.step)}, {until}")
-    return _clip(f"Waiting on {decision.waiting_on} until {until}: {decision.why}")
+    until, following = _when(decision.until, zone), decision.next_step
+    if following is None:
+        return _clip(f"Waiting on {decision.waiting_on} until {until}: {decision.why}")
+    if following.at == decision.until:
+        return _clip(f"Sleeping until {step_name(following.step)}, {until}")
+    return _clip(f"Looking again {until}; next {step_name(following.step)}, {_when(following.at, zone)}")
 
 
 def approval_summary(decision: AskApproval, zone: str) -> str:
@@ -130,8 +133,8 @@ def approval_summary(decision: AskApproval, zone: str) -> str:
 def step_summary(decision: CarryOut) -> str:
     if decision.effect == "block_orders":
         return "Block new orders"
-    asked = ", for approval" if decision.approval == "ask" else ""
-    return _clip(f"Draft {step_name(decision.step)}{asked}: {decision.why}")
+    asked = "For approval: draft" if decision.approval == "ask" else "Draft"
+    return _clip(f"{asked} {_named(step_name(decision.step), decision.why)}")
 
 
 def waking_summary(decision: Wait) -> str:
@@ -139,7 +142,12 @@ def waking_summary(decision: Wait) -> str:
     step = decision.next_step
     if step is None or step.at > decision.until:
         return _clip(f"Look at the case again: {decision.why}")
-    return _clip(f"Draft {step_name(step.step)}: {decision.why}")
+    return _clip(f"Draft {_named(step_name(step.step), decision.why)}")
+
+
+def _named(step: str, why: str) -> str:
+    """A step and the reason for it, which often begins with the step itself."""
+    return why if why.startswith(f"{step}: ") else f"{step}: {why}"
 
 
 def recording_summary(names: Sequence[str]) -> str:
@@ -153,7 +161,7 @@ def details(customer: str, view: CaseView, decided: Decided) -> str:
     zone = decided.zone
     who = _escape(customer or view.customer_id)
     lines = [
-        f"**{who}** · {decided.number} · **{view.balance_due} {view.currency}** open, due {decided.due_on}",
+        f"**{who}** · {decided.number} · **{Decimal(view.balance_due):,} {view.currency}** open, due {decided.due_on}",
         f"Stage: **{view.stage.replace('_', ' ')}** · risk {view.risk.band or 'low'} · {_policy(view)}",
         _next(decided.decision, zone),
     ]
