@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -10,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 if TYPE_CHECKING:
     from temporalio.client import Client
+    from temporalio.runtime import Runtime
 
 ROOT = Path(__file__).parent
 
@@ -50,4 +53,14 @@ async def connect(address: str | None = None) -> Client:
     if address is not None:
         config["target_host"] = address
     config.setdefault("target_host", "127.0.0.1:7233")
-    return await Client.connect(**config, data_converter=data_converter)
+    return await Client.connect(**config, data_converter=data_converter, runtime=runtime())
+
+
+@cache
+def runtime() -> Runtime:
+    """Temporal's core with its log handed to Python's: left to itself it writes on standard output."""
+    from temporalio import runtime as core
+
+    handed_on = core.LogForwardingConfig(logger=logging.getLogger("temporalio.core"))
+    log = core.LoggingConfig(filter=core.TelemetryFilter("WARN", "ERROR"), forwarding=handed_on)
+    return core.Runtime(telemetry=core.TelemetryConfig(logging=log))
