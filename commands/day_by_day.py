@@ -39,11 +39,16 @@ def first_day(after: date) -> date:
 
 @dataclass(frozen=True)
 class Sleeping:
-    """An open case and when it wakes by itself; None while it is at work."""
+    """An open case: when it wakes by itself (None while it is at work) and whether that is for a contact."""
 
     invoice_id: str
     customer_id: str
     wakes_at: datetime | None
+    next_step: str | None
+
+    @property
+    def is_to_act(self) -> bool:
+        return self.wakes_at is None or self.next_step is not None
 
 
 class DayByDay:
@@ -72,6 +77,7 @@ class DayByDay:
 
     async def signal(self, invoice_id: str, name: str, fact: Mapping[str, Any], at: datetime) -> None:
         """Tell a case a fact by signal-with-start, and wait until it is recorded."""
+        await self.clock.bring([workflow_id(invoice_id)], at)
         with self.clock.at(at):
             await self._starter.signal(self._starts[invoice_id], name, dict(fact), runs=True)
         await self._settle([workflow_id(invoice_id)], at)
@@ -81,6 +87,7 @@ class DayByDay:
     ) -> None:
         """Tell a customer's account a fact by signal-with-start; wait until it and the cases have recorded it."""
         account = customer_account.workflow_id(customer_id)
+        await self._gather([customer_id], at)
         with self.clock.at(at):
             await self.clock.client.start_workflow(
                 "CustomerAccount",
@@ -96,17 +103,20 @@ class DayByDay:
         await self._settle([account], at)
         await self.clock.idle(workflow_id(case.invoice_id) for case in self.sleeping([customer_id]))
 
-    async def update(self, invoice_id: str, name: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    async def update(
+        self, invoice_id: str, name: str, request: Mapping[str, Any], at: datetime
+    ) -> dict[str, Any]:
         """Ask something of a case. Raises WorkflowUpdateFailedError where a rule refuses it."""
         handle = self.clock.client.get_workflow_handle(workflow_id(invoice_id))
+        await self.clock.bring([handle.id], at)
         accepted: dict[str, Any] = await handle.execute_update(name, dict(request), result_type=dict)
         await self.clock.idle([handle.id])
         return accepted
 
-    async def try_update(self, invoice_id: str, name: str, request: Mapping[str, Any]) -> bool:
+    async def try_update(self, invoice_id: str, name: str, request: Mapping[str, Any], at: datetime) -> bool:
         """The same, and whether it was accepted."""
         with suppress(WorkflowUpdateFailedError):
-            await self.update(invoice_id, name, request)
+            await self.update(invoice_id, name, request, at)
             return True
         return False
 
@@ -135,25 +145,33 @@ class DayByDay:
 
     async def begin(self, day: date, customer_ids: Iterable[str]) -> None:
         """Bring all open cases of these customers to the morning of the day; nothing acts on it yet."""
-        cases = self.sleeping(customer_ids)
         await asyncio.gather(
-            *(
-                self.clock.bring([workflow_id(case.invoice_id)], self.morning(case.customer_id, day))
-                for case in cases
-            )
+            *(self._gather([customer_id], self.morning(customer_id, day)) for customer_id in customer_ids)
         )
 
     async def finish(self, day: date, customer_ids: Iterable[str]) -> None:
-        """Let these customers' cases do what falls due on the day, until nothing of it is left."""
+        """Let these customers' cases do what falls due on the day, until nothing of it is left.
+
+        Before the first contact with a customer all their cases stand on that morning.
+        """
         wanted = set(customer_ids)
+        gathered: set[str] = set()
         acting: list[Sleeping] = []
         for _ in range(_MOST_ROUNDS):
             acting = [case for case in self.sleeping(wanted) if self._wakes_by(case, day)]
             if not acting:
                 return
-            await asyncio.gather(*(self._act(case, day) for case in acting))
+            to_gather = {case.customer_id for case in acting if case.is_to_act} - gathered
+            if to_gather:
+                await self.begin(day, to_gather)
+                gathered |= to_gather
+            else:
+                await asyncio.gather(*(self._act(case, day) for case in acting))
         stuck = ", ".join(case.invoice_id for case in acting)
         raise RuntimeError(f"{stuck}: awake on {day} and not going to sleep")
+
+    async def _gather(self, customer_ids: Collection[str], at: datetime) -> None:
+        await self.clock.bring((workflow_id(case.invoice_id) for case in self.sleeping(customer_ids)), at)
 
     async def _act(self, case: Sleeping, day: date) -> None:
         """Let one case live through the day; what it does at one instant may lead to the next."""
@@ -161,15 +179,10 @@ class DayByDay:
         await self.clock.bring(ids, self.instant(case.customer_id, day, EVENING))
         await self.clock.idle(ids)
 
-    async def live(self, day: date, customer_ids: Collection[str]) -> None:
-        """One whole day of these customers without any news."""
-        await self.begin(day, customer_ids)
-        await self.finish(day, customer_ids)
-
     async def end_at(self, instant: datetime) -> None:
         """Bring every open case to the same instant, and the customers' business time with them."""
+        await self._settle([workflow_id(case.invoice_id) for case in self.sleeping()], instant)
         self.clock.now = instant
-        await self.clock.catch_up(workflow_id(case.invoice_id) for case in self.sleeping())
         with self._sessions.begin() as session:
             for customer_id in session.scalars(select(CustomerRow.customer_id)).all():
                 customers.advance(customers.lock(session, customer_id), instant)
@@ -179,7 +192,7 @@ class DayByDay:
     def sleeping(self, customer_ids: Iterable[str] | None = None) -> list[Sleeping]:
         """The open cases (of these customers)."""
         cases = (
-            select(CaseRow.invoice_id, CaseRow.customer_id, CaseRow.waiting_until)
+            select(CaseRow.invoice_id, CaseRow.customer_id, CaseRow.waiting_until, CaseRow.next_step)
             .where(CaseRow.closed_at.is_(None))
             .order_by(CaseRow.invoice_id)
         )

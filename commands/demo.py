@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import signal
 import sys
@@ -33,7 +34,7 @@ from commands.up import filter_links
 from deploy.local_process import is_locked
 from deploy.local_stack import LOCK_FILE, LocalStack, StackAddress
 from deploy.virtual_time import VirtualTime
-from settings import ROOT
+from settings import ROOT, runtime
 from store import migrate
 from store.database import create_engine, session_factory
 from store.history import store_settled
@@ -144,7 +145,8 @@ async def _unless_stopped(life: asyncio.Task[Diary], stop: asyncio.Event) -> boo
 @asynccontextmanager
 async def _working(run: Demo, address: StackAddress) -> AsyncIterator[tuple[Client, Parts]]:
     """A worker in this process. It takes nothing from the environment: a demo mails nobody."""
-    client = await Client.connect(address.temporal, data_converter=data_converter)
+    logging.getLogger("temporalio").setLevel(logging.ERROR)  # a busy machine is no news to who watches a demo
+    client = await Client.connect(address.temporal, data_converter=data_converter, runtime=runtime())
     made_of = Parts(
         engine=create_engine(address.database_url, pool_size=3 * _THREADS),
         rulebook=load_rulebook(ROOT / "deploy"),

@@ -78,7 +78,6 @@ def _each(first: date, last: date) -> Iterable[date]:
 
 
 async def _live_day(days: DayByDay, news: Day, awake: set[str], diary: Diary) -> None:
-    await days.begin(news.on, awake)
     await asyncio.gather(*(_morning(days, news, customer_id, diary) for customer_id in news.customers))
     await days.finish(news.on, awake)
 

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from commands.day_by_day import DayByDay
 from commands.sample_portfolio import (
     BRAMBLE,
+    DATAFLOW,
     DEBTORS,
     HARBOUR,
     KISARAGI,
@@ -87,7 +88,7 @@ class Asked:
         return _DEBTOR_OF[self.invoice_id].customer_id
 
     async def happen(self, days: DayByDay, at: datetime) -> bool:
-        return await days.try_update(self.invoice_id, self.update, self.request)
+        return await days.try_update(self.invoice_id, self.update, self.request, at)
 
 
 # -- what customers and the ERP do -----------------------------------------------------------------
@@ -126,7 +127,8 @@ def _happenings(on: Callable[[int], str]) -> Iterator[tuple[int, Happening]]:
     def whole(invoice: str) -> Payload:
         return {"invoice_id": invoice, "amount": _BILL[invoice].amount}
 
-    # The customers of the stories. Plans are not there yet: a hold stands for the instalments Metro agreed to.
+    # The customers of the stories. Plans are not there yet: a hold stands for the instalments that Metro agreed
+    # to, and a snooze for the time TechGlobal has to answer an offer.
     yield (
         0,
         Told(
@@ -164,6 +166,11 @@ def _happenings(on: Callable[[int], str]) -> Iterator[tuple[int, Happening]]:
         yield day, paid(day, "INV-2024-5521", amount)
     yield 18, paid(18, "DF-3105")
     three = ("TG-2081", "TG-2094", "TG-2107")
+    for invoice in three:
+        yield (
+            15,
+            Asked(invoice, "snooze", {"until": on(28), "by": "Iris Cole", "reason": "instalments offered"}),
+        )
     yield 21, remittance(21, TECHGLOBAL, "127400.00", *(whole(invoice) for invoice in three))
     yield 70, paid(70, "DF-3106")
 
@@ -293,7 +300,7 @@ _CALLS: Mapping[str, Sequence[str]] = {
     BRAMBLE: ("voicemail", "reached"),
     MARCHAND: ("call_back", "reached"),
 }
-_NOT_CALLED = frozenset({METRO})  # the story says when
+_NOT_CALLED = frozenset({METRO, DATAFLOW})  # their stories say whether and when
 
 
 @dataclass

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from email.parser import BytesHeaderParser
+from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 
 from domain.vocabulary import Note, Step
 
@@ -26,7 +29,6 @@ class Mail:
     cc: str
     subject: str
     items: tuple[tuple[str, str, int], ...]
-    body: EmailMessage
 
     @property
     def for_customer(self) -> bool:
@@ -45,8 +47,14 @@ class Mail:
     def html(self) -> str:
         return self._part("html")
 
+    @cached_property
+    def _body(self) -> EmailMessage:
+        body = message_from_bytes(self.path.read_bytes(), policy=policy.default)
+        assert isinstance(body, EmailMessage)
+        return body
+
     def _part(self, subtype: str) -> str:
-        part = self.body.get_body((subtype,))
+        part = self._body.get_body((subtype,))
         return "" if part is None else str(part.get_content())
 
 
@@ -57,19 +65,27 @@ def read_mailbox(folder: Path) -> list[Mail]:
 
 
 def _read(path: Path) -> Mail:
-    body = message_from_bytes(path.read_bytes(), policy=policy.default)
-    assert isinstance(body, EmailMessage)
-    header = str(body["X-Duecourse-Items"] or "")
+    """The headers alone: a mail may carry megabytes of paper."""
+    with path.open("rb") as file:
+        headers = BytesHeaderParser(policy=policy.default).parsebytes(b"".join(_block(file)))
     return Mail(
         path=path,
-        message_id=str(body["X-Duecourse-Message"]),
-        at=body["Date"].datetime,
-        to=str(body["To"]),
-        cc=str(body["Cc"] or ""),
-        subject=str(body["Subject"]),
-        items=tuple(_item(item) for item in header.split(",") if item.strip()),
-        body=body,
+        message_id=str(headers["X-Duecourse-Message"]),
+        at=headers["Date"].datetime,
+        to=str(headers["To"]),
+        cc=str(headers["Cc"] or ""),
+        subject=str(headers["Subject"]),
+        items=tuple(
+            _item(item) for item in str(headers["X-Duecourse-Items"] or "").split(",") if item.strip()
+        ),
     )
+
+
+def _block(file: BinaryIO) -> Iterator[bytes]:
+    for line in file:
+        yield line
+        if not line.strip():
+            return
 
 
 def _item(text: str) -> tuple[str, str, int]:

@@ -384,9 +384,9 @@ def _lines(bill: Bill, amount: Money, random: Random) -> list[dict[str, str]]:
     """One to three lines that sum to the amount."""
     works = ["Concept and drafts", "Artwork", "Preparation for print"][: random.randint(1, 3)]
     if len(works) == 1:
-        return [{"description": bill.what, "quantity": "1", "amount": str(amount)}]
+        return [{"description": bill.what, "amount": str(amount)}]
     return [
-        {"description": f"{bill.what}: {work.lower()}", "quantity": "1", "amount": str(part)}
+        {"description": f"{bill.what}: {work.lower()}", "amount": str(part)}
         for work, part in zip(works, _parts(amount, len(works), random), strict=True)
     ]
 

@@ -42,6 +42,7 @@ class VirtualTime:
     def __init__(self, client: Client, now: datetime | None = None) -> None:
         self.now = now or datetime.now(UTC)
         self._starting_at: ContextVar[datetime | None] = ContextVar("starting_at", default=None)
+        self._ahead: dict[str, timedelta] = {}  # of the real time, by workflow id
         config = client.config()
         config["interceptors"] = [*config["interceptors"], _BeginLater(self)]
         self._skipper = TimeSkipper(Client(**config), config=TimeSkippingConfig(enabled=False))
@@ -63,6 +64,10 @@ class VirtualTime:
     def delay(self) -> timedelta:
         """How long a workflow that is started in this moment waits to begin at the virtual time."""
         return (self._starting_at.get() or self.now) - _OPENING - datetime.now(UTC)
+
+    def forget(self, workflow_id: str) -> None:
+        """A new run may begin under this id, with a clock of its own."""
+        self._ahead.pop(workflow_id, None)
 
     async def time_of(self, workflow_id: str) -> datetime:
         """The virtual time of a workflow."""
@@ -88,9 +93,12 @@ class VirtualTime:
     async def _bring(self, workflow_id: str, to: datetime) -> None:
         handle = self._handle(workflow_id)
         try:
-            step = to - await self._skipper.get_current_time(handle)
+            if workflow_id not in self._ahead:
+                self._ahead[workflow_id] = await self.time_of(workflow_id) - datetime.now(UTC)
+            step = to - datetime.now(UTC) - self._ahead[workflow_id]
             if step >= _SMALLEST_STEP:
                 await self._skipper.fast_forward(handle, step)
+                self._ahead[workflow_id] = to - datetime.now(UTC)
         except RPCError as error:
             if error.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION):
                 raise
@@ -130,6 +138,7 @@ class _DelayedStarts(OutboundInterceptor):
         self._virtual = virtual
 
     async def start_workflow(self, input: StartWorkflowInput) -> WorkflowHandle[Any, Any]:
+        self._virtual.forget(input.id)
         delay = self._virtual.delay()
         if input.start_delay is None and delay > timedelta(0):
             input.start_delay = delay

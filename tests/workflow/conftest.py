@@ -128,7 +128,8 @@ class House:
 
     async def ask(self, invoice: str, update: str, **request: Any) -> dict[str, Any]:
         """An update; raises WorkflowUpdateFailedError where a rule refuses it."""
-        return await self.days.update(self.id(invoice), update, request)
+        at = self.days.morning(self._customer_of(invoice), self.today)
+        return await self.days.update(self.id(invoice), update, request, at)
 
     def remember(
         self, customer: str, paid: list[tuple[date, date, date]], amount_minor: int = 4_100_000
@@ -154,7 +155,7 @@ class House:
         """Live up to the morning of that day: everything before it has happened, nothing of it."""
         while self.offset < offset:
             if due := self.days.due_by(self.today):
-                await self.days.live(self.today, due)
+                await self.days.finish(self.today, due)
             self.today += timedelta(days=1)
         await self.days.begin(self.today, [self.id(customer) for customer in self.customers])
 

@@ -150,7 +150,7 @@ class DownUntil(MaildirTransport):
 
 async def test_after_a_week_without_a_provider_one_message_goes_out(build: Builder, tmp_path: Path) -> None:
     transport = DownUntil(tmp_path / "mail", date.max)
-    window = {"opens": "09:00", "closes": "09:30"}
+    window = {"opens": "09:00", "closes": "09:10"}
     async with build(
         calendar="weekdays", window=window, spread_minutes=0, jitter_minutes=0, transport=transport
     ) as house:
@@ -331,7 +331,7 @@ async def test_one_remittance_pays_three_invoices(acme: House) -> None:
 # the server's skipped time often leaves the first task of a continued run unscheduled. Open; see the README.
 @pytest.mark.slow
 async def test_a_long_life_goes_on_as_new_and_loses_no_fact(build: Builder) -> None:
-    async with build(calendar="weekdays", continue_as_new_every=3) as house:
+    async with build(calendar="weekdays", continue_as_new_every=2) as house:
         house.know("Acme")
         await house.bill("Acme", "A-1", "1000.00", due=1, net=1)
         await house.until(3)
@@ -356,7 +356,7 @@ async def test_a_long_life_goes_on_as_new_and_loses_no_fact(build: Builder) -> N
         await house.pay("A-1", "600.00", "P-rest")
         await house.through(16)
         assert (await house.result("A-1")).outcome == "paid"
-        assert await house.runs("A-1") > 3
+        assert await house.runs("A-1") >= 3
 
 
 async def test_a_second_start_climbs_no_second_ladder(acme: House) -> None:
