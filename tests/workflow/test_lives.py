@@ -327,9 +327,6 @@ async def test_one_remittance_pays_three_invoices(acme: House) -> None:
 # -- runs ------------------------------------------------------------------------------------------
 
 
-# Slow, so that a guard of every change does not hang on it: with a run continued at every third revision,
-# the server's skipped time often leaves the first task of a continued run unscheduled. Open; see the README.
-@pytest.mark.slow
 async def test_a_long_life_goes_on_as_new_and_loses_no_fact(build: Builder) -> None:
     async with build(calendar="weekdays", continue_as_new_every=2) as house:
         house.know("Acme")
