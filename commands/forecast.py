@@ -14,6 +14,7 @@ from commands.place import find
 from commands.terminal import count, day, notes, out, print_json, table, words
 from domain.contact import Pursued
 from domain.contract import Customer
+from domain.forecast import Forecast
 from domain.forecast import forecast as domain_forecast
 from domain.vocabulary import step_name
 from store import portfolio
@@ -28,13 +29,11 @@ def forecast(days: int, as_json: bool) -> int:
     place = find(None)
     with place.reading() as session:
         now = place.now(session)
-        cases = [pursued for customer in _customers(session) for pursued in _cases(session, customer, now)]
+        contacts = foretell(session, now, days)
         names = {
             row.customer_id: Customer.model_validate(row.profile).shown_name for row in _customers(session)
         }
         numbers = dict(session.execute(select(CaseRow.invoice_id, CaseRow.number)).tuples().all())
-    policies = {pursued.case.invoice_id: pursued.policy for pursued in cases}
-    contacts = domain_forecast((pursued.case for pursued in cases), policies, now, days)
     if as_json:
         print_json([made.as_json() for made in contacts])
         return 0
@@ -55,6 +54,13 @@ def forecast(days: int, as_json: bool) -> int:
     out().print(listed)
     out().print(words(f"\n{count(len(contacts), 'contact')} in {count(days, 'day')}"))
     return 0
+
+
+def foretell(session: Session, now: datetime, days: int) -> list[Forecast]:
+    """The contacts of all open cases in the `days` after `now`, by day and customer."""
+    cases = [pursued for customer in _customers(session) for pursued in _cases(session, customer, now)]
+    policies = {pursued.case.invoice_id: pursued.policy for pursued in cases}
+    return domain_forecast((pursued.case for pursued in cases), policies, now, days)
 
 
 def _customers(session: Session) -> list[CustomerRow]:
