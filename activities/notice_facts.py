@@ -7,6 +7,7 @@ from typing import Any
 
 from activities.casework import CaseWork
 from activities.contacts import Recipients
+from activities.phrasing import LANGUAGES, part_of
 from domain import contract as wire
 from domain.case import Case
 from domain.contact import Contact, ContactItem
@@ -19,11 +20,12 @@ from domain.letter import (
     NoticeFacts,
     PromiseFacts,
     StatementEntry,
+    language_for,
 )
 from domain.money import Money
 from domain.pauses import calendar_of, frozen_amount, promised_amount, promises
 from domain.risk import assess
-from domain.seller import Mailbox, one_line
+from domain.seller import Mailbox, Seller, one_line
 from domain.vocabulary import Note, Step, Tone
 from store import facts as ledger
 from store.portfolio import country_of, profile_of
@@ -54,16 +56,18 @@ def freeze(work: CaseWork, contact: Contact, recipients: Recipients, message_id:
     entries = ledger.entries_of(work.session, invoice_ids)
     cases = [work.case(invoice_id) for invoice_id in asked]
     manager = profile.account_manager
+    language = _language(seller, profile, recipients)
     return NoticeFacts(
         message_id=message_id,
         step=contact.step,
         tone=contact.rung.tone if contact.rung is not None else _tone_of_notes(contact),
         locale=recipients.to.locale or profile.locale or "en-US",
+        language=language,
         seller=seller,
         customer=_customer(profile),
         as_of=contact.on,
         items=tuple(
-            _invoice(work, work.row(invoice_id), asked.get(invoice_id), entries[invoice_id])
+            _invoice(work, work.row(invoice_id), asked.get(invoice_id), entries[invoice_id], language)
             for invoice_id in invoice_ids
         ),
         unapplied=tuple(
@@ -112,6 +116,13 @@ def material(facts: NoticeFacts, people: Iterable[Sequence[Mapping[str, Any]]]) 
     }
 
 
+def _language(seller: Seller, profile: wire.Customer, recipients: Recipients) -> str:
+    """The reader's own language, else the customer's, among those the seller offers; colleagues read the
+    seller's."""
+    wanted = () if recipients.staff else (recipients.to.locale, profile.locale)
+    return language_for(wanted, seller.languages, LANGUAGES)
+
+
 def _line(text: str | None) -> str | None:
     return one_line(text) or None if text is not None else None
 
@@ -132,7 +143,11 @@ def _customer(profile: wire.Customer) -> CustomerFacts:
 
 
 def _invoice(
-    work: CaseWork, row: CaseRow, item: ContactItem | None, entries: Sequence[LedgerEntryRow]
+    work: CaseWork,
+    row: CaseRow,
+    item: ContactItem | None,
+    entries: Sequence[LedgerEntryRow],
+    language: str,
 ) -> InvoiceFacts:
     pursued = work.case(row.invoice_id)
     case = pursued.case
@@ -143,7 +158,7 @@ def _invoice(
     return InvoiceFacts(
         invoice_id=row.invoice_id,
         number=_line(row.number) or row.invoice_id,
-        part=f"part {invoice.part.index} of {invoice.part.of}" if invoice.part is not None else None,
+        part=part_of(language, invoice.part.index, invoice.part.of) if invoice.part is not None else None,
         purchase_order=_line(invoice.purchase_order),
         description=_line(invoice.description),
         agreement_ref=_line(invoice.agreement_ref),

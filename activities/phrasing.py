@@ -7,6 +7,7 @@ errors, and a stored field is only ever a value: `{{7*7}}` in a company's name i
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from functools import cache
@@ -24,15 +25,19 @@ from domain.letter import AccountFacts
 from domain.money import Money, exponent
 
 TEMPLATES = Path(__file__).parent / "templates"
-#: The language that every template exists in.
-LANGUAGE = "en"
+#: The languages there are words in; each has a folder of its own below `templates/`.
+LANGUAGES = ("en",)
+#: Languages whose words nobody has read yet whose mother tongue they are.
+NOT_READ_BY_NATIVE_SPEAKERS: tuple[str, ...] = ()
 
+#: How a language writes the first day of a month, where not as a plain number.
+_FIRST = {"fr": "1er", "pt": "1º"}
 #: Countries that print on Letter; all others on A4 (Unicode CLDR, measurementData, paperSize US-Letter).
 _LETTER = frozenset("BZ CA CL CO CR GT MX NI PA PH PR SV US VE".split())
 
 
 @cache
-def locale_of(name: str, country: str | None, language: str = LANGUAGE) -> Locale:
+def locale_of(name: str, country: str | None, language: str = "en") -> Locale:
     """The customer's habits for numbers and dates, in the language the letter is written in.
 
     A German customer who gets an English letter reads English month names and German number signs
@@ -89,11 +94,16 @@ class Habits:
 
     def day(self, on: date) -> str:
         """`December 1, 2026`."""
-        return format_date(on, "long", locale=self.locale)
+        return self._first(on, format_date(on, "long", locale=self.locale))
 
     def weekday(self, on: date) -> str:
         """`Tuesday, December 1, 2026`: for dates that somebody must meet."""
-        return format_date(on, "full", locale=self.locale)
+        return self._first(on, format_date(on, "full", locale=self.locale))
+
+    def _first(self, on: date, text: str) -> str:
+        """The first of a month as French and Brazilians say it (`1er décembre`), which Babel does not know."""
+        said = _FIRST.get(self.locale.language) if self.locale.territory != "PT" else None
+        return re.sub(r"\b1\b", said, text, count=1) if said and on.day == 1 else text
 
     def short_day(self, on: date) -> str:
         """`Dec 1, 2026`, for tables."""
@@ -113,13 +123,12 @@ class Habits:
             "weekday": self.weekday,
             "short_day": self.short_day,
             "territory": self.territory,
-            "count": count,
+            "count": self.count,
         }
 
-
-def count(number: int, one: str, other: str) -> str:
-    """`1 invoice`, `2 invoices`, `0 invoices`."""
-    return f"{number} {one if number == 1 else other}"
+    def count(self, number: int, one: str, other: str) -> str:
+        """`1 invoice`, `2 invoices`, `0 invoices`, and in French `0 facture`, by the plural rules of Unicode."""
+        return f"{number} {one if self.locale.plural_form(number) == 'one' else other}"
 
 
 class Labels:
@@ -138,11 +147,22 @@ class Labels:
         said = getattr(self._module, name)
         if isinstance(said, str):
             return said
-        return lambda *arguments: " ".join(str(said(*arguments)).split(None))
+        return lambda *arguments: one_line(str(said(*arguments)))
+
+
+def one_line(text: str) -> str:
+    """White space collapsed, but for the blanks that keep a number and its unit on one line."""
+    return re.sub(r"[ \t\r\n]+", " ", text).strip(" ")
+
+
+def part_of(language: str, index: int, of: int) -> str:
+    """Which of several due dates of one invoice, as it stands beside its number: `part 1 of 3`."""
+    values = {**Habits(locale_of(language, None, language)).functions(), "total": ""}
+    return str(Labels(language, values).part_of(index, of))
 
 
 def habits_of(facts: AccountFacts) -> Habits:
-    return Habits(locale_of(facts.locale, facts.customer.country))
+    return Habits(locale_of(facts.locale, facts.customer.country, facts.language))
 
 
 def template(name: str) -> Template:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from activities.phrasing import LANGUAGE, Habits, Labels, habits_of, paper_for, template
+from activities.phrasing import Habits, Labels, habits_of, paper_for, template
 from activities.words import entry_text, imprint, ways_to_pay
 from domain.letter import (
     AccountFacts,
@@ -68,14 +68,14 @@ class StatementSection:
 def statement_html(facts: AccountFacts) -> str:
     """The statement as of `facts.as_of`, as an HTML page in the customer's paper size."""
     habits = habits_of(facts)
-    say = Labels(LANGUAGE, {**habits.functions(), "total": ""})
+    say = Labels(facts.language, {**habits.functions(), "total": ""})
     totals = open_totals(facts.items)
     buckets = {currency: ageing(facts.items, currency) for currency in totals}
     return template("statement.html.jinja").render(
         **habits.functions(),
         facts=facts,
         say=say,
-        lang=LANGUAGE,
+        lang=facts.language,
         paper=paper_for(facts.customer.country, facts.seller.paper),
         bucket_names=[say.bucket(bucket) for bucket in AgeBucket],
         ages=[

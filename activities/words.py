@@ -1,7 +1,8 @@
 """The words of a message: subject, text and HTML, from the facts and the phrases of its step and tone.
 
-Phrases (`templates/en/<step>.<tone>.jinja`) hold sentences only. They are rendered once, as plain text in
-parts, and laid out twice, so that the text and the HTML of a mail always say the same.
+Phrases (`templates/<language>/<step>.<tone>.jinja`) hold sentences only; which of them a letter is made of
+stands in `templates/steps/`, for all languages. They are rendered once, as plain text in parts, and laid out
+twice, so that the text and the HTML of a mail always say the same.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from activities.phrasing import LANGUAGE, Habits, Labels, habits_of, template, template_names
+from activities.phrasing import Habits, Labels, habits_of, one_line, template, template_names
 from domain.letter import (
     InvoiceFacts,
     NoticeFacts,
@@ -64,13 +65,19 @@ def write_notice(facts: NoticeFacts) -> Words:
         "same_due": len({item.due_on for item in items}) == 1,
         "all_today": bool(items) and all(item.days_past_due == 0 for item in items),
         "sender": _sender(facts.seller),
-        "lang": LANGUAGE,
+        "lang": facts.language,
+        "partner": facts.tone is Tone.PARTNER,
+        "for_manager": facts.account_manager is not None and facts.contact_name == facts.account_manager.name,
         "part": lambda name: f"\x1e{name}\x1f",
     }
     if items:
         values["it"] = items[0]
-    say = Labels(LANGUAGE, values)
-    parts = _parts(template(phrases_of(facts.step, facts.tone)).render(values, say=say))
+    say = Labels(facts.language, values)
+    values["when"] = say.pay_when(facts.answer_by, values["all_today"])
+    values["reply_when"] = say.reply_when(facts.answer_by)
+    values["talk_when"] = say.talk_when(facts.answer_by)
+    phrases = template(phrases_of(facts.step, facts.tone, facts.language))
+    parts = _parts(phrases.render(values, say=say))
     details = _details(items, habits, say) if facts.step in DETAILED else ()
     asks = isinstance(facts.step, Step) and not facts.for_staff
     layout = {
@@ -90,7 +97,7 @@ def write_notice(facts: NoticeFacts) -> Words:
         "wrap": _wrap,
         "text_table": lambda table: _text_table(table, say),
         "text_detail": lambda detail: _text_detail(detail, say),
-        "text_fields": _text_fields,
+        "text_fields": lambda fields: _text_fields(fields, say),
     }
     text = template("notice.txt.jinja").render(layout)
     return Words(
@@ -100,23 +107,23 @@ def write_notice(facts: NoticeFacts) -> Words:
     )
 
 
-def tones_of(step: Step | Note) -> frozenset[Tone]:
+def tones_of(step: Step | Note, language: str = "en") -> frozenset[Tone]:
     """The tones a step has phrases for; all of them where one set of phrases serves every tone."""
-    if f"{LANGUAGE}/{step}.jinja" in template_names():
+    if f"{language}/{step}.jinja" in template_names():
         return frozenset(Tone)
-    return frozenset(tone for tone in Tone if f"{LANGUAGE}/{step}.{tone}.jinja" in template_names())
+    return frozenset(tone for tone in Tone if f"{language}/{step}.{tone}.jinja" in template_names())
 
 
 @cache
-def phrases_of(step: Step | Note, tone: Tone) -> str:
+def phrases_of(step: Step | Note, tone: Tone, language: str = "en") -> str:
     """The phrase file for a step and tone, by its path below `templates/`."""
-    if f"{LANGUAGE}/{step}.jinja" in template_names():
-        return f"{LANGUAGE}/{step}.jinja"
-    written = tones_of(step)
+    if f"{language}/{step}.jinja" in template_names():
+        return f"{language}/{step}.jinja"
+    written = tones_of(step, language)
     if tone in _SCALE:
         near = sorted(written & set(_SCALE), key=lambda other: abs(_SCALE.index(other) - _SCALE.index(tone)))
         tone = near[0]
-    return f"{LANGUAGE}/{step}.{tone}.jinja"
+    return f"{language}/{step}.{tone}.jinja"
 
 
 def _parts(rendered: str) -> dict[str, list[str]]:
@@ -124,9 +131,7 @@ def _parts(rendered: str) -> dict[str, list[str]]:
     parts = {}
     for chunk in rendered.split("\x1e")[1:]:
         name, _, body = chunk.partition("\x1f")
-        paragraphs = (
-            re.sub(r"[ \t\n]+", " ", paragraph).strip() for paragraph in re.split(r"\n[ \t]*\n", body)
-        )
+        paragraphs = (one_line(paragraph) for paragraph in re.split(r"\n[ \t]*\n", body))
         parts[name] = [paragraph for paragraph in paragraphs if paragraph]
     return parts
 
@@ -256,7 +261,7 @@ def entry_text(entry: StatementEntry, item: InvoiceFacts, say: Labels) -> str:
     """What a movement is called: its kind, with its reference where that says something more."""
     kind = str(say.kind(entry.kind))
     return (
-        f"{kind}: {entry.reference}"
+        f"{kind}{say.colon} {entry.reference}"
         if entry.reference not in (None, "", item.number, item.invoice_id)
         else kind
     )
@@ -403,10 +408,10 @@ def _stacked(table: Table, say: Labels) -> str:
     for group in table.groups:
         for row in group.rows:
             about = [f"{say.due} {row.due}, {row.lateness}"]
-            about.append(f"{table.head}: {row.amount}")
+            about.append(f"{table.head}{say.colon} {row.amount}")
             blocks.append("\n".join([row.name, *(_wrap(text, "  ") for text in [*about, *row.notes])]))
         if table.totals:
-            blocks.append(f"{say.subtotal(group.currency)}: {group.total}")
+            blocks.append(f"{say.subtotal(group.currency)}{say.colon} {group.total}")
     return "\n\n".join(blocks)
 
 
@@ -432,14 +437,14 @@ def _text_detail(detail: Detail, say: Labels) -> str:
     return "\n".join(lines)
 
 
-def _text_fields(fields: Sequence[tuple[str, str]], indent: str = "  ") -> str:
+def _text_fields(fields: Sequence[tuple[str, str]], say: Labels, indent: str = "  ") -> str:
     """Labelled values, aligned; a long value goes on below its label."""
-    width = max((len(label) for label, _ in fields), default=0) + 2
+    width = max((len(label) for label, _ in fields), default=0) + len(say.colon) + 1
     return "\n".join(
         textwrap.fill(
             value,
             TEXT_WIDTH,
-            initial_indent=indent + f"{label}:".ljust(width),
+            initial_indent=indent + f"{label}{say.colon}".ljust(width),
             subsequent_indent=indent + " " * width,
             break_long_words=False,
             break_on_hyphens=False,

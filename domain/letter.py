@@ -6,6 +6,7 @@ when are put together here, checked to add up, and only then turned into words a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
@@ -171,6 +172,9 @@ class AccountFacts(_Frozen):
     seller: Seller
     customer: CustomerFacts
     locale: str = "en-US"
+    """The customer's habits for numbers and dates."""
+    language: str = "en"
+    """The language it is written in; `language_for` chooses it."""
     as_of: date
     items: tuple[InvoiceFacts, ...] = ()
     unapplied: tuple[Money, ...] = ()
@@ -248,6 +252,20 @@ class NoticeFacts(AccountFacts):
         """The customer's other open invoices: listed, not asked for."""
         about = {item.invoice_id for item in self.subjects}
         return tuple(by_due_date(item for item in self.items if item.invoice_id not in about))
+
+
+def language_for(wanted: Iterable[str | None], offered: Iterable[str], written: Iterable[str]) -> str:
+    """The language of a letter: of those the seller offers and there are words in, the first one wanted.
+
+    `wanted` are locales such as `pt-BR`, the reader's own first; None for not known. Where none of them is
+    to be had, the first that the seller offers; English where there are words in none of these.
+    """
+    written = set(written)
+    possible = [language for language in offered if language in written]
+    for locale in wanted:
+        if locale is not None and (language := re.split("[-_]", locale.lower())[0]) in possible:
+            return language
+    return possible[0] if possible else "en"
 
 
 def by_due_date(items: Iterable[InvoiceFacts]) -> list[InvoiceFacts]:
