@@ -27,13 +27,16 @@ class Settings(BaseSettings):
     )
     config_folder: Path = ROOT / "deploy"
     """Holds `policies/` and `sellers/`."""
-    mail: Literal["maildir", "smtp"] = "maildir"
+    mail: Literal["maildir", "smtp", "sendgrid"] = "maildir"
     maildir: Path = ROOT / "var" / "mail"
     smtp_host: str = "127.0.0.1"
     smtp_port: int = 25
     smtp_user: str | None = None
     smtp_password: SecretStr | None = None
     smtp_starttls: bool = False
+    sendgrid_api_key: SecretStr | None = None
+    sendgrid_host: str = "https://api.sendgrid.com"
+    """`https://api.eu.sendgrid.com` for accounts whose data stay in the EU."""
     health_port: int | None = None
     pdf_processes: int = 2
     activity_threads: int = 10

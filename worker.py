@@ -24,6 +24,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.account_ledger import AccountLedger
 from activities.adapters.maildir import MaildirTransport
 from activities.adapters.port import MailTransport
+from activities.adapters.sendgrid import SendGridTransport
 from activities.adapters.smtp import SmtpTransport
 from activities.documents import Documents
 from activities.failures import QuietFailures
@@ -84,6 +85,11 @@ def mail_transport(settings: Settings) -> MailTransport:
     """The mail adapter that the settings name."""
     if settings.mail == "maildir":
         return MaildirTransport(settings.maildir)
+    if settings.mail == "sendgrid":
+        key = settings.sendgrid_api_key.get_secret_value() if settings.sendgrid_api_key else ""
+        if not key:
+            raise ValueError("DUECOURSE_SENDGRID_API_KEY is not set: create a key with Mail Send at SendGrid")
+        return SendGridTransport(key, host=settings.sendgrid_host)
     password = settings.smtp_password.get_secret_value() if settings.smtp_password else None
     return SmtpTransport(
         settings.smtp_host,

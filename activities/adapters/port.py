@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 #: What an acceptance proves: that the mail lies in the recipient's box, or that a server took it on.
 Proof = Literal["delivered", "accepted"]
@@ -59,8 +59,13 @@ class MailTransport(Protocol):
         get copies. Nothing is retried in here."""
 
 
+class LookupFailed(Exception):
+    """The provider could not be asked: nothing follows for the message."""
+
+
+@runtime_checkable
 class LooksUp(Protocol):
     """A transport that can say later whether it has a mail: how unknown ones are found out about."""
 
     def lookup(self, message_id: str) -> Accepted | None:
-        """The acceptance of a message, None where there is no trace of it."""
+        """The acceptance of a message, None where there is no trace of it. Raises LookupFailed."""
