@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     )
     config_folder: Path = ROOT / "deploy"
     """Holds `policies/` and `sellers/`."""
+    exhibit_folder: Path | None = None
+    """Exhibits of invoices are read from here and from nowhere else; see docs/papers.md."""
     mail: Literal["maildir", "smtp", "sendgrid"] = "maildir"
     maildir: Path = ROOT / "var" / "mail"
     smtp_host: str = "127.0.0.1"

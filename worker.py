@@ -74,7 +74,11 @@ def parts(settings: Settings) -> Parts:
         )
     return Parts(
         engine=create_engine(url, pool_size=settings.activity_threads * 2 + settings.pdf_processes),
-        rulebook=load_rulebook(settings.config_folder, continue_as_new_every=settings.continue_as_new_every),
+        rulebook=load_rulebook(
+            settings.config_folder,
+            exhibits=settings.exhibit_folder,
+            continue_as_new_every=settings.continue_as_new_every,
+        ),
         transport=mail_transport(settings),
         renderer=PdfRenderer(processes=settings.pdf_processes),
         threads=settings.activity_threads,

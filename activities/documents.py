@@ -14,9 +14,9 @@ from activities.casework import CaseWork
 from activities.interface import OnMessage, Rendered
 from activities.mail import Attachment, build_mail
 from activities.messages import ANOTHER_VERSION, frozen_facts, give_up, reasons, step_of
+from activities.papers import Papers, make_papers
 from activities.rendering import PdfRenderer, PdfUnavailable, RenderingFailed
 from activities.rulebook import Rulebook
-from activities.statement import statement_html
 from activities.words import Words, write_notice
 from domain import facts as internal
 from domain.contact import ready
@@ -27,7 +27,6 @@ from store import outbox
 from store.schema import MessageRow, MessageState
 
 WORDS = "words.json"
-STATEMENT_TIMEOUT_S = 60.0
 #: What a message raises that nobody will ever be able to write: a name that breaks a header, a fact that no
 #: phrase was written for. To try again would not help; a person has to look.
 UNWRITABLE = (TemplateError, ValueError, LookupError, TypeError, ArithmeticError)
@@ -89,12 +88,11 @@ class Documents:
                 return Rendered()
             facts = frozen_facts(message)
             written = outbox.document(session, on.message_id, WORDS) is not None
-        papers: list[Attachment] = []
-        missing: str | None = None
+        papers = Papers()
         unwritable: str | None = None
         try:
             if facts is not None:
-                papers, missing = self._papers(facts)
+                papers = self._papers(facts)
                 if not written:
                     write_words(self._sessions, on.message_id)
         except UNWRITABLE as problem:
@@ -110,31 +108,43 @@ class Documents:
             if unwritable is not None:
                 give_up(work, message, unwritable)
                 return Rendered(decided=work.settle(on.invoice_id))
-            for paper in papers:
+            for paper in (*papers.attached, *papers.kept):
                 outbox.attach(
                     session, on.message_id, name=paper.name, media_type=paper.media_type, body=paper.body
                 )
-            if missing is not None:
+            for missing in papers.missing:
                 note_missing_paper(work, message, on.invoice_id, missing)
+            _note_exhibits(work, message, papers)
             try:
-                message = freeze_mail(work, message, papers)
+                message = freeze_mail(work, message, papers.attached)
             except UNWRITABLE as problem:
                 give_up(work, message, reasons(problem))
                 return Rendered(decided=work.settle(on.invoice_id))
             asked = _ask_approval(work, message)
             return Rendered(decided=work.settle(on.invoice_id) if asked else None)
 
-    def _papers(self, facts: NoticeFacts) -> tuple[list[Attachment], str | None]:
-        """The statement, or why there is none."""
-        if facts.for_staff or not facts.items:
-            return [], None
+    def _papers(self, facts: NoticeFacts) -> Papers:
+        """What goes with a message; a message without its papers is better than none."""
         try:
-            pdf = self._renderer.render(statement_html(facts), timeout=STATEMENT_TIMEOUT_S)
+            return make_papers(facts, self._rulebook, self._renderer)
         except (RenderingFailed, PdfUnavailable) as problem:
-            return [], str(problem)
+            return Papers(missing=(str(problem),))
         except UNWRITABLE as problem:
-            return [], reasons(problem)
-        return [Attachment(f"statement-{facts.as_of}.pdf", "application/pdf", pdf)], None
+            return Papers(missing=(reasons(problem),))
+
+
+def _note_exhibits(work: CaseWork, message: MessageRow, papers: Papers) -> None:
+    """Keep in the message's record what was bound; what was not is for a person to look at, once."""
+    if not papers.exhibits:
+        return
+    work.note("exhibits_bound", message.message_id, {"exhibits": papers.record})
+    for exhibit in papers.exhibits:
+        if exhibit.problem is not None:
+            title = exhibit.named.title or exhibit.named.kind
+            why = f"exhibit {title!r} is left out of statements: {exhibit.problem}"
+            about = f"{exhibit.problem}: {exhibit.named.uri or title}"
+            ref = hashlib.sha256(about.encode()).hexdigest()[:16]
+            work.open_item("exhibit", why, invoice_id=exhibit.invoice.invoice_id, ref=ref)
 
 
 def _words(session: Session, message_id: str) -> Words:

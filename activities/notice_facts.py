@@ -15,6 +15,7 @@ from domain.letter import (
     CallFacts,
     CustomerFacts,
     EntryKind,
+    ExhibitFacts,
     InvoiceFacts,
     LineFacts,
     NoticeFacts,
@@ -183,6 +184,12 @@ def _invoice(
                 reference=_reference(case, entry),
             )
             for entry in entries
+        ),
+        exhibits=tuple(
+            ExhibitFacts(
+                kind=exhibit.kind, title=exhibit.title, uri=exhibit.uri, media_type=exhibit.media_type
+            )
+            for exhibit in invoice.exhibits
         ),
         amount=invoice.money,
         balance=Money(case.balance, row.currency),

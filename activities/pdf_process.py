@@ -1,11 +1,16 @@
-"""The process that holds WeasyPrint: reads pages from its standard input, writes PDFs to its standard output.
+"""The process that holds WeasyPrint and pikepdf: reads jobs from its standard input, writes PDFs to its output.
 
 Started by `activities.rendering` as a script of its own, so that it imports nothing of ours and nothing of
-ours imports WeasyPrint. A frame is a JSON header on one line, then as many bytes as its `size` says.
+ours imports those libraries. A job is a JSON header on one line, then the bytes of its parts one after the
+other, as long as its `sizes` say; an answer is a header and as many bytes as its `size` says.
+
+Jobs: `page` (HTML to PDF), `check_pdf` (a foreign PDF, freed of all that acts), `check_image` (decodes it,
+answers nothing) and `bind` (foreign PDFs, each put behind the page that carries its anchor).
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import resource
@@ -33,18 +38,19 @@ def main() -> None:
     _answer(answers, {"state": "ready"})
     while header := sys.stdin.buffer.readline():
         job = json.loads(header)
-        html = sys.stdin.buffer.read(job["size"]).decode()
+        parts = [sys.stdin.buffer.read(size) for size in job["sizes"]]
         # A job outlives neither its time nor a parent that was killed meanwhile.
         signal.setitimer(signal.ITIMER_REAL, job["seconds"])
         try:
-            pdf = _render(weasyprint, html, limits["pages"])
+            extra, body = _do(weasyprint, job, parts, limits["pages"])
         except MemoryError:
             _answer(answers, {"state": "failed", "reason": "it needs more memory than allowed", "end": True})
             return  # a process that ran out of memory once is not trusted with the next page
         except Exception as error:
-            _answer(answers, {"state": "failed", "reason": f"{type(error).__name__}: {error}"[:500]})
+            told = str(error) if isinstance(error, Unreadable) else f"{type(error).__name__}: {error}"
+            _answer(answers, {"state": "failed", "reason": told[:500]})
         else:
-            _answer(answers, {"state": "done"}, pdf)
+            _answer(answers, {"state": "done", **extra}, body)
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
@@ -52,11 +58,126 @@ class TooManyPages(Exception):
     """The page came out longer than a document of ours may be."""
 
 
+class Unreadable(Exception):
+    """A foreign document that cannot be bound; the text is for people."""
+
+
+def _do(
+    weasyprint: Any, job: dict[str, Any], parts: list[bytes], most_pages: int
+) -> tuple[dict[str, Any], bytes]:
+    match job["do"]:
+        case "check_pdf":
+            return _check_pdf(parts[0], job["most_pages"])
+        case "check_image":
+            _check_image(parts[0])
+            return {}, b""
+        case "bind":
+            return {}, _bind(parts[0], job["anchors"], parts[1:], most_pages)
+        case _:
+            return {}, _render(weasyprint, parts[0].decode(), most_pages)
+
+
+def _check_pdf(body: bytes, most_pages: int) -> tuple[dict[str, Any], bytes]:
+    """The pages of a foreign PDF without its scripts, links, attachments and form actions, and their number."""
+    import pikepdf
+
+    try:
+        with pikepdf.open(io.BytesIO(body)) as foreign:
+            count = len(foreign.pages)
+            if not 0 < count <= most_pages:
+                raise Unreadable(f"it has {count} pages; from 1 to {most_pages} can be included")
+            clean = pikepdf.new()
+            for page in foreign.pages:
+                _disarm(page.obj, pikepdf)
+                clean.pages.append(page)
+            written = io.BytesIO()
+            clean.save(written, deterministic_id=True)
+            return {"pages": count}, written.getvalue()
+    except pikepdf.PasswordError:
+        raise Unreadable("it is protected by a password") from None
+    except pikepdf.PdfError:
+        raise Unreadable("it is not a PDF that can be read") from None
+
+
+#: Annotations that only show something; links and attached files are left out.
+_SHOWN = frozenset(
+    "/Text /FreeText /Line /Square /Circle /Polygon /PolyLine /Highlight /Underline /Squiggly /StrikeOut "
+    "/Stamp /Caret /Ink /Widget".split()
+)
+
+
+def _disarm(page: Any, pikepdf: Any) -> None:
+    """Take out of a page what acts, and what belongs to the structure of the document it comes from."""
+    for key in ("/AA", "/B", "/StructParents", "/Metadata", "/PieceInfo", "/Thumb"):
+        if key in page:
+            del page[key]
+    if "/Annots" not in page:
+        return
+    kept = []
+    for annotation in page.Annots:
+        if not isinstance(annotation, pikepdf.Dictionary) or str(annotation.get("/Subtype")) not in _SHOWN:
+            continue
+        for key in ("/A", "/AA", "/PA", "/Popup", "/Parent", "/IRT", "/StructParent"):
+            if key in annotation:
+                del annotation[key]
+        kept.append(annotation)
+    page.Annots = pikepdf.Array(kept)
+
+
+def _check_image(body: bytes) -> None:
+    """Decode a picture to its last line. Raises Unreadable."""
+    import warnings
+
+    from PIL import Image, ImageFile
+
+    ImageFile.LOAD_TRUNCATED_IMAGES = False  # WeasyPrint allows half a picture; an exhibit is whole or named
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(body), formats=("PNG", "JPEG")) as image:
+                image.load()
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise Unreadable("the picture has too many pixels") from None
+    except (OSError, SyntaxError, ValueError):
+        raise Unreadable("it is not a picture that can be read") from None
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = True
+
+
+def _objgen(page: Any) -> tuple[int, int]:
+    """What tells one object of a PDF from another."""
+    number: tuple[int, int] = page.objgen
+    return number
+
+
+def _bind(main: bytes, anchors: list[str], others: list[bytes], most_pages: int) -> bytes:
+    """`main` with each of the other PDFs behind the page that carries its anchor; bookmarks and tags stay."""
+    import pikepdf
+
+    with pikepdf.open(io.BytesIO(main)) as book:
+        places = {_objgen(page.obj): number for number, page in enumerate(book.pages)}
+        names = pikepdf.NameTree(book.Root.Names.Dests)
+        wanted = [
+            (places[_objgen(names[anchor][0])], other) for anchor, other in zip(anchors, others, strict=True)
+        ]
+        inserted = 0
+        for place, other in sorted(wanted, key=lambda each: each[0]):
+            with pikepdf.open(io.BytesIO(other)) as exhibit:
+                for page in exhibit.pages:
+                    inserted += 1
+                    book.pages.insert(place + inserted, page)
+        if len(book.pages) > most_pages:
+            raise TooManyPages(f"{len(book.pages)} pages, at most {most_pages} are allowed")
+        written = io.BytesIO()
+        book.save(written, deterministic_id=True, object_stream_mode=pikepdf.ObjectStreamMode.generate)
+        return written.getvalue()
+
+
 def _render(weasyprint: Any, html: str, most_pages: int) -> bytes:
     document = weasyprint.HTML(string=html, base_url=None, url_fetcher=_data_only()).render()
     if len(document.pages) > most_pages:
         raise TooManyPages(f"{len(document.pages)} pages, at most {most_pages} are allowed")
-    pdf: bytes = document.write_pdf(pdf_identifier=b"duecourse")
+    pdf: bytes = document.write_pdf(pdf_identifier=b"duecourse", pdf_tags=True)
     return pdf
 
 
@@ -78,7 +199,10 @@ def _data_only() -> Any:
 
 
 def _warm_up(weasyprint: Any) -> None:
-    """Load fonts and stylesheets before the first job, which is timed."""
+    """Load fonts, stylesheets and the other libraries before the first job, which is timed."""
+    import pikepdf  # noqa: F401
+    from PIL import Image  # noqa: F401
+
     weasyprint.HTML(string="<p>1</p>", url_fetcher=_data_only()).write_pdf()
 
 

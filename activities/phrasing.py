@@ -18,7 +18,7 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.lists import format_list
 from babel.numbers import format_decimal
-from jinja2 import FileSystemLoader, StrictUndefined, Template
+from jinja2 import FileSystemLoader, StrictUndefined, Template, TemplateNotFound
 from jinja2.sandbox import SandboxedEnvironment
 
 from domain.letter import AccountFacts
@@ -138,8 +138,8 @@ class Labels:
     would count as escaped already. What comes out is a plain text on one line, escaped where it is printed.
     """
 
-    def __init__(self, language: str, values: Mapping[str, Any]) -> None:
-        self._module = template(f"{language}/labels.jinja").make_module(dict(values))
+    def __init__(self, language: str, values: Mapping[str, Any], file: str = "labels") -> None:
+        self._module = template(f"{language}/{file}.jinja").make_module(dict(values))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -163,6 +163,17 @@ def part_of(language: str, index: int, of: int) -> str:
 
 def habits_of(facts: AccountFacts) -> Habits:
     return Habits(locale_of(facts.locale, facts.customer.country, facts.language))
+
+
+def paper_labels(facts: AccountFacts) -> Labels:
+    """The words of papers (`papers.jinja`) in the letter's language, in English where it has none of its own."""
+    try:
+        template(f"{facts.language}/papers.jinja")
+        language = facts.language
+    except TemplateNotFound:
+        language = "en"
+    habits = Habits(locale_of(facts.locale, facts.customer.country, language))
+    return Labels(language, habits.functions(), "papers")
 
 
 def template(name: str) -> Template:

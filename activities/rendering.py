@@ -1,4 +1,4 @@
-"""HTML to PDF in processes of their own, within limits of time, memory and pages.
+"""HTML to PDF, and foreign PDFs behind ours, in processes of their own within limits of time, memory and pages.
 
 A page comes from stored text, and WeasyPrint lays out whatever it is given: 20,000 page breaks take minutes,
 `colspan=1e9` takes all memory. So it runs apart, warm, and is killed when a page asks too much; the next
@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -76,14 +76,33 @@ class PdfRenderer:
         page = html.encode("utf-8", "replace")
         if len(page) > self._most_html:
             raise RenderingFailed(f"the page has {len(page)} bytes, at most {self._most_html} are allowed")
+        return self._do({"do": "page"}, [page], timeout)[1]
+
+    def check_pdf(self, body: bytes, *, most_pages: int, timeout: float) -> tuple[bytes, int]:
+        """A foreign PDF freed of scripts, links, attachments and actions, and how many pages it has.
+
+        Raises RenderingFailed with the reason where it is broken, locked or too long.
+        """
+        answer, pdf = self._do({"do": "check_pdf", "most_pages": most_pages}, [body], timeout)
+        return pdf, answer["pages"]
+
+    def check_image(self, body: bytes, *, timeout: float) -> None:
+        """Decode a PNG or JPEG. Raises RenderingFailed with the reason where it is broken or too large."""
+        self._do({"do": "check_image"}, [body], timeout)
+
+    def bind(self, main: bytes, exhibits: Mapping[str, bytes], *, timeout: float) -> bytes:
+        """`main` with each PDF behind the page that carries its anchor (the `id` of an element of the page)."""
+        return self._do({"do": "bind", "anchors": [*exhibits]}, [main, *exhibits.values()], timeout)[1]
+
+    def _do(self, job: dict[str, Any], parts: list[bytes], timeout: float) -> tuple[dict[str, Any], bytes]:
         process = self._idle.get()
         try:
             if process is not None:
                 with contextlib.suppress(_Died):  # while it was idle, perhaps: this page may not be to blame
-                    return process.render(page, timeout)
+                    return process.do(job, parts, timeout)
                 process.stop()
             process = _Process(self._limits)
-            return process.render(page, timeout)
+            return process.do(job, parts, timeout)
         except _Died:
             raise RenderingFailed("the rendering process died over it") from None
         finally:
@@ -136,16 +155,17 @@ class _Process:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def render(self, page: bytes, timeout: float) -> bytes:
+    def do(self, job: dict[str, Any], parts: list[bytes], timeout: float) -> tuple[dict[str, Any], bytes]:
         assert self._process.stdin is not None
         started = time.monotonic()
         self.documents += 1
-        job = json.dumps({"size": len(page), "seconds": timeout + 5}).encode() + b"\n"
+        told = job | {"sizes": [len(part) for part in parts], "seconds": timeout + 5}
         try:
             with self._at_most(timeout):
-                self._process.stdin.write(job + page)
+                self._process.stdin.write(json.dumps(told).encode() + b"\n")
+                self._process.stdin.writelines(parts)
                 self._process.stdin.flush()
-                header, pdf = self._answer()
+                header, body = self._answer()
         except (EOFError, OSError):
             self.stop()
             if time.monotonic() - started >= timeout:
@@ -155,7 +175,7 @@ class _Process:
             if header.get("end"):
                 self.stop()
             raise RenderingFailed(header["reason"])
-        return pdf
+        return header, body
 
     def stop(self) -> None:
         self._process.kill()

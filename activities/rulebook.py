@@ -25,6 +25,8 @@ class Rulebook:
     sellers: Mapping[str, Seller]
     segments: Segments = field(default_factory=Segments)
     default_policy: str = "standard"
+    exhibits: Path | None = None
+    """The one folder from which exhibits are read; without it there are none."""
     continue_as_new_every: int | None = None
     """Only for tests: take a new run after so many revisions of a case."""
 
@@ -42,7 +44,9 @@ class Rulebook:
         return self.sellers[seller_id]
 
 
-def load_rulebook(folder: Path, *, continue_as_new_every: int | None = None) -> Rulebook:
+def load_rulebook(
+    folder: Path, *, exhibits: Path | None = None, continue_as_new_every: int | None = None
+) -> Rulebook:
     """Read `policies/*.toml`, `sellers/*.toml` and `segments.toml` below `folder`. Raises with file, place and fix."""
     policies: dict[str, Policy] = {}
     for path in sorted((folder / "policies").glob("*.toml")):
@@ -62,7 +66,11 @@ def load_rulebook(folder: Path, *, continue_as_new_every: int | None = None) -> 
     rules = folder / "segments.toml"
     if rules.exists():
         segments = load_segments(rules.read_text("utf-8"), str(rules))
-    return Rulebook(policies, sellers, segments, continue_as_new_every=continue_as_new_every)
+    if exhibits is not None and not exhibits.is_dir():
+        raise Misconfigured(f"{exhibits} is not a folder: correct DUECOURSE_EXHIBIT_FOLDER")
+    return Rulebook(
+        policies, sellers, segments, exhibits=exhibits, continue_as_new_every=continue_as_new_every
+    )
 
 
 def business_holidays(country: str | None, around: date) -> frozenset[date]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from activities.phrasing import Habits, Labels, habits_of, paper_for, template
+from activities.exhibits import Exhibit
+from activities.phrasing import Habits, Labels, habits_of, paper_for, paper_labels, template
 from activities.words import entry_text, imprint, ways_to_pay
 from domain.letter import (
     AccountFacts,
@@ -28,6 +29,8 @@ _KEPT_TOGETHER = 14
 #: Least width of a column of amounts; longer ones get 2 mm a digit, what the widest font in use needs.
 #: Widths are given and not found by layout, which would take three times as long.
 _FIGURE_MM = 22
+#: A title on a cover page stays on that page.
+_LONGEST_TITLE = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +68,28 @@ class StatementSection:
     figures: int
 
 
-def statement_html(facts: AccountFacts) -> str:
-    """The statement as of `facts.as_of`, as an HTML page in the customer's paper size."""
+@dataclass(frozen=True, slots=True)
+class StatementExhibit:
+    """An exhibit as the statement lists it, and what its cover page says."""
+
+    number: int
+    anchor: str
+    title: str
+    invoice: str
+    extent: str
+    heading: str
+    fields: tuple[tuple[str, str], ...]
+    problem: str
+
+
+def statement_html(facts: AccountFacts, exhibits: Sequence[Exhibit] = (), *, bound: bool = True) -> str:
+    """The statement as of `facts.as_of`, as an HTML page in the customer's paper size.
+
+    It lists its exhibits, and where they are `bound` ends with a cover page for each, whose id is its anchor.
+    """
     habits = habits_of(facts)
     say = Labels(facts.language, {**habits.functions(), "total": ""})
+    paper_say = paper_labels(facts)
     totals = open_totals(facts.items)
     buckets = {currency: ageing(facts.items, currency) for currency in totals}
     return template("statement.html.jinja").render(
@@ -85,12 +106,42 @@ def statement_html(facts: AccountFacts) -> str:
         sections=[_section(facts, currency, habits, say) for currency in totals],
         pay=ways_to_pay(facts.seller, facts.items, say),
         imprint=imprint(facts.seller, habits, say),
+        exhibits=[_exhibit(exhibit, say, paper_say, bound=bound) for exhibit in exhibits],
+        bound=bound,
+        paper_say=paper_say,
     )
 
 
 def statement_filename(facts: AccountFacts) -> str:
     """A file name that sorts by date in the customer's folder."""
     return f"statement-{facts.as_of.isoformat()}.pdf"
+
+
+def _exhibit(exhibit: Exhibit, say: Labels, paper_say: Labels, *, bound: bool) -> StatementExhibit:
+    kind = paper_say.exhibit_kind(exhibit.named.kind)
+    title = (exhibit.named.title or kind)[:_LONGEST_TITLE]
+    invoice = f"{say.invoice} {exhibit.invoice.name}"[:_LONGEST_TITLE]
+    pages = paper_say.pages(exhibit.pages)
+    fields = [(paper_say.about_invoice, invoice), (paper_say.document, kind)]
+    if exhibit.format:
+        fields.append((paper_say.file_format, exhibit.format))
+    if exhibit.sha256 is not None:
+        fields.append((paper_say.file_sha256, exhibit.sha256))
+    if exhibit.problem is None:
+        fields.append((paper_say.extent, pages))
+        extent = pages if bound else paper_say.on_request
+    else:
+        extent = paper_say.not_included
+    return StatementExhibit(
+        number=exhibit.number,
+        anchor=exhibit.anchor,
+        title=title,
+        invoice=exhibit.invoice.name,
+        extent=extent,
+        heading=f"{paper_say.exhibit(exhibit.number)}: {title}",
+        fields=tuple(fields),
+        problem="" if exhibit.problem is None else paper_say.left_out(exhibit.problem),
+    )
 
 
 def _section(facts: AccountFacts, currency: str, habits: Habits, say: Labels) -> StatementSection:

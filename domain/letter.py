@@ -76,6 +76,15 @@ class LineFacts(_Frozen):
     unit_price: Money | None = None
 
 
+class ExhibitFacts(_Frozen):
+    """A document about an invoice, as its start names it; `uri` says where it lies."""
+
+    kind: Line = "other"
+    title: Line = ""
+    uri: Line | None = None
+    media_type: Line | None = None
+
+
 class StatementEntry(_Frozen):
     """One movement of an invoice's balance: positive what the customer owes, negative what was settled."""
 
@@ -101,6 +110,7 @@ class InvoiceFacts(_Frozen):
     currency: CurrencyCode
     lines: tuple[LineFacts, ...] = ()
     entries: tuple[StatementEntry, ...] = ()
+    exhibits: tuple[ExhibitFacts, ...] = ()
     amount: Money
     balance: Money
     asked: Money | None = None
@@ -303,6 +313,12 @@ def running_balances(entries: Iterable[StatementEntry]) -> list[Money]:
     for entry in entries:
         balances.append(balances[-1] + entry.amount if balances else entry.amount)
     return balances
+
+
+def numbered_exhibits(items: Iterable[InvoiceFacts]) -> list[tuple[int, InvoiceFacts, ExhibitFacts]]:
+    """Every exhibit with its number in a statement of these invoices: from 1, the oldest due date first."""
+    named = [(item, exhibit) for item in by_due_date(items) for exhibit in item.exhibits]
+    return [(number, item, exhibit) for number, (item, exhibit) in enumerate(named, start=1)]
 
 
 def _totals(amounts: Iterable[Money]) -> dict[str, Money]:

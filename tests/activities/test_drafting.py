@@ -13,7 +13,7 @@ import pytest
 from jinja2 import UndefinedError
 from sqlalchemy import text
 
-from activities import documents
+from activities import documents, papers
 from activities.interface import Drafted
 from activities.rendering import RenderingFailed
 from activities.rulebook import Misconfigured
@@ -297,7 +297,7 @@ def test_a_message_goes_without_a_statement_that_cannot_be_made(
 def test_a_message_goes_without_a_statement_that_cannot_be_laid_out(
     office: Office, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(documents, "statement_html", broken_phrases)
+    monkeypatch.setattr(papers, "statement_html", broken_phrases)
     office.open()
     office.contact()
     assert post.items == ["INV-1=due/0"]
