@@ -1,7 +1,7 @@
 # The few commands a person needs. `make demo` on a machine that has only Python 3.11 is enough to begin.
 PYTHON ?= python3
 RUN := .venv/bin/python
-SOURCES := $(wildcard domain store activities workflows commands settings.py worker.py starter.py deploy)
+SOURCES := $(wildcard domain store activities workflows web commands settings.py worker.py starter.py deploy)
 
 .PHONY: help demo test test-all chaos lint format bench lock clean
 

@@ -39,6 +39,10 @@ class Settings(BaseSettings):
     sendgrid_api_key: SecretStr | None = None
     sendgrid_host: str = "https://api.sendgrid.com"
     """`https://api.eu.sendgrid.com` for accounts whose data stay in the EU."""
+    sendgrid_webhook_key: str | None = None
+    """The public key with which SendGrid's Signed Event Webhook is verified; without it nothing is taken."""
+    web_host: str = "127.0.0.1"
+    web_port: int = 8080
     health_port: int | None = None
     pdf_processes: int = 2
     activity_threads: int = 10

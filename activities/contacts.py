@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -81,9 +82,9 @@ def refuse_contact(work: CaseWork, message: MessageRow, reason: str) -> None:
 
 
 def refuse_copies(work: CaseWork, message: MessageRow, emails: Collection[str]) -> None:
-    """Copy no more to addresses that the provider would not take; the message itself went out."""
-    for number, email in enumerate(emails, start=1):
-        refused = f"{message.message_id}-copy-{number}"
+    """Copy no more to addresses that take no mail; the message itself went out."""
+    for email in emails:
+        refused = f"{message.message_id}-copy-{hashlib.sha256(email.encode()).hexdigest()[:8]}"
         work.file_on_account(CONTACT_REFUSED, refused, ContactRefused(email=email))
         why = f"{email} could not be sent a copy of the {message.step} message"
         work.open_item("contact", why, ref=refused)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
+from activities.adapters.port import Proof
 from activities.casework import CaseWork
 from domain import facts as internal
 from domain.letter import FOR_STAFF, NoticeFacts
 from domain.vocabulary import Note, Step
-from store import outbox
+from store import outbox, portfolio
 from store.schema import Approval, MessageRow
 
 #: Why a message is withdrawn whose facts cannot be read any more.
@@ -60,6 +61,33 @@ def take_steps(work: CaseWork, message: MessageRow, proof: str) -> None:
                 }
             )
             work.file(item.invoice_id, taken, message_id)
+
+
+def note_sent(work: CaseWork, message: MessageRow, proof: Proof) -> None:
+    """What follows once a provider has a message, whether it said so at once or it was found out later."""
+    message_id = message.message_id
+    work.close_items("unknown_delivery", message_id, by="duecourse", outcome="it was sent")
+    take_steps(work, message, proof)
+    outbox.record_delivery(work.session, message_id, kind=proof, at=work.now)
+    if message.unsolicited:
+        first = work.items(message_id)[0]
+        work.wrote_on(work.today(work.case(first.invoice_id)))
+    provider_ref = message.provider_ref or ""
+    work.note("message_sent", message_id, {"provider_ref": provider_ref, "proof": proof})
+    _hand_to_staff(work, message)
+
+
+def _hand_to_staff(work: CaseWork, message: MessageRow) -> None:
+    """What staff do beside a message: call a customer at risk, hand over a referred file."""
+    items = work.items(message.message_id)
+    invoices, today = [item.invoice_id for item in items], work.today(work.case(items[0].invoice_id))
+    name = portfolio.profile_of(work.customer).shown_name
+    if message.step == Step.AT_RISK:
+        why = f"call {name}: at risk, offer instalments"
+        work.open_item(Step.CALL, why, ref=f"at_risk-{message.message_id}", invoices=invoices, due_on=today)
+    elif message.step == Step.REFERRAL:
+        why = f"hand the file of {name} to the partner"
+        work.open_item("referral", why, ref=message.message_id, invoices=invoices, due_on=today)
 
 
 def take_without_mail(work: CaseWork, message: MessageRow) -> None:

@@ -36,6 +36,7 @@ from activities.messages import (
     frozen_facts,
     give_up,
     is_for_staff,
+    note_sent,
     reasons,
     step_of,
     take_steps,
@@ -265,11 +266,18 @@ class Notices:
             return None
 
     def _note_result(self, work: CaseWork, message_id: str, attempt: int, result: object) -> None:
+        found = outbox.get(work.session, message_id)
+        if found is not None and found.state is MessageState.SENT:
+            return  # the provider's delivery event was faster than its answer
         if isinstance(result, Accepted | Refused):
             _answered(work, message_id, result)
         match result:
             case Accepted():
-                self._sent(work, message_id, attempt, result)
+                message = outbox.mark_sent(
+                    work.session, message_id, attempt=attempt, at=work.now, provider_ref=result.provider_ref
+                )
+                note_sent(work, message, self._transport.proof)
+                refuse_copies(work, message, result.refused)
             case Refused(permanent=False):
                 outbox.back_to_pending(work.session, message_id, attempt=attempt, why=result.reason)
                 work.note("message_returned", message_id, {"attempt": attempt})
@@ -285,23 +293,6 @@ class Notices:
                     refuse_contact(work, message, result.reason)
             case _:
                 self._mark_unknown(work, message_id, "the provider gave no clear answer")
-
-    def _sent(self, work: CaseWork, message_id: str, attempt: int, result: Accepted) -> None:
-        message = outbox.mark_sent(
-            work.session, message_id, attempt=attempt, at=work.now, provider_ref=result.provider_ref
-        )
-        take_steps(work, message, self._transport.proof)
-        outbox.record_delivery(work.session, message_id, kind=self._transport.proof, at=work.now)
-        refuse_copies(work, message, result.refused)
-        if message.unsolicited:
-            first = work.items(message_id)[0]
-            work.wrote_on(work.today(work.case(first.invoice_id)))
-        work.note(
-            "message_sent",
-            message_id,
-            {"provider_ref": result.provider_ref or "", "proof": self._transport.proof},
-        )
-        _after_sending(work, message)
 
     def _mark_unknown(self, work: CaseWork, message_id: str, why: str) -> None:
         outbox.mark_unknown(work.session, message_id, at=work.now)
@@ -449,16 +440,3 @@ def _people(addressed: Recipients) -> tuple[list[dict[str, Any]], list[dict[str,
 def _free(work: CaseWork, message_id: str, attempt: int) -> None:
     for item in work.items(message_id):
         work.file(item.invoice_id, internal.ClaimFreed(message_id=message_id), f"{message_id}-{attempt}")
-
-
-def _after_sending(work: CaseWork, message: MessageRow) -> None:
-    """What staff do beside a message: call a customer at risk, hand over a referred file."""
-    items = work.items(message.message_id)
-    invoices, today = [item.invoice_id for item in items], work.today(work.case(items[0].invoice_id))
-    name = portfolio.profile_of(work.customer).shown_name
-    if message.step == Step.AT_RISK:
-        why = f"call {name}: at risk, offer instalments"
-        work.open_item(Step.CALL, why, ref=f"at_risk-{message.message_id}", invoices=invoices, due_on=today)
-    elif message.step == Step.REFERRAL:
-        why = f"hand the file of {name} to the partner"
-        work.open_item("referral", why, ref=message.message_id, invoices=invoices, due_on=today)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from typing import Literal, Protocol, runtime_checkable
 
 #: What an acceptance proves: that the mail lies in the recipient's box, or that a server took it on.
@@ -40,6 +42,38 @@ class Unknown:
     """The provider may or may not have the mail."""
 
     reason: str
+
+
+class Fate(StrEnum):
+    """What a provider may say later about a mail to one recipient."""
+
+    PROCESSED = "processed"
+    """Taken on, nothing more."""
+    DELIVERED = "delivered"
+    """The recipient's server accepted it; whether anybody reads it nobody knows."""
+    DEFERRED = "deferred"
+    """The recipient's server does not take it now; the provider goes on trying."""
+    BLOCKED = "blocked"
+    """Given up, though the address may be right: mailbox full, server down, a filter."""
+    BOUNCED = "bounced"
+    """The address takes no mail."""
+    DROPPED = "dropped"
+    """The provider did not even try: the address bounced or complained before."""
+    SPAM_REPORT = "spam_report"
+    UNSUBSCRIBED = "unsubscribed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One thing a provider said. `key` tells it apart from every other, however often it is told; `reason`
+    is hostile text, for people to read."""
+
+    message_id: str
+    fate: Fate
+    recipient: str
+    at: datetime
+    key: str
+    reason: str = ""
 
 
 SendResult = Accepted | Refused | Unknown

@@ -14,6 +14,7 @@ LAYERS = {
     "activities": 2,
     "workflows": 3,
     "worker": 4,
+    "web": 4,
     "commands": 5,
     "starter": 6,
 }

@@ -1,0 +1,1 @@
+"""What is reached over HTTP from outside: delivery reports of providers."""

@@ -1,0 +1,82 @@
+"""What providers tell over HTTP. Nothing is stored of a request that is not proven to be the provider's."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
+from typing import Protocol
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy.orm import Session, sessionmaker
+from starlette.concurrency import run_in_threadpool
+
+from activities.adapters.sendgrid_events import SIGNATURE, TIMESTAMP, SendGridWebhook, reports
+from activities.delivery import Deliveries
+from activities.rulebook import Rulebook
+
+#: SendGrid posts at most 768 kB at once.
+MOST_BYTES = 2_000_000
+_log = logging.getLogger(__name__)
+
+
+class Needs(Protocol):
+    """What recording a report takes."""
+
+    @property
+    def sessions(self) -> sessionmaker[Session]: ...
+    @property
+    def rulebook(self) -> Rulebook: ...
+    @property
+    def nudge(self) -> Callable[[str], Awaitable[None]]: ...
+    @property
+    def now(self) -> Callable[[], datetime]: ...
+
+
+def sendgrid(webhook: SendGridWebhook, needs: Needs) -> APIRouter:
+    """`POST /webhooks/sendgrid`, SendGrid's signed Event Webhook.
+
+    200 once everything is committed and the workflows are woken; 403 for what SendGrid did not sign in the
+    last 25 hours; 503 where it is to tell again. What it tells again is known and changes nothing.
+    """
+    router = APIRouter()
+    deliveries = Deliveries(needs.sessions, needs.rulebook)
+
+    @router.post("/webhooks/sendgrid")
+    async def take(request: Request) -> Response:
+        body = await _body(request)
+        if body is None:
+            return Response(status_code=413)
+        signature, timestamp = request.headers.get(SIGNATURE, ""), request.headers.get(TIMESTAMP, "")
+        if not webhook.is_genuine(body, signature, timestamp, needs.now()):
+            return Response(status_code=403)
+        try:
+            told = reports(body)
+        except ValueError:
+            return Response(status_code=400)
+        recorded = await run_in_threadpool(deliveries.record, told, needs.now())
+        woken = await _nudge(needs.nudge, recorded.nudge)
+        return Response(status_code=200 if woken and not recorded.unrecorded else 503)
+
+    return router
+
+
+async def _body(request: Request) -> bytes | None:
+    """The raw bytes, since only those are signed; None where they are too many."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            return None
+    return bytes(body)
+
+
+async def _nudge(nudge: Callable[[str], Awaitable[None]], invoice_ids: Iterable[str]) -> bool:
+    """Whether every workflow that still runs knows that its case has changed."""
+    try:
+        for invoice_id in invoice_ids:
+            await nudge(invoice_id)
+    except Exception as problem:
+        _log.warning("workflows cannot be woken: %s", type(problem).__name__)
+        return False
+    return True
