@@ -151,11 +151,33 @@ def backtest(
 
 
 @app.command()
-def verify(as_json: Json = False, state: State = None) -> None:
-    """Check that the audit log is as it was written."""
-    from commands.verify import verify_chains
+def bundle(
+    invoice: InvoiceArgument,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.zip", show_default=False)],
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """Write the evidence of an invoice as a zip that proves itself."""
+    from commands.bundle import write_bundle
 
-    verify_chains(state, as_json=as_json)
+    write_bundle(state, invoice, output, as_json=as_json)
+
+
+@app.command()
+def verify(
+    bundle: Annotated[
+        Path | None, typer.Argument(metavar="BUNDLE", help="A bundle's zip or folder.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """Check that a bundle, or the live audit log, is as it was written."""
+    from commands.verify import verify_bundle, verify_chains
+
+    if bundle is not None:
+        verify_bundle(bundle, as_json=as_json)
+    else:
+        verify_chains(state, as_json=as_json)
 
 
 @policy_app.command()

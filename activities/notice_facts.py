@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from activities.casework import CaseWork
@@ -10,7 +11,7 @@ from activities.contacts import Recipients
 from activities.phrasing import LANGUAGES, part_of
 from domain import contract as wire
 from domain.case import Case
-from domain.contact import Contact, ContactItem
+from domain.contact import Contact, ContactItem, Pursued
 from domain.letter import (
     CallFacts,
     CustomerFacts,
@@ -65,10 +66,17 @@ def freeze(work: CaseWork, contact: Contact, recipients: Recipients, message_id:
         locale=recipients.to.locale or profile.locale or "en-US",
         language=language,
         seller=seller,
-        customer=_customer(profile),
+        customer=customer_facts(profile),
         as_of=contact.on,
         items=tuple(
-            _invoice(work, work.row(invoice_id), asked.get(invoice_id), entries[invoice_id], language)
+            invoice_facts(
+                work.case(invoice_id),
+                work.row(invoice_id),
+                entries[invoice_id],
+                today=work.today(work.case(invoice_id)),
+                language=language,
+                item=asked.get(invoice_id),
+            )
             for invoice_id in invoice_ids
         ),
         unapplied=tuple(
@@ -128,7 +136,8 @@ def _line(text: str | None) -> str | None:
     return one_line(text) or None if text is not None else None
 
 
-def _customer(profile: wire.Customer) -> CustomerFacts:
+def customer_facts(profile: wire.Customer) -> CustomerFacts:
+    """The debtor as named on paper."""
     address = profile.address
     lines: list[str] = []
     if address is not None:
@@ -143,16 +152,17 @@ def _customer(profile: wire.Customer) -> CustomerFacts:
     )
 
 
-def _invoice(
-    work: CaseWork,
+def invoice_facts(
+    pursued: Pursued,
     row: CaseRow,
-    item: ContactItem | None,
     entries: Sequence[LedgerEntryRow],
+    *,
+    today: date,
     language: str,
+    item: ContactItem | None = None,
 ) -> InvoiceFacts:
-    pursued = work.case(row.invoice_id)
+    """One invoice as its committed rows say; asked for as `item` says, only listed without one."""
     case = pursued.case
-    today = work.today(pursued)
     invoice = wire.Invoice.model_validate(row.invoice)
     promised = promised_amount(case, pursued.policy, today)
     disputed = frozen_amount(case)

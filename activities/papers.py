@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ from activities.mail import Attachment
 from activities.rendering import PdfRenderer
 from activities.rulebook import Rulebook
 from activities.statement import statement_filename, statement_html
-from domain.letter import NoticeFacts
+from domain.letter import AccountFacts, NoticeFacts
 
 STATEMENT_TIMEOUT_S = 60.0
 BIND_TIMEOUT_S = 20.0
@@ -48,7 +49,7 @@ def make_papers(facts: NoticeFacts, rulebook: Rulebook, renderer: PdfRenderer) -
         return Papers()
     exhibits = gather(facts, rulebook.exhibits, renderer)
     name = statement_filename(facts)
-    whole = _statement(facts, exhibits, renderer)
+    whole = bound_statement(facts, exhibits, renderer)
     if len(whole) <= LARGEST_ATTACHMENT:
         return Papers(attached=(_pdf(name, whole),), exhibits=exhibits)
     kept = (_pdf(name.replace(".pdf", "-with-exhibits.pdf"), whole),)
@@ -59,7 +60,8 @@ def make_papers(facts: NoticeFacts, rulebook: Rulebook, renderer: PdfRenderer) -
     return Papers(kept=kept, exhibits=exhibits, missing=(f"it has {size}; it is kept: send it on request",))
 
 
-def _statement(facts: NoticeFacts, exhibits: tuple[Exhibit, ...], renderer: PdfRenderer) -> bytes:
+def bound_statement(facts: AccountFacts, exhibits: Sequence[Exhibit], renderer: PdfRenderer) -> bytes:
+    """The statement with its exhibits behind it. Raises RenderingFailed and PdfUnavailable."""
     pdf = renderer.render(statement_html(facts, exhibits), timeout=STATEMENT_TIMEOUT_S)
     bound = {exhibit.anchor: exhibit.pdf for exhibit in exhibits if exhibit.pdf is not None}
     return renderer.bind(pdf, bound, timeout=BIND_TIMEOUT_S) if bound else pdf

@@ -6,12 +6,32 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from commands.failures import Failed
+from commands import bundle_verify
+from commands.failures import BadInput, Failed
 from commands.place import find
-from commands.terminal import count, out, print_json, table, words
+from commands.terminal import clean, count, out, print_json, table, words
 from store import audit
 from store.database import session_factory
 from store.schema import AuditAnchorRow, AuditRow
+
+
+def verify_bundle(bundle: Path, *, as_json: bool) -> None:
+    """Check an evidence bundle with the program that lies in it, as this installation has it."""
+    if not bundle.exists():
+        raise BadInput(f"BUNDLE: {bundle} is not there")
+    try:
+        files, faults = bundle_verify.read(bundle)
+    except bundle_verify.UNREADABLE as problem:
+        raise Failed(f"{bundle} cannot be read: {problem}") from None
+    faults += bundle_verify.check(files)
+    if as_json:
+        print_json(faults)
+    for fault in () if as_json else faults:
+        print(clean(fault))
+    if faults:
+        raise Failed(f"The bundle is not as it was written: {count(len(faults), 'fault')}")
+    if not as_json:
+        print(f"The bundle is as it was written: {count(len(files), 'file')}")
 
 
 def verify_chains(state: Path | None, *, as_json: bool) -> None:

@@ -197,20 +197,23 @@ def _anchor_problems(session: Session) -> Iterator[Problem]:
         before = row.heads_sha256
 
 
+def hashed(row: AuditRow) -> dict[str, Any]:
+    """What a row's hash is taken of, in its canonical form; the row's `hash` is not part of it."""
+    return {
+        "customer_id": row.customer_id,
+        "seq": row.seq,
+        "at": row.at.astimezone(UTC).isoformat(),
+        "recorded_at": row.recorded_at.astimezone(UTC).isoformat(),
+        "kind": row.kind,
+        "ref": row.ref,
+        "body": row.body,
+        "text_sha256": None if row.text_sha256 is None else row.text_sha256.hex(),
+        "prev_hash": row.prev_hash.hex(),
+    }
+
+
 def _row_hash(row: AuditRow) -> bytes:
-    return canonical.digest(
-        {
-            "customer_id": row.customer_id,
-            "seq": row.seq,
-            "at": row.at.astimezone(UTC).isoformat(),
-            "recorded_at": row.recorded_at.astimezone(UTC).isoformat(),
-            "kind": row.kind,
-            "ref": row.ref,
-            "body": row.body,
-            "text_sha256": None if row.text_sha256 is None else row.text_sha256.hex(),
-            "prev_hash": row.prev_hash.hex(),
-        }
-    )
+    return canonical.digest(hashed(row))
 
 
 def _text_hash(salt: bytes, text: str) -> bytes:

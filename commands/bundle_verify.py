@@ -1,0 +1,184 @@
+"""Checks an evidence bundle of Duecourse, offline: every file, the audit chain, and that they agree.
+
+    python3 verify.py [FOLDER or FILE.zip]
+
+Needs Python 3.9 or later and nothing else; without an argument it checks the folder it lies in. It ends
+with 0 where everything is as it was written, with 1 and a line for each fault where not. Read it before
+you trust it: it is short.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+FORMAT = "duecourse-evidence/1"
+MANIFEST, MANIFEST_SHA256 = "manifest.json", "manifest.sha256"
+CHAIN, HEAD, TEXTS, ANCHORS = (
+    "audit/chain.jsonl",
+    "audit/head.json",
+    "audit/texts.jsonl",
+    "audit/anchors.json",
+)
+FIRST = "00" * 32
+#: What reading a damaged zip or folder raises.
+UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError)
+
+
+def canonical(value: Any) -> bytes:
+    """JSON in the one form of which hashes are taken: sorted keys, no blanks, UTF-8."""
+    return json.dumps(
+        value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+    ).encode("utf-8")
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def read(place: Path) -> tuple[dict[str, bytes], list[str]]:
+    """Every file of a folder or zip by its name, and what is wrong with the container itself."""
+    if place.is_dir():
+        files = {}
+        for path in sorted(place.rglob("*")):
+            if "__pycache__" in path.parts:
+                continue
+            if path.is_file() and not path.is_symlink():
+                files[path.relative_to(place).as_posix()] = path.read_bytes()
+        return files, []
+    with zipfile.ZipFile(place) as archive:
+        names = archive.namelist()
+        twice = sorted({name for name in names if names.count(name) > 1})
+        return {name: archive.read(name) for name in names}, [f"{name}: is there twice" for name in twice]
+
+
+def check(files: dict[str, bytes]) -> list[str]:
+    """Every fault of a bundle, a line each; none where it is as it was written."""
+    faults = check_files(files)
+    try:
+        faults += check_chain(files)
+        faults += check_agreement(files)
+    except (KeyError, ValueError, TypeError, AttributeError) as problem:
+        faults.append(f"the audit chain cannot be read: {type(problem).__name__}: {problem}")
+    return faults
+
+
+def check_files(files: dict[str, bytes]) -> list[str]:
+    """The manifest names every file with its SHA-256 and size, and its own SHA-256 lies beside it."""
+    if MANIFEST not in files or MANIFEST_SHA256 not in files:
+        return [f"{name}: is missing" for name in (MANIFEST, MANIFEST_SHA256) if name not in files]
+    faults = []
+    if files[MANIFEST_SHA256] != f"{sha256(files[MANIFEST])}  {MANIFEST}\n".encode():
+        faults.append(f"{MANIFEST}: is not what {MANIFEST_SHA256} says")
+    try:
+        manifest = json.loads(files[MANIFEST])
+        listed = {name: (entry["sha256"], entry["size"]) for name, entry in manifest["files"].items()}
+        if manifest["format"] != FORMAT:
+            faults.append(f"{MANIFEST}: is of another format than {FORMAT}")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return [*faults, f"{MANIFEST}: cannot be read"]
+    for name, (digest, size) in sorted(listed.items()):
+        if name not in files:
+            faults.append(f"{name}: is missing")
+        elif (sha256(files[name]), len(files[name])) != (digest, size):
+            faults.append(f"{name}: was changed")
+    for name in sorted(set(files) - set(listed) - {MANIFEST, MANIFEST_SHA256}):
+        faults.append(f"{name}: does not belong to the bundle")
+    return faults
+
+
+def check_chain(files: dict[str, bytes]) -> list[str]:
+    """Each row of the chain hashes itself and the row before it, up to the head and through every anchor."""
+    rows, head = chain(files), json.loads(files[HEAD])
+    faults = []
+    before = FIRST
+    by_seq: dict[int, dict[str, Any]] = {}
+    for number, row in enumerate(rows, start=1):
+        seq = row["seq"]
+        if seq != number:
+            faults.append(f"audit row {seq}: stands in place {number}: rows are missing or out of order")
+        if row["customer_id"] != head["customer_id"]:
+            faults.append(f"audit row {seq}: belongs to another chain")
+        if row["prev_hash"] != before:
+            faults.append(f"audit row {seq}: does not follow the row before it")
+        if sha256(canonical({key: row[key] for key in row if key != "hash"})) != row["hash"]:
+            faults.append(f"audit row {seq}: was changed")
+        before, by_seq[seq] = row["hash"], row
+    if (len(rows), before) != (head["seq"], head["hash"]):
+        faults.append(f"the audit chain ends at row {len(rows)}, which is not its head")
+    for anchor in json.loads(files[ANCHORS]):
+        seq = anchor["seq"]
+        if seq not in by_seq or by_seq[seq]["hash"] != anchor["hash"]:
+            faults.append(f"audit row {seq}: is not the row that was anchored on {anchor['day']}")
+    for line in files[TEXTS].decode("utf-8").split("\n"):
+        if not line:
+            continue
+        text = json.loads(line)
+        seq = text["seq"]
+        if sha256(bytes.fromhex(text["salt"]) + text["body"].encode("utf-8")) != by_seq.get(seq, {}).get(
+            "text_sha256"
+        ):
+            faults.append(f"audit row {seq}: its text was changed")
+    return faults
+
+
+def check_agreement(files: dict[str, bytes]) -> list[str]:
+    """Facts and messages are those that the chain committed to when they were made."""
+    facts, mails, sent = {}, {}, set()
+    for row in chain(files):
+        body = row["body"]
+        if "event_id" in body and "payload_sha256" in body:
+            facts[row["kind"], row["ref"], body["event_id"]] = body["payload_sha256"]
+        if row["kind"] == "message_written":
+            mails[row["ref"]] = body["payload_sha256"]
+        if row["kind"] == "message_sent":
+            sent.add(row["ref"])
+    faults = []
+    for fact in json.loads(files["facts.json"]):
+        key = (fact["kind"], fact["invoice_id"] or fact["customer_id"], fact["event_id"])
+        if sha256(canonical(fact["payload"])) != fact["payload_sha256"]:
+            faults.append(f"fact {key}: was changed")
+        if key in facts and facts[key] != fact["payload_sha256"]:
+            faults.append(f"fact {key}: is not the one of the audit chain")
+        if key not in facts and fact["in_chain"]:
+            faults.append(f"fact {key}: is not in the audit chain")
+    for message in json.loads(files["messages.json"]):
+        ref, file = message["message_id"], message["file"]
+        if file is None:
+            if ref in sent:
+                faults.append(f"message {ref}: was sent, and its bytes are missing")
+        elif (message["in_chain"] or ref in mails) and mails.get(ref) != sha256(files[file]):
+            faults.append(f"message {ref}: its bytes are not those of the audit chain")
+    return faults
+
+
+def chain(files: dict[str, bytes]) -> list[dict[str, Any]]:
+    """The rows of the audit chain in the order of the file."""
+    return [json.loads(line) for line in files[CHAIN].decode("utf-8").split("\n") if line]
+
+
+def main(arguments: list[str]) -> int:
+    place = Path(arguments[0]) if arguments else Path(__file__).resolve().parent
+    try:
+        files, faults = read(place)
+    except UNREADABLE as problem:
+        print(f"{place} cannot be read: {problem}", file=sys.stderr)
+        return 1
+    faults += check(files)
+    for fault in faults:
+        print(fault)
+    if faults:
+        print(f"NOT AS WRITTEN, faults: {len(faults)}")
+        return 1
+    print(f"as written: {len(files)} files, {len(chain(files))} audit rows")
+    print(f"SHA-256 of the manifest: {sha256(files[MANIFEST])}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
