@@ -13,7 +13,7 @@ from temporalio import activity
 from activities.casework import CaseWork
 from activities.interface import OnMessage, Rendered
 from activities.mail import Attachment, build_mail
-from activities.messages import ANOTHER_VERSION, frozen_facts, give_up, reasons, step_of
+from activities.messages import ANOTHER_VERSION, frozen_facts, give_up, is_for_staff, reasons, step_of
 from activities.papers import Papers, make_papers
 from activities.rendering import PdfRenderer, PdfUnavailable, RenderingFailed
 from activities.rulebook import Rulebook
@@ -60,7 +60,10 @@ def freeze_mail(work: CaseWork, message: MessageRow, papers: Sequence[Attachment
     """RESERVED -> PENDING: put words and papers together as they go out. Raises UnsafeHeader."""
     words = _words(work.session, message.message_id)
     facts = NoticeFacts.model_validate(message.facts)
-    mail = build_mail(facts, words, to=message.to, cc=message.cc, at=work.now, attachments=papers)
+    thread = () if is_for_staff(message) else outbox.thread_of(work.session, message)
+    mail = build_mail(
+        facts, words, to=message.to, cc=message.cc, at=work.now, attachments=papers, thread=thread
+    )
     frozen = outbox.freeze(work.session, message.message_id, payload=mail, subject=words.subject)
     work.note("message_written", message.message_id, {"payload_sha256": hashlib.sha256(mail).hexdigest()})
     return frozen

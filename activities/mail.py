@@ -29,8 +29,12 @@ _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9-]+(\.[A
 _TOKEN = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 #: RFC 5322, 2.1.1: the longest line there may be.
 _LONGEST_LINE = 998
+#: How many earlier messages a mail names.
+LONGEST_THREAD = 10
 #: Headers that programs read. They stay on one line as long as the standard allows.
-_FOR_PROGRAMS = frozenset({"message-id", "x-duecourse-message", "x-duecourse-items"})
+_FOR_PROGRAMS = frozenset(
+    {"message-id", "in-reply-to", "references", "x-duecourse-message", "x-duecourse-items"}
+)
 
 
 class UnsafeHeader(ValueError):
@@ -106,8 +110,10 @@ def build_mail(
     cc: Sequence[Mapping[str, Any]] = (),
     at: datetime,
     attachments: Sequence[Attachment] = (),
+    thread: Sequence[str] = (),
 ) -> bytes:
-    """The mail of one message. `to` and `cc` are contacts with `email` and, where known, `name`.
+    """The mail of one message. `to` and `cc` are contacts with `email` and, where known, `name`; `thread` are
+    the ids of the messages that went before about the same invoices, oldest first.
 
     `at` is the business time, with its zone. Raises UnsafeHeader where a name, address, id or subject could
     break out of its header; nothing is cut or repaired, for a person has to look at such a contact.
@@ -118,10 +124,17 @@ def build_mail(
     message["To"] = [_contact("to", contact) for contact in to]
     if cc:
         message["Cc"] = [_contact("cc", contact) for contact in cc]
-    if facts.seller.reply_to:
-        message["Reply-To"] = _mailbox("reply_to", "", facts.seller.reply_to)
+    # The oldest message of the thread names the case: random, so that nobody guesses the address of another.
+    tag = _token("message_id", thread[0] if thread else facts.message_id).removeprefix("M-")
+    reply_to = None if facts.for_staff else facts.seller.replies_about(tag)
+    if reply_to or facts.seller.reply_to:
+        message["Reply-To"] = _mailbox("reply_to", "", reply_to or facts.seller.replies_to)
     message["Date"] = format_datetime(at)
     message["Message-ID"] = message_id(facts.message_id, sender.email)
+    if thread:
+        before = [message_id(each, sender.email) for each in thread]
+        message["In-Reply-To"] = before[-1]
+        message["References"] = " ".join(before if len(before) <= LONGEST_THREAD else _ends(before))
     message["Subject"] = _safe("subject", words.subject)
     message["X-Duecourse-Message"] = _token("message_id", facts.message_id)
     if not facts.for_staff:
@@ -136,6 +149,11 @@ def build_mail(
     written = message.as_bytes()
     _check_headers(message, written)
     return written
+
+
+def _ends(thread: Sequence[str]) -> list[str]:
+    """The first and the newest of a long thread, as RFC 5322 readers shorten it themselves."""
+    return [thread[0], *thread[1 - LONGEST_THREAD :]]
 
 
 def message_id(message: str, sender: str) -> str:

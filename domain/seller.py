@@ -155,6 +155,8 @@ class Seller(_Frozen):
     pay_link: WebLink | None = None
     sender: Mailbox
     reply_to: EmailAddress | None = None
+    reply_tags: bool = False
+    """The mailbox for answers also takes `name+tag@…` (RFC 5233): each case then gets an address of its own."""
     phone: FilledLine | None = None
     cash_source: Literal["erp", "bank"] = "erp"
     referral_partner: ReferralPartner | None = None
@@ -171,6 +173,13 @@ class Seller(_Frozen):
     def replies_to(self) -> str:
         """Where an answer to a message goes."""
         return self.reply_to or self.sender.email
+
+    def replies_about(self, tag: str) -> str | None:
+        """The Reply-To of a case: tagged where the mailbox takes that, None where nothing is to be said."""
+        name, _, domain = self.replies_to.rpartition("@")
+        if self.reply_tags and len(tagged := f"{name}+{tag}") <= 64:
+            return f"{tagged}@{domain}"
+        return self.reply_to
 
 
 def load_seller(text: str, filename: str) -> Seller:

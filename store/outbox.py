@@ -23,6 +23,7 @@ from sqlalchemy import ColumnElement, bindparam, func, or_, select, tuple_, upda
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from domain.letter import FOR_STAFF
 from store import canonical
 from store.schema import Approval, DeliveryEventRow, DocumentRow, MessageItemRow, MessageRow, MessageState
 
@@ -357,6 +358,20 @@ def find_unknown(session: Session, *, claimed_before: datetime) -> list[MessageR
     overdue = or_(MessageRow.unknown_since.is_not(None), MessageRow.claimed_real < claimed_before)
     rows = select(MessageRow).where(MessageRow.state == SENDING, overdue)
     return list(session.scalars(rows.order_by(MessageRow.claimed_real)))
+
+
+def thread_of(session: Session, message: MessageRow) -> list[str]:
+    """The ids of messages that the customer got before about an invoice of this one, oldest first."""
+    about = select(MessageItemRow.invoice_id).where(MessageItemRow.message_id == message.message_id)
+    before = (
+        select(MessageRow.message_id)
+        .join(MessageItemRow, MessageItemRow.message_id == MessageRow.message_id)
+        .where(MessageItemRow.invoice_id.in_(about), MessageRow.state == SENT)
+        .where(MessageRow.customer_id == message.customer_id, MessageRow.step.not_in(FOR_STAFF))
+        .group_by(MessageRow.message_id)
+        .order_by(func.min(MessageRow.sent_at), MessageRow.message_id)
+    )
+    return list(session.scalars(before))
 
 
 def attach(session: Session, message_id: str, *, name: str, media_type: str, body: bytes) -> None:

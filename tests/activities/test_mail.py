@@ -11,8 +11,9 @@ import pytest
 
 from activities.mail import Attachment, UnsafeHeader, build_mail
 from activities.words import Words, write_notice
+from domain.seller import Seller
 from domain.vocabulary import Note, Step
-from tests.letters import invoice, notice
+from tests.letters import invoice, notice, seller
 
 AT = datetime(2026, 12, 8, 14, 5, tzinfo=UTC)
 ANN = {"contact_id": "ann", "name": "Ann Payne", "email": "ann@acme.example"}
@@ -164,3 +165,30 @@ def test_a_hostile_contact_cannot_add_a_header() -> None:
         assert "".join(read.split()) == "".join(name.split())
         assert "".join(message["Subject"].split()) == "".join((name or "x").split())
     assert built > 200
+
+
+# -- one conversation for each case ----------------------------------------------------------------
+
+
+def test_a_thread_is_named_from_its_beginning() -> None:
+    first = parsed(mail())
+    assert (first["In-Reply-To"], first["References"]) == (None, None)
+    thread = [f"M-{number:016x}" for number in range(30)]
+    later = parsed(mail(thread=thread))
+    assert later["In-Reply-To"] == f"<{thread[-1]}@lindenmoor.example>"
+    named = str(later["References"]).split()
+    assert named == [f"<{each}@lindenmoor.example>" for each in (thread[0], *thread[-9:])]
+
+
+def test_each_case_has_an_address_for_answers_where_the_mailbox_takes_tags() -> None:
+    tagged = seller().model_copy(update={"reply_tags": True})
+    long = tagged.model_copy(update={"reply_to": f"{'a' * 60}@lindenmoor.example"})
+
+    def reply_to(by: Seller, *thread: str) -> str:
+        facts = notice(Step.DUE, seller=by, message_id="M-0123456789abcdef")
+        return str(parsed(build_mail(facts, write_notice(facts), to=[ANN], at=AT, thread=thread))["Reply-To"])
+
+    assert reply_to(seller()) == "accounts@lindenmoor.example"
+    assert reply_to(tagged) == "accounts+0123456789abcdef@lindenmoor.example"
+    assert reply_to(tagged, "M-aaaa", "M-bbbb") == "accounts+aaaa@lindenmoor.example"
+    assert reply_to(long) == long.reply_to, "no local part above 64 characters"

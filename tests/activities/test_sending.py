@@ -518,3 +518,30 @@ def climbed(upto: str = "call") -> list[dict[str, str]]:
     due = date(2026, 11, 16)
     taken = list(days)[: list(days).index(upto) + 1]
     return [{"step": step, "sent_on": (due + timedelta(days=days[step])).isoformat()} for step in taken]
+
+
+def test_messages_of_a_case_are_one_conversation(office: Office, post: Post) -> None:
+    """What was cancelled or went to a colleague is no part of it; every try of a message names the same."""
+    office.open()
+    first = office.contact()
+    office.open("INV-OTHER")
+    other = office.contact("INV-OTHER")
+    office.later(days=7)
+    withdrawn = office.write()
+    office.pay("INV-1", "1.00")
+    office.send(withdrawn)
+    post.answers = [BUSY]
+    second = office.write()
+    with pytest.raises(ApplicationError):
+        office.send(second)
+    office.send(second, attempt=2)
+    by_id = {str(mail["X-Duecourse-Message"]): mail for mail in post.mails}
+    assert withdrawn not in by_id
+    assert by_id[str(first)]["In-Reply-To"] is None
+    before = str(by_id[second]["References"])
+    assert str(first) in before
+    assert (str(other) in before) == ("INV-OTHER" in {invoice for invoice, _, _ in office.items(second)})
+    assert len({mail["Message-ID"] for mail in post.mails}) == len(by_id)
+    tries = [mail.as_bytes() for mail in post.mails if mail["X-Duecourse-Message"] == second]
+    assert len(tries) == 2
+    assert tries[0] == tries[1], "what is tried again are the same bytes"
