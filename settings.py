@@ -43,6 +43,19 @@ class Settings(BaseSettings):
     """The public key with which SendGrid's Signed Event Webhook is verified; without it nothing is taken."""
     web_host: str = "127.0.0.1"
     web_port: int = 8080
+    openai_model: str | None = None
+    """The model that drafts; without a model and a key (or an endpoint of your own) every word is a template's."""
+    openai_api_key: SecretStr | None = None
+    openai_base_url: str | None = None
+    """Any endpoint that speaks OpenAI's chat completions, such as `http://127.0.0.1:8000/v1`."""
+    openai_timeout_seconds: float = Field(default=20.0, gt=0, le=40)
+    """In total for one answer. A message takes at most two, within the two minutes that its drafting has."""
+    openai_most_tokens: int = Field(default=1_500, gt=0)
+    openai_most_bytes: int = Field(default=64 * 1024, gt=0)
+    openai_reads_notes: bool = True
+    """Whether relationship notes go into the question, with known names and every figure left out."""
+    openai_reads_customer_text: bool = False
+    """Whether what customers wrote about a dispute or promise goes into it, quoted as it is."""
     health_port: int | None = None
     pdf_processes: int = 2
     activity_threads: int = 10

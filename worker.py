@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from pydantic import SecretStr
 from sqlalchemy import Engine, text
 from temporalio.client import Client
 from temporalio.worker import Worker
@@ -27,6 +28,7 @@ from activities.adapters.port import MailTransport
 from activities.adapters.sendgrid import SendGridTransport
 from activities.adapters.smtp import SmtpTransport
 from activities.documents import Documents
+from activities.drafting import Drafter
 from activities.failures import QuietFailures
 from activities.ledger import Ledger
 from activities.notices import Notices
@@ -60,6 +62,8 @@ class Parts:
     rulebook: Rulebook
     transport: MailTransport
     renderer: PdfRenderer
+    drafter: Drafter | None = None
+    """None: every word is a template's."""
     threads: int = 10
     notices: dict[str, Callable[[], None]] = field(default_factory=dict)
     """Hooks of the fault tests around claim and send."""
@@ -81,7 +85,37 @@ def parts(settings: Settings) -> Parts:
         ),
         transport=mail_transport(settings),
         renderer=PdfRenderer(processes=settings.pdf_processes),
+        drafter=drafter(settings),
         threads=settings.activity_threads,
+    )
+
+
+def drafter(settings: Settings) -> Drafter | None:
+    """What drafts with a model, where the settings name one. Raises with the setting and the fix."""
+    if settings.openai_model is None:
+        if settings.openai_api_key is not None or settings.openai_base_url is not None:
+            raise ValueError("DUECOURSE_OPENAI_MODEL is not set: name the model that is to draft")
+        return None
+    if settings.openai_api_key is None and settings.openai_base_url is None:
+        raise ValueError(
+            "DUECOURSE_OPENAI_API_KEY is not set: give the key, or DUECOURSE_OPENAI_BASE_URL of an endpoint "
+            "that needs none"
+        )
+    # Here, since importing the package takes longer than the rest of a worker together.
+    from activities.adapters.openai_model import OPENAI, OpenAIModel
+
+    model = OpenAIModel(
+        model=settings.openai_model,
+        api_key=settings.openai_api_key or SecretStr("none"),
+        base_url=settings.openai_base_url or OPENAI,
+        timeout=settings.openai_timeout_seconds,
+        most_tokens=settings.openai_most_tokens,
+        most_bytes=settings.openai_most_bytes,
+    )
+    return Drafter(
+        model,
+        reads_notes=settings.openai_reads_notes,
+        reads_customer_text=settings.openai_reads_customer_text,
     )
 
 
@@ -117,7 +151,9 @@ def workers(
     sessions = session_factory(made_of.engine)
     ledger = Ledger(sessions, made_of.rulebook)
     account = AccountLedger(sessions, made_of.rulebook)
-    notices = Notices(sessions, made_of.rulebook, made_of.transport, **made_of.notices)
+    notices = Notices(
+        sessions, made_of.rulebook, made_of.transport, drafter=made_of.drafter, **made_of.notices
+    )
     documents = Documents(sessions, made_of.rulebook, made_of.renderer)
     activities: dict[str, list[Callable[..., Any]]] = {
         MAIN_QUEUE: [notices.draft_notice, notices.send_notice],

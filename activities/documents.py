@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
 from activities.casework import CaseWork
+from activities.drafting import Drafter
 from activities.interface import OnMessage, Rendered
 from activities.mail import Attachment, build_mail
 from activities.messages import ANOTHER_VERSION, frozen_facts, give_up, is_for_staff, reasons, step_of
@@ -20,10 +21,11 @@ from activities.rulebook import Rulebook
 from activities.words import Words, write_notice
 from domain import facts as internal
 from domain.contact import ready
+from domain.draft import Draft
 from domain.letter import NoticeFacts
 from domain.pauses import calendar_of
 from domain.vocabulary import Note, Step
-from store import outbox
+from store import canonical, outbox
 from store.schema import MessageRow, MessageState
 
 WORDS = "words.json"
@@ -32,16 +34,24 @@ WORDS = "words.json"
 UNWRITABLE = (TemplateError, ValueError, LookupError, TypeError, ArithmeticError)
 
 
-def write_words(sessions: sessionmaker[Session], message_id: str) -> None:
-    """Write a reserved message's words; once written they stand."""
+def write_words(sessions: sessionmaker[Session], message_id: str, drafter: Drafter | None = None) -> None:
+    """Write a reserved message's words, a model's where there is a drafter; once written they stand."""
     with sessions() as session:
         message = outbox.get(session, message_id)
         if message is None or message.state is not MessageState.RESERVED:
             return
+        if outbox.document(session, message_id, WORDS) is not None:
+            return
         facts = NoticeFacts.model_validate(message.facts)
-    body = _write(facts)
+        background = drafter.background(session, message, facts) if drafter is not None else None
+    words, drafting = _write(facts), None
+    if drafter is not None and background is not None:
+        draft, drafting = drafter.draft(facts, background)
+        words = words if draft is None else _write(facts, draft)
     with sessions.begin() as session:
-        outbox.attach(session, message_id, name=WORDS, media_type="application/json", body=body)
+        first = outbox.attach(session, message_id, name=WORDS, media_type="application/json", body=words)
+        if first and drafting is not None:
+            outbox.note_drafting(session, message_id, drafting.record())
 
 
 def attach_words(session: Session, message: MessageRow) -> None:
@@ -65,12 +75,16 @@ def freeze_mail(work: CaseWork, message: MessageRow, papers: Sequence[Attachment
         facts, words, to=message.to, cc=message.cc, at=work.now, attachments=papers, thread=thread
     )
     frozen = outbox.freeze(work.session, message.message_id, payload=mail, subject=words.subject)
-    work.note("message_written", message.message_id, {"payload_sha256": hashlib.sha256(mail).hexdigest()})
+    written = {"payload_sha256": hashlib.sha256(mail).hexdigest()}
+    if message.drafting is not None:
+        written["words"] = message.drafting["words"]
+        written["drafting_sha256"] = canonical.digest(message.drafting).hex()
+    work.note("message_written", message.message_id, written)
     return frozen
 
 
-def _write(facts: NoticeFacts) -> bytes:
-    words = write_notice(facts)
+def _write(facts: NoticeFacts, draft: Draft | None = None) -> bytes:
+    words = write_notice(facts, draft)
     return json.dumps({"subject": words.subject, "text": words.text, "html": words.html}).encode()
 
 

@@ -28,6 +28,7 @@ from activities.documents import (
     note_missing_paper,
     write_words,
 )
+from activities.drafting import Drafter
 from activities.interface import Decided, Drafted, OnCase, OnMessage
 from activities.messages import (
     ANOTHER_VERSION,
@@ -69,6 +70,7 @@ class Notices:
         rulebook: Rulebook,
         transport: MailTransport,
         *,
+        drafter: Drafter | None = None,
         after_claim: Callable[[], None] = lambda: None,
         after_acceptance: Callable[[], None] = lambda: None,
         before_claim: Callable[[], None] = lambda: None,
@@ -76,6 +78,7 @@ class Notices:
         self._sessions = sessions
         self._rulebook = rulebook
         self._transport = transport
+        self._drafter = drafter
         # Where the fault tests stop a process; nothing else happens there.
         self._before_claim = before_claim
         self._after_claim = after_claim
@@ -91,7 +94,7 @@ class Notices:
         if drafted.message_id is None:
             return drafted
         try:
-            write_words(self._sessions, drafted.message_id)
+            write_words(self._sessions, drafted.message_id, self._drafter)
         except UNWRITABLE as problem:
             with self._sessions.begin() as session:
                 work = CaseWork.on_invoice(session, on.invoice_id, self._rulebook, on.at)

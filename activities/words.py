@@ -15,6 +15,8 @@ from functools import cache
 from typing import Any
 
 from activities.phrasing import Habits, Labels, habits_of, one_line, template, template_names
+from activities.slots import drafted_parts
+from domain.draft import Draft
 from domain.letter import (
     InvoiceFacts,
     NoticeFacts,
@@ -47,10 +49,11 @@ class Words:
     html: str
 
 
-def write_notice(facts: NoticeFacts) -> Words:
+def write_notice(facts: NoticeFacts, draft: Draft | None = None) -> Words:
     """Write the message of `facts.step` in `facts.tone`.
 
     A tone that the step has no phrases for speaks in the nearest one it has; `tones_of` says which those are.
+    A draft that the guard has passed takes the place of the phrases, in the same layout.
     """
     habits = habits_of(facts)
     items = facts.subjects
@@ -78,6 +81,8 @@ def write_notice(facts: NoticeFacts) -> Words:
     values["talk_when"] = say.talk_when(facts.answer_by)
     phrases = template(phrases_of(facts.step, facts.tone, facts.language))
     parts = _parts(phrases.render(values, say=say))
+    if draft is not None:
+        parts = drafted_parts(draft, facts, habits, say, values["total"], parts)
     details = _details(items, habits, say) if facts.step in DETAILED else ()
     asks = isinstance(facts.step, Step) and not facts.for_staff
     layout = {

@@ -50,7 +50,12 @@ _DOCUMENT = (
     .where(DocumentRow.message_id == bindparam("message_id"), DocumentRow.name == bindparam("name"))
     .execution_options(autoflush=False)
 )
-_ATTACH = insert(DocumentRow).on_conflict_do_nothing().execution_options(autoflush=False)
+_ATTACH = (
+    insert(DocumentRow)
+    .on_conflict_do_nothing()
+    .returning(DocumentRow.document_id)
+    .execution_options(autoflush=False)
+)
 _SAID = (
     insert(DeliveryEventRow)
     .on_conflict_do_nothing()
@@ -374,8 +379,11 @@ def thread_of(session: Session, message: MessageRow) -> list[str]:
     return list(session.scalars(before))
 
 
-def attach(session: Session, message_id: str, *, name: str, media_type: str, body: bytes) -> None:
-    """Keep a paper with its message. The first one of a name stands: papers are made again after a crash."""
+def attach(session: Session, message_id: str, *, name: str, media_type: str, body: bytes) -> bool:
+    """Keep a paper with its message. The first one of a name stands: papers are made again after a crash.
+
+    Returns whether this was the first.
+    """
     row = {
         "document_id": f"D-{secrets.token_hex(8)}",
         "message_id": message_id,
@@ -384,7 +392,14 @@ def attach(session: Session, message_id: str, *, name: str, media_type: str, bod
         "body": body,
         "sha256": hashlib.sha256(body).digest(),
     }
-    session.execute(_ATTACH, row)
+    return session.scalar(_ATTACH, row) is not None
+
+
+def note_drafting(session: Session, message_id: str, drafting: Mapping[str, Any]) -> None:
+    """Keep where the words of a message come from: model, hashes and verdicts."""
+    session.execute(
+        update(MessageRow).where(MessageRow.message_id == message_id).values(drafting=dict(drafting))
+    )
 
 
 def document(session: Session, message_id: str, name: str) -> bytes | None:

@@ -298,6 +298,7 @@ class MessageRow(Base):
     payload: Mapped[bytes | None]  # as it goes out; frozen with PENDING
     payload_sha256: Mapped[bytes | None]
     subject: Mapped[str | None]
+    drafting: Mapped[dict[str, Any] | None]  # where the words come from; null: a template, no model asked
     approval: Mapped[Approval | None]  # null: none needed
     approval_expires_at: Mapped[datetime | None]
     approval_rank: Mapped[int] = mapped_column(default=0)
