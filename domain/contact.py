@@ -12,13 +12,11 @@ from domain.decision import CarryOut
 from domain.facts import StepTaken
 from domain.pauses import calendar_of, collectable, is_settled
 from domain.policy import HARSH, TASKS, Policy, PolicyStep
-from domain.vocabulary import Note, Step
+from domain.vocabulary import HARSHNESS, Note, Step
 
 #: Overdue notices ask for payment or an answer within a week; nothing happens on that date by itself.
 RESPONSE_DAYS = 7
 _ASKS_BY_DATE = frozenset({Step.OVERDUE, Step.OVERDUE_2, Step.AT_RISK})
-
-_ORDER = {step: place for place, step in enumerate(Step)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +116,7 @@ def compose(trigger: Pursued, decision: CarryOut, siblings: Sequence[Pursued], n
     if decision.step not in TASKS and decision.approval != "ask":
         letters = [step for _, carried, step in candidates if step in HARSH and carried.approval != "ask"]
         if letters:
-            voice = _voice(max(letters, key=_ORDER.__getitem__))
+            voice = _voice(max(letters, key=HARSHNESS.__getitem__))
     approvals = {decision.approval} if voice == _voice(decision.step) else {"none", "given"}
     chosen = [
         (pursued, carried, step)
@@ -126,7 +124,7 @@ def compose(trigger: Pursued, decision: CarryOut, siblings: Sequence[Pursued], n
         if _voice(step) == voice and carried.approval in approvals
     ]
     chosen.sort(key=lambda entry: (entry[0].case.due, entry[0].case.invoice_id))
-    leader, leading, step = max(chosen, key=lambda entry: (_ORDER[entry[2]], entry[0] is trigger))
+    leader, leading, step = max(chosen, key=lambda entry: (HARSHNESS[entry[2]], entry[0] is trigger))
     rung = leader.policy.by_step[step]
     calendar = calendar_of(leader.case.account, leader.policy)
     items = tuple(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from domain.vocabulary import Note, Outcome, Step, WaitingOn
+
+#: Indefinite waits are looked at again after this time; a fact wakes them earlier.
+LOOK_AGAIN = timedelta(days=30)
 
 
 class Lean(BaseModel):

@@ -21,6 +21,10 @@ class Step(StrEnum):
     REFERRAL = "referral"
 
 
+#: The place of each step, from gentle to harsh.
+HARSHNESS = {step: place for place, step in enumerate(Step)}
+
+
 class Note(StrEnum):
     """A message outside the ladder that answers something; exempt from gap and pace."""
 
