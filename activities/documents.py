@@ -23,7 +23,7 @@ from domain import facts as internal
 from domain.contact import ready
 from domain.draft import Draft
 from domain.letter import NoticeFacts
-from domain.pauses import calendar_of
+from domain.pauses import approval_ends
 from domain.vocabulary import Note, Step
 from store import canonical, outbox
 from store.schema import MessageRow, MessageState
@@ -188,9 +188,7 @@ def _ask_approval(work: CaseWork, message: MessageRow) -> bool:
         return True
     rank = max(ranks)
     pursued = work.case(items[0].invoice_id)
-    calendar = calendar_of(pursued.case.account, pursued.policy)
-    expires_on = calendar.add_business_days(work.today(pursued), pursued.policy.approval.expires_days)
-    expires_at = calendar.midnight_after(expires_on)
+    expires_on, expires_at = approval_ends(pursued.case.account, pursued.policy, work.today(pursued))
     outbox.request_approval(work.session, message.message_id, until=expires_at, rank=rank)
     for item in items:
         fact = internal.ApprovalAsked(
@@ -204,7 +202,7 @@ def _ask_approval(work: CaseWork, message: MessageRow) -> bool:
     again = f", asked {rank + 1} times" if rank else ""
     work.open_item(
         "approval",
-        f"approve the {message.step} message {message.message_id} by {expires_on}{again}",
+        f"approve by {expires_on}{again}: {message.subject}",
         ref=message.message_id,
         invoices=[item.invoice_id for item in items],
         due_on=expires_on,

@@ -6,10 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from commands.failures import BadInput
-from commands.terminal import clean, count, day, note, notes, out, print_json, table, words
+from commands.terminal import clean, count, day, note, out, print_json, progress_bar, table, words
 from domain import backtest as replay
 from domain.policy import InvalidPolicy, Policy, load_policy
 from domain.portfolio_csv import Portfolio, read
@@ -26,7 +24,7 @@ def backtest(csv: Path, policy: Path, until: date | None, as_json: bool) -> int:
     if not past:
         raise BadInput(f"{csv}: has no row that can be replayed; rows need an issue date and no flags")
     end = until or max(max(one.issued_on, one.settled_on or one.issued_on) for one in past)
-    with _bar() as bar:
+    with progress_bar() as bar:
         task = bar.add_task("customers", total=None)
 
         def progress(done: int, of: int) -> None:
@@ -74,14 +72,3 @@ def _portfolio(csv: Path) -> Portfolio:
             note(clean(f"{csv}: {fault}"))
         raise BadInput(f"{csv}: {count(len(portfolio.errors), 'fault')}; nothing was replayed")
     return portfolio
-
-
-def _bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=notes(),
-        transient=True,
-    )

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -17,7 +17,7 @@ from activities.rulebook import Rulebook, load_rulebook
 from commands.failures import BadInput, Failed
 from commands.place import Place, find
 from commands.starting import Starter
-from commands.terminal import clean, count, note, notes, out, print_json, table, total, words
+from commands.terminal import clean, count, note, notes, out, print_json, progress_bar, table, total, words
 from domain import portfolio_csv
 from domain.contract import Customer, Start
 from domain.portfolio_csv import DateFormat, DecimalFormat, Fault, HistoryRow, Options, Portfolio
@@ -255,7 +255,7 @@ async def _import(place: Place, files: Sequence[File]) -> _Imported:
     opened = 0
     if fresh:
         starter = await Starter.at(place)
-        with _progress() as progress:
+        with progress_bar() as progress:
             await _start_all(starter, fresh, progress)
             opened = await _wait_opened(place, [start.invoice.invoice_id for start in fresh], progress)
     return _Imported(len(fresh), len(recorded), opened, stored, differing)
@@ -324,17 +324,6 @@ def _batches(ids: Sequence[str]) -> Iterable[Sequence[str]]:
 
 def _fingerprint(start: Start) -> bytes:
     return fingerprint(start.invoice)
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=notes(),
-        transient=True,
-    )
 
 
 # Saying

@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -118,3 +119,15 @@ def moment(at: datetime | None, zone: str, near: datetime | None = None) -> str:
 def city(zone: str) -> str:
     """`New York` of `America/New_York`."""
     return zone.rsplit("/", 1)[-1].replace("_", " ")
+
+
+def progress_bar() -> Progress:
+    """So much of so much on standard error, gone when it is done."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=notes(),
+        transient=True,
+    )

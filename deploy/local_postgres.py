@@ -16,8 +16,6 @@ import sys
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import psycopg
 from psycopg import sql
@@ -27,6 +25,7 @@ from deploy.local_process import (
     PROC,
     FolderLock,
     LocalServerError,
+    WhileNeeded,
     dying_with_us,
     end,
     end_orphans,
@@ -45,7 +44,7 @@ NOT_DURABLE = (
 )  # commits still reach the kernel, so a killed server keeps them
 
 
-class LocalPostgres:
+class LocalPostgres(WhileNeeded):
     """The database server of one folder.
 
     `DATABASE_URL`, where set, is used instead unless `own` says otherwise. With `durable=False`, for tests, a
@@ -104,15 +103,6 @@ class LocalPostgres:
             end(self._process, signal.SIGINT)
             self._process = None
         self._lock.release()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _socket_folder(self) -> Path:
         """The server's own folder, or a short private one where the kernel would find the path too long."""

@@ -15,6 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 PROC = Path("/proc")
 LISTENING = "0A"  # the state column of /proc/net/tcp
@@ -27,6 +29,25 @@ _starter_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="server-s
 
 class LocalServerError(RuntimeError):
     """A local server cannot be had; the message says what to do about it."""
+
+
+class WhileNeeded:
+    """Servers that run for the length of a `with` block."""
+
+    def start(self) -> object:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
 
 
 class FolderLock:

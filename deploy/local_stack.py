@@ -6,11 +6,10 @@ One process owns the stack. Others find it through `StackAddress.of`.
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from deploy.local_postgres import LocalPostgres
-from deploy.local_process import FolderLock, free_port, is_locked, require_free
+from deploy.local_process import FolderLock, WhileNeeded, free_port, is_locked, require_free
 from deploy.local_temporal import LocalTemporal
 
 TEMPORAL_PORT = 7233
@@ -40,7 +39,7 @@ class StackAddress:
             return None  # it is just starting
 
 
-class LocalStack:
+class LocalStack(WhileNeeded):
     """PostgreSQL and Temporal over one state folder. A port of 0 is chosen when it starts.
 
     The web port is only checked to be free; whoever serves the pages opens it. With `own_database` the
@@ -100,12 +99,3 @@ class LocalStack:
         self.temporal.stop()
         self.postgres.stop()
         self._lock.release()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()

@@ -10,12 +10,11 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from deploy.local_process import (
     FolderLock,
     LocalServerError,
+    WhileNeeded,
     dying_with_us,
     end,
     end_orphans,
@@ -50,7 +49,7 @@ TIME_SKIPPING = {
 }
 
 
-class LocalTemporal:
+class LocalTemporal(WhileNeeded):
     """The Temporal server of one folder. A port of 0 is chosen when it starts.
 
     With `durable` its state is a file in the folder and outlives it; else it is gone when the server ends.
@@ -117,15 +116,6 @@ class LocalTemporal:
             end(self._process, signal.SIGTERM if self._durable else signal.SIGKILL)
             self._process = None
         self._lock.release()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _launch_on_free_ports(self, program: str) -> None:
         """Launch; where we chose a port that somebody took in the same moment, choose again."""

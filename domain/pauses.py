@@ -58,6 +58,13 @@ def calendar_of(account: Account, policy: Policy) -> Calendar:
     return _calendar(account.zone or policy.timezone, policy.calendar, account.holidays)
 
 
+def approval_ends(account: Account, policy: Policy, asked_on: date) -> tuple[date, datetime]:
+    """The last day on which a person may decide about a message, and the instant at which that day has ended."""
+    calendar = calendar_of(account, policy)
+    last_day = calendar.add_business_days(asked_on, policy.approval.expires_days)
+    return last_day, calendar.midnight_after(last_day)
+
+
 def is_settled(case: Case, policy: Policy) -> bool:
     """Whether nothing is left to collect; a rest within tolerance counts only when something came."""
     net = case.net

@@ -20,7 +20,7 @@ from domain.case import Account, Case, apply, changed
 from domain.contact import Contact, ContactItem, Pursued, compose
 from domain.decide import decide
 from domain.decision import AskApproval, CarryOut, Close, Decision, Wait
-from domain.pauses import calendar_of, is_settled
+from domain.pauses import approval_ends, calendar_of, is_settled
 from domain.policy import Policy
 from domain.vocabulary import CallOutcome, Note, Step
 
@@ -256,7 +256,7 @@ class _Customer:
             message_id=f"M-{self._number}",
             step=contact.step,
             cycle=contact.cycle,
-            expires_at=self._expiry(contact),
+            expires_at=approval_ends(self._account, contact.policy, contact.on)[1],
             rank=contact.rank,
         )
         for item in contact.items:
@@ -264,11 +264,6 @@ class _Customer:
             if self._assume.approve:
                 given = facts.ApprovalGiven(message_id=asked.message_id, by="assumed")
                 self._file(item.invoice_id, given, now)
-
-    def _expiry(self, contact: Contact) -> datetime:
-        calendar = calendar_of(self._account, contact.policy)
-        last_day = calendar.add_business_days(contact.on, contact.policy.approval.expires_days)
-        return calendar.midnight_after(last_day)
 
     def _carry_out(self, contact: Contact, why: str, now: datetime) -> Contacted:
         self._number += 1
