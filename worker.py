@@ -32,15 +32,17 @@ from activities.drafting import Drafter
 from activities.failures import QuietFailures
 from activities.ledger import Ledger
 from activities.notices import Notices
+from activities.reconciliation import Reconciliation
 from activities.rendering import PdfRenderer
 from activities.rulebook import Rulebook, load_rulebook
 from settings import Settings, connect
 from store.database import create_engine, session_factory
 from workflows.customer_account import CustomerAccount
+from workflows.housekeeping import DailyClose, DeliveryCheck, ensure_schedules
 from workflows.invoice_collection import InvoiceCollection
 from workflows.options import DOCUMENTS_QUEUE, LEDGER_QUEUE, MAIN_QUEUE
 
-WORKFLOWS = [InvoiceCollection, CustomerAccount]
+WORKFLOWS = [InvoiceCollection, CustomerAccount, DeliveryCheck, DailyClose]
 #: How long running activities may finish when the worker is told to stop.
 GRACE = timedelta(seconds=30)
 #: Our own pure modules are the same in every workflow; a test keeps clocks out of `domain`.
@@ -155,8 +157,14 @@ def workers(
         sessions, made_of.rulebook, made_of.transport, drafter=made_of.drafter, **made_of.notices
     )
     documents = Documents(sessions, made_of.rulebook, made_of.renderer)
+    reconciliation = Reconciliation(sessions, made_of.rulebook, made_of.transport)
     activities: dict[str, list[Callable[..., Any]]] = {
-        MAIN_QUEUE: [notices.draft_notice, notices.send_notice],
+        MAIN_QUEUE: [
+            notices.draft_notice,
+            notices.send_notice,
+            reconciliation.reconcile_deliveries,
+            reconciliation.close_day,
+        ],
         LEDGER_QUEUE: [
             ledger.open_case,
             ledger.record_facts,
@@ -193,6 +201,8 @@ async def run(settings: Settings, queues: Sequence[str]) -> None:
             await running.enter_async_context(health(settings.health_port, made_of.engine, client))
         for each in workers(client, made_of, queues):
             await running.enter_async_context(each)
+        if MAIN_QUEUE in queues:
+            await ensure_schedules(client)
         print(f"working on {', '.join(queues)}", file=sys.stderr, flush=True)
         await stop.wait()
     made_of.renderer.close()

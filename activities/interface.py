@@ -159,3 +159,19 @@ class RecordAccountFacts(_Message):
 class AccountRecorded(_Message):
     errors: tuple[str, ...] = ()
     nudge: tuple[str, ...] = ()
+
+
+class OnDay(_Message):
+    """What is done by the clock, at a business time."""
+
+    at: datetime
+
+
+class Reconciled(_Message):
+    looked: int = 0
+    found: int = 0
+    nudge: tuple[str, ...] = ()
+
+
+class DayClosed(_Message):
+    deferred: int = 0

@@ -90,6 +90,17 @@ def _hand_to_staff(work: CaseWork, message: MessageRow) -> None:
         work.open_item("referral", why, ref=message.message_id, invoices=invoices, due_on=today)
 
 
+def mark_unknown(work: CaseWork, message_id: str, why: str) -> None:
+    """Note that nobody knows whether a message went out, and list it for a person."""
+    outbox.mark_unknown(work.session, message_id, at=work.now)
+    for item in work.items(message_id):
+        reason = (
+            f"it is not known whether message {message_id} ({item.step}) went out: {why}; it is not resent"
+        )
+        work.open_item("unknown_delivery", reason, invoice_id=item.invoice_id, ref=message_id)
+    work.note("message_unknown", message_id, {"why": why})
+
+
 def take_without_mail(work: CaseWork, message: MessageRow) -> None:
     """The task stands on the worklist; only the mail about it did not go out."""
     for item in work.items(message.message_id):

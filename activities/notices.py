@@ -37,6 +37,7 @@ from activities.messages import (
     frozen_facts,
     give_up,
     is_for_staff,
+    mark_unknown,
     note_sent,
     reasons,
     step_of,
@@ -226,7 +227,7 @@ class Notices:
         message = outbox.get(work.session, on.message_id)
         assert message is not None, "messages are never deleted"
         if message.state is MessageState.SENDING and _claimed_by(work, message) == _this_activity():
-            self._mark_unknown(work, on.message_id, "the sender was lost after the claim")
+            mark_unknown(work, on.message_id, "the sender was lost after the claim")
             return None
         if message.state is not MessageState.PENDING or message.approval not in (None, Approval.APPROVED):
             return None
@@ -295,14 +296,7 @@ class Notices:
                 else:
                     refuse_contact(work, message, result.reason)
             case _:
-                self._mark_unknown(work, message_id, "the provider gave no clear answer")
-
-    def _mark_unknown(self, work: CaseWork, message_id: str, why: str) -> None:
-        outbox.mark_unknown(work.session, message_id, at=work.now)
-        for item in work.items(message_id):
-            reason = f"it is not known whether message {message_id} ({item.step}) went out: {why}; it is not resent"
-            work.open_item("unknown_delivery", reason, invoice_id=item.invoice_id, ref=message_id)
-        work.note("message_unknown", message_id, {"why": why})
+                mark_unknown(work, message_id, "the provider gave no clear answer")
 
 
 def _answered(work: CaseWork, message_id: str, result: Accepted | Refused) -> None:

@@ -20,6 +20,7 @@ from deploy.local_temporal import NAMESPACE
 from settings import Settings, connect
 from store import migrate
 from worker import Parts, parts, workers
+from workflows.housekeeping import ensure_schedules
 
 #: What staff look for in the Temporal UI, as queries over our search attributes.
 FILTERS: Mapping[str, str] = {
@@ -78,6 +79,7 @@ async def _work(address: StackAddress, folder: Path) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with working(address, folder):
+        await ensure_schedules(await connect(address.temporal))
         _announce(address, folder)
         await stop.wait()
         note("Finishing what is under way …")

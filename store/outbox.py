@@ -21,7 +21,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, load_only
 
 from domain.letter import FOR_STAFF
 from store import canonical
@@ -359,10 +359,14 @@ def find_unknown(session: Session, *, claimed_before: datetime) -> list[MessageR
     """Messages of which nobody knows whether they went out, oldest first.
 
     Those marked unknown, and those whose sender has not reported back since `claimed_before` (real time).
+    The mails themselves are not loaded.
     """
     overdue = or_(MessageRow.unknown_since.is_not(None), MessageRow.claimed_real < claimed_before)
     rows = select(MessageRow).where(MessageRow.state == SENDING, overdue)
-    return list(session.scalars(rows.order_by(MessageRow.claimed_real)))
+    few = load_only(
+        MessageRow.customer_id, MessageRow.step, MessageRow.unknown_since, MessageRow.claimed_real
+    )
+    return list(session.scalars(rows.order_by(MessageRow.claimed_real).options(few)))
 
 
 def thread_of(session: Session, message: MessageRow) -> list[str]:

@@ -37,3 +37,9 @@ SEND = Options(
 RENDER = Options(
     task_queue=DOCUMENTS_QUEUE, start_to_close_timeout=timedelta(minutes=3), retry_policy=_UNBOUNDED
 )
+#: What a schedule starts: its next run comes anyway, so a run that fails for long is given up.
+HOUSEKEEPING = Options(
+    task_queue=MAIN_QUEUE,
+    start_to_close_timeout=timedelta(minutes=10),
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=5), maximum_attempts=5),
+)

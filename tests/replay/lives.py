@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
+import sqlalchemy as sa
 from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
 
 from deploy.virtual_time import VirtualTime
-from store.schema import MessageState
+from store.schema import MessageRow, MessageState
 from tests.premises import Premises, contact, eventually, of_bytes, of_json, payment, result_of, start_input
 
 #: What must never be found in a history but where somebody else sent it.
@@ -246,8 +247,39 @@ async def refused(stage: Stage) -> list[WorkflowHandle[Any, Any]]:
     return [invoice, account]
 
 
+async def housekeeping(stage: Stage) -> list[WorkflowHandle[Any, Any]]:
+    """What schedules start: a message that was thought lost is found, and a day is closed."""
+    await stage.begin("HOUSEKEEPING")
+    await stage.until_sent("HOUSEKEEPING")
+    (message,) = stage.premises.messages("HOUSEKEEPING")
+    assert message.sent_at is not None
+    since = message.sent_at - timedelta(days=1)
+    lost = sa.update(MessageRow).where(MessageRow.message_id == message.message_id)
+    with stage.premises.sessions.begin() as session:
+        session.execute(lost.values(state=MessageState.SENDING, unknown_since=since))
+    check = await stage.premises.raw_start("delivery-check-1", [], kind="DeliveryCheck")
+    close = await stage.premises.raw_start(
+        "daily-close-1", [of_json("nobody asks for this")], kind="DailyClose"
+    )
+    for handle in (check, close):
+        await result_of(handle)
+    assert stage.premises.messages("HOUSEKEEPING", MessageState.SENT), "it was not found"
+    return [check, close]
+
+
 #: Every life by the name of its history; `continued` is one of them lived with a new run for each revision.
 LIVES: dict[str, Life] = {
     life.__name__: life
-    for life in (settled, referred, disputed, parked, promised, approved, grouped, reopened, refused)
+    for life in (
+        settled,
+        referred,
+        disputed,
+        parked,
+        promised,
+        approved,
+        grouped,
+        reopened,
+        refused,
+        housekeeping,
+    )
 }

@@ -1,7 +1,7 @@
-"""Record the histories anew: `python -m tests.replay.record`, deliberately, when the commands have changed.
+"""Record the histories anew: `python -m tests.replay.record [LIFE…]`, deliberately, when the commands changed.
 
 Drives the lives of `tests/replay/lives.py` on servers of its own and writes one file for each run into
-`tests/replay/histories/`, in place of what was there.
+`tests/replay/histories/`, in place of what was there; with names, those lives alone.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import asyncio
 import json
 import re
 import shutil
+import sys
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +30,8 @@ _PROCESS = re.compile(r"^\d+@.*$")
 HISTORIES = Path(__file__).parent / "histories"
 
 
-async def record(folder: Path) -> list[Path]:
-    """Live every life and write down its histories."""
+async def record(folder: Path, names: Collection[str] = ()) -> list[Path]:
+    """Live every life, or those named, and write down its histories."""
     written: list[Path] = []
     with (
         LocalPostgres(folder / "pg", durable=False, own=True) as postgres,
@@ -40,10 +42,14 @@ async def record(folder: Path) -> list[Path]:
         mail = MaildirTransport(folder / "mail")
         async with premises.working(premises.parts(mail)):
             for name, life in LIVES.items():
+                if names and name not in names:
+                    continue
                 print(f"{name} …", flush=True)
                 for number, handle in enumerate(await life(Stage(premises))):
                     assert await failed_tasks(handle) == [], handle.id
                     written.append(await _write(name if number == 0 else f"{name}-{number + 1}", handle))
+        if names:
+            return written
         rulebook = load_rulebook(ROOT / "deploy", continue_as_new_every=1)
         async with premises.working(premises.parts(mail, rulebook=rulebook)):
             print("continued …", flush=True)
@@ -95,8 +101,9 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="duecourse-record-"))
     try:
         before = set(HISTORIES.glob("*.json"))
-        written = asyncio.run(record(folder))
-        for path in before - set(written):
+        names = sys.argv[1:]
+        written = asyncio.run(record(folder, names))
+        for path in () if names else before - set(written):
             path.unlink()
         print(f"{len(written)} histories in {HISTORIES}")
     finally:
