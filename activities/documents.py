@@ -21,7 +21,8 @@ from activities.rulebook import Rulebook
 from activities.words import Words, write_notice
 from domain import facts as internal
 from domain.contact import ready
-from domain.draft import Draft
+from domain.draft import Draft, brief_of
+from domain.guard import examine
 from domain.letter import NoticeFacts
 from domain.pauses import approval_ends
 from domain.vocabulary import Note, Step
@@ -44,7 +45,8 @@ def write_words(sessions: sessionmaker[Session], message_id: str, drafter: Draft
             return
         facts = NoticeFacts.model_validate(message.facts)
         background = drafter.background(session, message, facts) if drafter is not None else None
-    words, drafting = _write(facts), None
+    draft, drafting = None, None
+    words = _write(facts)
     if drafter is not None and background is not None:
         draft, drafting = drafter.draft(facts, background)
         words = words if draft is None else _write(facts, draft)
@@ -52,6 +54,9 @@ def write_words(sessions: sessionmaker[Session], message_id: str, drafter: Draft
         first = outbox.attach(session, message_id, name=WORDS, media_type="application/json", body=words)
         if first and drafting is not None:
             outbox.note_drafting(session, message_id, drafting.record())
+        if first and draft is not None:
+            body = draft.model_dump_json().encode()
+            outbox.attach(session, message_id, name=outbox.DRAFT, media_type="application/json", body=body)
 
 
 def attach_words(session: Session, message: MessageRow) -> None:
@@ -69,18 +74,58 @@ def note_missing_paper(work: CaseWork, message: MessageRow, invoice_id: str, why
 def freeze_mail(work: CaseWork, message: MessageRow, papers: Sequence[Attachment]) -> MessageRow:
     """RESERVED -> PENDING: put words and papers together as they go out. Raises UnsafeHeader."""
     words = _words(work.session, message.message_id)
+    mail = _mail(work, message, words, papers)
+    frozen = outbox.freeze(work.session, message.message_id, payload=mail, subject=words.subject)
+    _note_written(work, message, mail)
+    return frozen
+
+
+def edit_words(work: CaseWork, message: MessageRow, draft: Draft, *, by: str) -> tuple[str, ...]:
+    """Give a message that waits for approval the words of a person. Returns why not, where the guard refuses
+    them; nothing is changed then."""
+    facts = frozen_facts(message)
+    brief = brief_of(facts) if facts is not None else None
+    if facts is None or brief is None:
+        return ("the words of this message are not to be edited",)
+    if problems := examine(draft, brief, by_person=True):
+        return problems
+    papers = [
+        Attachment(paper.name, paper.media_type, paper.body)
+        for paper in outbox.documents_of(work.session, message.message_id)
+        if paper.name not in (WORDS, outbox.DRAFT)
+    ]
+    try:
+        words = write_notice(facts, draft)
+        mail = _mail(work, message, words, papers)
+    except UNWRITABLE as problem:
+        return (reasons(problem),)
+    drafting = {
+        "words": "person",
+        "why": f"edited by {by}",
+        "draft_sha256": hashlib.sha256(draft.model_dump_json().encode()).hexdigest(),
+        "before": message.drafting,
+    }
+    outbox.note_drafting(work.session, message.message_id, drafting)
+    rewritten = outbox.rewrite(work.session, message.message_id, payload=mail, subject=words.subject)
+    _note_written(work, rewritten, mail)
+    return ()
+
+
+def _mail(work: CaseWork, message: MessageRow, words: Words, papers: Sequence[Attachment]) -> bytes:
     facts = NoticeFacts.model_validate(message.facts)
     thread = () if is_for_staff(message) else outbox.thread_of(work.session, message)
-    mail = build_mail(
+    return build_mail(
         facts, words, to=message.to, cc=message.cc, at=work.now, attachments=papers, thread=thread
     )
-    frozen = outbox.freeze(work.session, message.message_id, payload=mail, subject=words.subject)
+
+
+def _note_written(work: CaseWork, message: MessageRow, mail: bytes) -> None:
+    """In the audit chain: what goes out, and where its words come from."""
     written = {"payload_sha256": hashlib.sha256(mail).hexdigest()}
     if message.drafting is not None:
         written["words"] = message.drafting["words"]
         written["drafting_sha256"] = canonical.digest(message.drafting).hex()
     work.note("message_written", message.message_id, written)
-    return frozen
 
 
 def _write(facts: NoticeFacts, draft: Draft | None = None) -> bytes:

@@ -142,7 +142,7 @@ class Drafter:
         """A draft that the guard has nothing against, or None for the template; both with how it came about.
         Messages that no model drafts (answers, mails to staff) have no such record."""
         brief = brief_of(facts)
-        if brief is None:
+        if brief is None or facts.by_template:
             return None, None
         done = Drafting(words="template", why="", model=self.model.name)
         if self._rests():

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
 from activities.casework import CaseWork
+from activities.documents import edit_words
 from activities.inputs import AsItCame, as_it_came, read_input
 from activities.interface import (
     Decided,
@@ -27,6 +28,7 @@ from activities.opening import open_case, refuse_start
 from activities.rulebook import Rulebook
 from domain import contract as wire
 from domain import facts as internal
+from domain.draft import Draft
 from domain.requests import Answer, Refused, answer, unfit
 from domain.vocabulary import Step
 from store import facts, outbox, worklist
@@ -189,6 +191,17 @@ def _decide_for_all(work: CaseWork, invoice_id: str, request: wire.DecideStep) -
     ):
         return Refused("NotWaitingForApproval", f"{request.step} of {invoice_id} waits for no approval")
     message_id = message.message_id
+    if request.approve and request.words is not None:
+        told = request.words
+        draft = Draft(
+            subject=told.subject,
+            greeting=told.greeting,
+            paragraphs=list(told.paragraphs),
+            closing=told.closing,
+        )
+        problems = edit_words(work, message, draft, by=request.by)
+        if problems:
+            return Refused("WordsRefused", "; ".join(problems))
     decided = Approval.APPROVED if request.approve else Approval.DENIED
     decide_approval(work, message_id, decided, request.by)
     for item in work.items(message_id):

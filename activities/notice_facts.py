@@ -94,6 +94,7 @@ def freeze(work: CaseWork, contact: Contact, recipients: Recipients, message_id:
         usual_day=work.usual_day() if contact.step in (Step.PRE_DUE, Step.PRE_DUE_2) else None,
         promise=_promise(work, contact),
         call=_call(work, contact),
+        by_template=contact.rung is not None and contact.rung.draft == "template",
         late_entry=any(pursued.case.opened_on > pursued.case.due for pursued in cases),
         at_risk=contact.step is Step.AT_RISK,
         reasons=_reasons(work, contact),

@@ -5,7 +5,9 @@ What they do stands in `commands.tell`, imported when one runs.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -34,6 +36,21 @@ RequiredStep = Annotated[Step, typer.Option(show_default=False)]
 def _given(**fields: Any) -> dict[str, Any]:
     """The fields that were given."""
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _edited(file: Path | None) -> dict[str, Any] | None:
+    """Words that a person has written."""
+    if file is None:
+        return None
+    from commands.failures import BadInput
+
+    try:
+        words = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as problem:
+        raise BadInput(f"{file}: {problem}") from None
+    if not isinstance(words, dict):
+        raise BadInput(f"{file}: is not a JSON object with subject, greeting, paragraphs and closing")
+    return words
 
 
 # Facts
@@ -223,6 +240,10 @@ def approve(
     approval_id: Annotated[
         str | None, typer.Option(help="The message that is meant.", show_default=False)
     ] = None,
+    words: Annotated[
+        Path | None,
+        typer.Option(help="Other words, as JSON with slots; see docs/drafting.md.", show_default=False),
+    ] = None,
     note: Note = None,
     by: By = None,
     as_json: Json = False,
@@ -232,7 +253,7 @@ def approve(
     from commands.tell import ask
     from domain.contract import DecideStep
 
-    given = _given(step=step, approve=True, note=note, approval_id=approval_id)
+    given = _given(step=step, approve=True, note=note, approval_id=approval_id, words=_edited(words))
     ask(state, invoice, DecideStep, given, by=by, as_json=as_json, defaults=_waiting_step(step))
 
 

@@ -80,8 +80,10 @@ def _role(role: str) -> str:
 
 
 def _conditions(rung: PolicyStep, policy: Policy) -> Iterator[str]:
-    if rung.approval:
+    if rung.needs_approval:
         yield f"needs approval ({_business_days(policy.approval.expires_days)}, then asked again)"
+    if rung.draft == "template" and rung.is_notice:
+        yield "in the template's words"
     if rung.step is Step.CREDIT_HOLD:
         yield f"orders blocked at least {_business_days(rung.notice_days)} later"
     if rung.step is Step.DEMAND:

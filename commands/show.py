@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from rich.table import Table
+from sqlalchemy.orm import Session
 
 from commands import cases
 from commands.lists import next_words
@@ -17,8 +19,8 @@ from commands.terminal import amount, city, clean, count, day, moment, out, prin
 from commands.timeline import DECISION, Entry, timeline
 from domain.contract import CaseView, Customer
 from domain.money import Money
-from store import worklist
-from store.schema import CaseRow, TaskRow
+from store import outbox, queries, worklist
+from store.schema import Approval, CaseRow, MessageState, TaskRow
 
 
 def print_case(state: Path | None, invoice: str, *, as_json: bool) -> None:
@@ -34,8 +36,9 @@ def print_case(state: Path | None, invoice: str, *, as_json: bool) -> None:
         view = cases.view_of(session, row, now)
         story = timeline(session, row, zone)
         tasks = worklist.list_open(session, invoice_id=row.invoice_id)
+        draft = _draft(session, row)
     if as_json:
-        print_json(_document(row, who, view, story, tasks))
+        print_json({**_document(row, who, view, story, tasks), "draft": draft})
         return
     console = out()
     console.print(words(f"{row.number} · {_named(row, who)}", "bold"))
@@ -110,6 +113,15 @@ def _facts(
 
 def _money(text: str | None, view: CaseView) -> str | None:
     return None if text is None else amount(Money.parse(text, view.currency).minor, view.currency)
+
+
+def _draft(session: Session, row: CaseRow) -> Any:
+    """The words of the message that waits for approval, as a person may edit them; None for a template's."""
+    for message in queries.messages_of(session, [row.invoice_id])[row.invoice_id]:
+        if message.state is MessageState.PENDING and message.approval is Approval.REQUESTED:
+            drafted = outbox.document(session, message.message_id, outbox.DRAFT)
+            return None if drafted is None else json.loads(drafted)
+    return None
 
 
 def _document(

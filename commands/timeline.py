@@ -332,7 +332,8 @@ class _Story:
         """`Overdue notice to Ann Payne <ap@acme.example>: “Subject”`."""
         copies = f", copy to {_people(message.cc)}" if message.cc else ""
         subject = f": “{message.subject}”" if message.subject else ""
-        return f"{_message_name(message).capitalize()} to {_people(message.to)}{copies}{subject}"
+        written = _written(message.drafting)
+        return f"{_message_name(message).capitalize()} to {_people(message.to)}{copies}{subject}{written}"
 
     def _short(self, message_id: str) -> str:
         message = self._messages.get(message_id)
@@ -345,6 +346,18 @@ def _message_name(message: MessageRow) -> str:
         step = Step(message.step)
         return _LETTERS.get(step, f"{step_name(step)} notice")
     return step_name(Note(message.step)) if message.step in list(Note) else _plain(message.step)
+
+
+def _written(drafting: Mapping[str, Any] | None) -> str:
+    """Who found the words, where a model was asked."""
+    match drafting:
+        case {"words": "model", "model": model}:
+            return f", in the words of {model}"
+        case {"words": "person", "why": why}:
+            return f", {why}"
+        case {"words": "template", "why": why}:
+            return f", in the template's words: {why}"
+    return ""
 
 
 def _people(contacts: Iterable[Mapping[str, Any]]) -> str:

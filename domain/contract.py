@@ -668,8 +668,17 @@ class DecidePlan(Request):
     accept: StrictBool
 
 
+class EditedWords(WireModel):
+    """A message's words as a person wants them: prose with slots such as `{amount_due}` for every fact."""
+
+    subject: Annotated[Text, Field(max_length=2_000)]
+    greeting: Annotated[Text, Field(max_length=2_000)]
+    paragraphs: Annotated[tuple[Text, ...], Field(min_length=1, max_length=20)]
+    closing: Text = ""
+
+
 class DecideStep(Request):
-    """Approve or deny the message of a step."""
+    """Approve or deny the message of a step; an approved one may be given other words."""
 
     update_name: ClassVar[str] = "decide_step"
 
@@ -677,6 +686,7 @@ class DecideStep(Request):
     approve: StrictBool
     note: Text | None = None
     approval_id: Id | None = None
+    words: EditedWords | None = None
 
 
 class SkipStep(Request):

@@ -273,7 +273,7 @@ def with_approval(case: Case, due: Due, tasks: tuple[TaskRequest, ...]) -> Carry
     approval: Literal["none", "ask", "given"] = "none"
     rank = 0
     by_hand = due.rung.harsh and case.account.kind is not CustomerKind.BUSINESS
-    if (due.rung.approval or by_hand) and due.rule != "requested":
+    if (due.rung.needs_approval or by_hand) and due.rule != "requested":
         asked = open_approval(case, due)
         if asked is not None and asked.message_id in case.approved:
             approval = "given"

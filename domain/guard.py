@@ -31,22 +31,29 @@ _FEW, _TELLING = 3, 8
 _SHOWN = 40
 
 
-def examine(draft: Draft, brief: Brief) -> tuple[str, ...]:
-    """Why the draft may not go out, each reason with its place; empty where it may."""
+def examine(draft: Draft, brief: Brief, *, by_person: bool = False) -> tuple[str, ...]:
+    """Why the draft may not go out, each reason with its place; empty where it may.
+
+    A person who edits a draft is held to the facts and to what a stage may say; what was talked about, whom to
+    ask for, language and length are theirs to know.
+    """
     if brief.language not in words.LANGUAGES:
         return (f"the guard does not read the language {brief.language!r}",)
-    found = [f"{place}: {reason}" for place, text in draft.texts for reason in _of_text(text, brief)]
-    if brief.language != "de":  # where every noun has a capital, none of them tells a name
+    found = [
+        f"{place}: {reason}" for place, text in draft.texts for reason in _of_text(text, brief, by_person)
+    ]
+    if brief.language != "de" and not by_person:  # where every noun has a capital, none of them tells a name
         found += [f"{place}: {reason}" for place, text in draft.texts[1:] for reason in _names(text)]
-    return tuple(
-        dict.fromkeys([*found, *_of_shape(draft), *_of_slots(draft, brief), *_of_language(draft, brief)])
-    )
+    found += [*_of_shape(draft), *_of_slots(draft, brief)]
+    if not by_person:
+        found += _of_language(draft, brief)
+    return tuple(dict.fromkeys(found))
 
 
 # -- every text ---------------------------------------------------------------------------------------
 
 
-def _of_text(text: str, brief: Brief) -> Iterator[str]:
+def _of_text(text: str, brief: Brief, by_person: bool) -> Iterator[str]:
     prose = SLOT.sub(" \N{OBJECT REPLACEMENT CHARACTER} ", text)
     yield from _characters(prose.replace("\N{OBJECT REPLACEMENT CHARACTER}", " "))
     plain = _ABBREVIATIONS.sub("", prose)
@@ -64,12 +71,13 @@ def _of_text(text: str, brief: Brief) -> Iterator[str]:
         elif not word.isupper() and not word.islower() and not word.istitle() and word != "PDFs":
             yield f"capitals inside a word: {word[:_SHOWN]!r}"
     folded = words.fold(prose)
-    for what, listed in _refused_words(brief):
+    for what, listed in _refused_words(brief, by_person):
         if hit := words.pattern(listed).search(folded):
             yield f"{what}: {hit[0][:_SHOWN]!r}"
     if hit := words.NUMBER_PARTS.search(folded):
         yield f"a number in words: {hit[0][:_SHOWN]!r}"
-    yield from _claims(folded, brief)
+    if not by_person:
+        yield from _claims(folded, brief)
 
 
 def _names(text: str) -> Iterator[str]:
@@ -105,7 +113,7 @@ def _characters(prose: str) -> Iterator[str]:
             yield f"a sign that letters do without ({code})"
 
 
-def _refused_words(brief: Brief) -> Iterator[tuple[str, str]]:
+def _refused_words(brief: Brief, by_person: bool) -> Iterator[tuple[str, str]]:
     """The lists that a brief closes, each with what to call a hit."""
     own = brief.language
     for language in words.LANGUAGES:
@@ -116,11 +124,12 @@ def _refused_words(brief: Brief) -> Iterator[tuple[str, str]]:
     yield "a currency in words", words.MONEY[own]
     yield "a date or span of its own", words.DATES[own]
     yield "a way to pay, to write or to click of its own", words.WAYS[own]
-    yield "a term or claim that no fact says", words.TERMS[own]
-    yield "promotion", words.PROMOTION[own]
     yield "a phrase that no stage allows", words.NEVER[own]
-    yield "what a model says of itself or was told by somebody else", words.MACHINE[own]
-    yield "familiar address or first person", words.FAMILIAR[own]
+    if not by_person:
+        yield "a term or claim that no fact says", words.TERMS[own]
+        yield "promotion", words.PROMOTION[own]
+        yield "what a model says of itself or was told by somebody else", words.MACHINE[own]
+        yield "familiar address or first person", words.FAMILIAR[own]
     partner = brief.tone is Tone.PARTNER
     if partner or not brief.referral:
         yield "agencies and the law, without a partner and a date or to a partner of ours", words.LEGAL[own]

@@ -210,6 +210,8 @@ class NoticeFacts(AccountFacts):
     usual_day: Annotated[int, Field(ge=1)] | None = None
     promise: PromiseFacts | None = None
     call: CallFacts | None = None
+    by_template: bool = False
+    """Whether the policy keeps this step to its template, whatever model there is."""
     late_entry: bool = False
     at_risk: bool = False
     reasons: tuple[Line, ...] = ()

@@ -113,6 +113,9 @@ class PolicyStep(_Part):
     cc: tuple[Role, ...] = ()
     channel: Literal["email"] = "email"
     approval: bool = False
+    draft: Literal["automatic", "approve", "template"] = "automatic"
+    """Where a model is configured: its draft goes out when the guard passes it, after a person has approved
+    it, or never."""
     min_amount: Mapping[str, str] = Field(default_factory=dict)
     assignee: Literal["staff", "account_manager"] = "staff"
     attempts: Days = 0
@@ -122,6 +125,11 @@ class PolicyStep(_Part):
     @property
     def harsh(self) -> bool:
         return self.step in HARSH
+
+    @property
+    def needs_approval(self) -> bool:
+        """Whether a person looks at its message before it goes out."""
+        return self.approval or (self.draft == "approve" and self.is_notice)
 
     @property
     def is_task(self) -> bool:

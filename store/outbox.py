@@ -29,6 +29,8 @@ from store.schema import Approval, DeliveryEventRow, DocumentRow, MessageItemRow
 
 RESERVED, PENDING, SENDING, SENT, FAILED, CANCELLED = MessageState
 
+#: The paper that holds a model's draft with its slots, for the person who approves it to edit.
+DRAFT = "draft.json"
 #: The states in which a message holds its items.
 LIVE = (RESERVED, PENDING, SENDING, SENT)
 
@@ -66,6 +68,7 @@ _SAID = (
 #: What each verb needs and what it makes of it.
 MOVES: Mapping[str, tuple[tuple[MessageState, ...], MessageState]] = {
     "freeze": ((RESERVED,), PENDING),
+    "rewrite": ((PENDING,), PENDING),
     "claim": ((PENDING,), SENDING),
     "mark_sent": ((SENDING,), SENT),
     "confirm_sent": ((PENDING, SENDING), SENT),
@@ -229,6 +232,12 @@ def freeze(session: Session, message_id: str, *, payload: bytes, subject: str) -
     """RESERVED -> PENDING: from here on the words do not change."""
     frozen = {"payload": payload, "payload_sha256": hashlib.sha256(payload).digest(), "subject": subject}
     return _move(session, "freeze", message_id, **frozen)
+
+
+def rewrite(session: Session, message_id: str, *, payload: bytes, subject: str) -> MessageRow:
+    """PENDING, still waiting for a person: the words become that person's."""
+    written = {"payload": payload, "payload_sha256": hashlib.sha256(payload).digest(), "subject": subject}
+    return _move(session, "rewrite", message_id, MessageRow.approval == Approval.REQUESTED, **written)
 
 
 def claim(session: Session, message_id: str, *, at: datetime) -> MessageRow:

@@ -6,6 +6,7 @@ template's words, to the letter.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from domain.letter import NoticeFacts
 from store.schema import MessageRow
 from tests import openai_server as fake
 from tests.activities.conftest import Office, Post
-from tests.hostile_drafts import HOSTILE, draft, says
+from tests.hostile_drafts import HOSTILE, asks, draft, says
 from tests.openai_server import OpenAIServer
 
 #: An overdue notice to Ann Payne of Acme Ltd, 1,250.00 USD.
@@ -319,3 +320,114 @@ def test_words_once_written_stand(office: Office, post: Post, model: OpenAIServe
     first = office.draft().message_id
     assert office.draft().message_id == first
     assert len(model.asked) == 1
+
+
+# -- how a policy has it ---------------------------------------------------------------------------------------
+
+
+def test_a_policy_keeps_a_step_to_its_template(office: Office, post: Post, model: OpenAIServer) -> None:
+    model.then = fake.says(draft())
+    office.steps("sandbox", overdue={"draft": "template"})
+    drafting(office, model)
+    message, mail = sent(office, post)
+    assert model.asked == []
+    assert message.drafting is None
+    assert texts(mail)[0].strip() == template_text(message).strip()
+
+
+@pytest.fixture
+def waiting(office: Office, post: Post, model: OpenAIServer) -> str:
+    """A drafted message that waits for a person, by its id."""
+    model.then = fake.says(draft())
+    office.steps("sandbox", overdue={"draft": "approve"})
+    drafting(office, model)
+    office.open(**OVERDUE)
+    message_id = office.contact()
+    assert message_id is not None
+    assert post.taken == []
+    assert office.message(message_id).approval == "requested"
+    return message_id
+
+
+def decide(office: Office, **more: Any) -> Any:
+    return office.ask("INV-1", "decide_step", step="overdue", approve=True, **more)
+
+
+def test_a_draft_waits_for_a_person_and_goes_out_as_it_was_approved(
+    office: Office, post: Post, waiting: str
+) -> None:
+    assert decide(office).refused_by is None
+    office.live()
+    assert post.mails[0]["Subject"] == "Payment reminder: invoice INV-1, $1,250.00"
+
+
+EDITED = "As Ann and our Mr Reed said on the phone, nothing else is in the way. Please pay {amount_due} by {answer_by}."
+
+
+def test_a_person_may_edit_the_words(office: Office, post: Post, waiting: str) -> None:
+    before = office.message(waiting)
+    words = asks(EDITED)
+    assert decide(office, words=words).refused_by is None
+    office.live()
+    (mail,) = post.mails
+    said = " ".join(texts(mail)[0].split())
+    assert (
+        "As Ann and our Mr Reed said on the phone, nothing else is in the way. Please pay $1,250.00 by"
+        in said
+    )
+    assert [part.get_filename() for part in mail.walk() if part.get_filename()] == [
+        "statement-2026-12-07.pdf"
+    ]
+    after = office.message(waiting)
+    assert after.drafting is not None
+    assert (after.drafting["words"], after.drafting["why"]) == ("person", "edited by lee")
+    assert after.drafting["before"] == before.drafting
+    assert after.payload is not None
+    assert after.payload_sha256 == hashlib.sha256(after.payload).digest() != before.payload_sha256
+    written = [row for row in office.audit() if row.kind == "message_written"]
+    assert [row.body["words"] for row in written] == ["model", "person"]
+    assert office.audit_problems() == []
+
+
+WRONG_EDITS = {
+    "amount": "Please pay 900.00 instead of {amount_due} by {answer_by}.",
+    "amount in words": "Please pay nine hundred instead of {amount_due} by {answer_by}.",
+    "date": "Please pay {amount_due} by Friday, not by {answer_by}.",
+    "bank": "Please pay {amount_due} by {answer_by} to our new account.",
+    "link": "Please pay {amount_due} by {answer_by} at pay.evil.example.",
+    "threat": "Please pay {amount_due} by {answer_by}, or it will have consequences.",
+    "no amount": "Please pay by {answer_by}.",
+    "template": "Please pay {{ amount_due }} by {answer_by}.",
+}
+
+
+@pytest.mark.parametrize("edit", WRONG_EDITS)
+def test_edits_pass_the_fact_checks_or_change_nothing(
+    office: Office, post: Post, waiting: str, edit: str
+) -> None:
+    before = office.message(waiting)
+    reply = decide(office, words=asks(WRONG_EDITS[edit]))
+    assert reply.refused_by == "WordsRefused"
+    assert "paragraph" in reply.reason
+    after = office.message(waiting)
+    assert (after.payload, after.drafting, after.approval) == (before.payload, before.drafting, "requested")
+    office.live()
+    assert post.taken == []
+    assert decide(office, words=asks(EDITED)).refused_by is None, "and may be put right"
+
+
+@pytest.mark.parametrize(
+    "words", [{}, {"subject": 1}, "x", {**draft(), "paragraphs": []}, {**draft(), "greeting": "x" * 5_000}]
+)
+def test_words_that_are_none_are_refused(office: Office, waiting: str, words: object) -> None:
+    assert decide(office, words=words).refused_by == "InvalidRequest"
+    assert office.message(waiting).approval == "requested"
+
+
+def test_a_template_may_be_edited_as_well(office: Office, post: Post) -> None:
+    office.steps("sandbox", overdue={"draft": "approve"})
+    office.open(**OVERDUE)
+    office.contact()
+    assert decide(office, words=asks(EDITED)).refused_by is None
+    office.live()
+    assert "said on the phone" in " ".join(texts(post.mails[0])[0].split())
