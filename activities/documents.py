@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
 from activities.casework import CaseWork
+from activities.demand_letter import DemandRefused
 from activities.drafting import Drafter
 from activities.interface import OnMessage, Rendered
 from activities.mail import Attachment, build_mail
@@ -152,11 +153,14 @@ class Documents:
             written = outbox.document(session, on.message_id, WORDS) is not None
         papers = Papers()
         unwritable: str | None = None
+        refused: str | None = None
         try:
             if facts is not None:
                 papers = self._papers(facts)
                 if not written:
                     write_words(self._sessions, on.message_id)
+        except DemandRefused as problem:
+            refused = str(problem)
         except UNWRITABLE as problem:
             unwritable = reasons(problem)
         with self._sessions.begin() as session:
@@ -169,6 +173,9 @@ class Documents:
                 return Rendered(decided=work.settle(on.invoice_id))
             if unwritable is not None:
                 give_up(work, message, unwritable)
+                return Rendered(decided=work.settle(on.invoice_id))
+            if refused is not None:
+                _refuse_demand(work, message, refused)
                 return Rendered(decided=work.settle(on.invoice_id))
             for paper in (*papers.attached, *papers.kept):
                 outbox.attach(
@@ -193,6 +200,13 @@ class Documents:
             return Papers(missing=(str(problem),))
         except UNWRITABLE as problem:
             return Papers(missing=(reasons(problem),))
+
+
+def _refuse_demand(work: CaseWork, message: MessageRow, why: str) -> None:
+    """A demand that lacks what the law wants with it does not go out; its cases wait for a person."""
+    work.withdraw(message.message_id, why)
+    invoices = [item.invoice_id for item in work.items(message.message_id)]
+    work.park(invoices, "demand_refused", why, message.message_id)
 
 
 def _note_exhibits(work: CaseWork, message: MessageRow, papers: Papers) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from activities.casework import CaseWork
@@ -12,6 +12,7 @@ from activities.phrasing import LANGUAGES, part_of
 from domain import contract as wire
 from domain.case import Case
 from domain.contact import Contact, ContactItem, Pursued
+from domain.demand import jurisdiction_of
 from domain.letter import (
     CallFacts,
     CustomerFacts,
@@ -28,7 +29,7 @@ from domain.money import Money
 from domain.pauses import calendar_of, frozen_amount, promised_amount, promises
 from domain.risk import assess
 from domain.seller import Mailbox, Seller, one_line
-from domain.vocabulary import Note, Step, Tone
+from domain.vocabulary import CustomerKind, Note, Step, Tone
 from store import facts as ledger
 from store.portfolio import country_of, profile_of
 from store.schema import CaseRow, LedgerEntryRow
@@ -89,7 +90,7 @@ def freeze(work: CaseWork, contact: Contact, recipients: Recipients, message_id:
             if manager is not None and manager.email is not None
             else None
         ),
-        answer_by=contact.answer_by,
+        answer_by=_answer_by(work, contact, profile),
         block_on=contact.block_on,
         usual_day=work.usual_day() if contact.step in (Step.PRE_DUE, Step.PRE_DUE_2) else None,
         promise=_promise(work, contact),
@@ -100,6 +101,15 @@ def freeze(work: CaseWork, contact: Contact, recipients: Recipients, message_id:
         reasons=_reasons(work, contact),
         referral_partner=seller.referral_partner if Step.REFERRAL in contact.policy.by_step else None,
     )
+
+
+def _answer_by(work: CaseWork, contact: Contact, profile: wire.Customer) -> date | None:
+    """The date to answer by: a demand gives at least the days that the law of the debtor's place asks for."""
+    if contact.answer_by is None or contact.rung is None or contact.step is not Step.DEMAND:
+        return contact.answer_by
+    jurisdiction = jurisdiction_of(country_of(profile), CustomerKind(profile.kind))
+    least = work.rulebook.demand.rules(jurisdiction).answer_days
+    return contact.answer_by + timedelta(days=max(0, least - contact.rung.answer_days))
 
 
 def material(facts: NoticeFacts, people: Iterable[Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
@@ -147,6 +157,7 @@ def customer_facts(profile: wire.Customer) -> CustomerFacts:
     return CustomerFacts(
         name=_line(profile.shown_name) or profile.customer_id,
         legal_name=_line(profile.legal_name),
+        kind=CustomerKind(profile.kind),
         address=tuple(one_line(line) for line in lines),
         country=country_of(profile),
         customer_id=profile.customer_id,

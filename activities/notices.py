@@ -236,7 +236,9 @@ class Notices:
         changed = _changed(work, message)
         if changed is not None:
             work.withdraw(message.message_id, changed)
-            fresh = self._write_at_once(work, on.invoice_id) if message.cancels >= MOST_CANCELS else None
+            # A demand never goes without its papers: it is written anew, however often facts overtake it.
+            at_once = message.cancels >= MOST_CANCELS and message.step != Step.DEMAND
+            fresh = self._write_at_once(work, on.invoice_id) if at_once else None
             if fresh is None:
                 return None
             message = fresh
@@ -260,6 +262,8 @@ class Notices:
         drafted = self._reserve(work, invoice_id)
         message = outbox.get(work.session, drafted.message_id) if drafted.message_id else None
         if message is None or message.state is not MessageState.RESERVED or not drafted.send:
+            return None
+        if message.step == Step.DEMAND:
             return None
         try:
             attach_words(work.session, message)
@@ -409,8 +413,6 @@ def _changed(work: CaseWork, message: MessageRow) -> str | None:
         return "a person has not approved it"
     if contact.on != written.as_of and message.approval is None:
         return f"it is dated {written.as_of}"
-    if _is_sooner(written.block_on, contact.block_on) or _is_sooner(written.answer_by, contact.answer_by):
-        return "the dates it names have come too near"
     addressed = _recipients(work, contact)
     if addressed is None:
         return "nobody can be reached any more"
@@ -418,6 +420,8 @@ def _changed(work: CaseWork, message: MessageRow) -> str | None:
         true = freeze(work, contact, addressed, message.message_id)
     except ValidationError:
         return "the facts changed after it was written"
+    if _is_sooner(written.block_on, true.block_on) or _is_sooner(written.answer_by, true.answer_by):
+        return "the dates it names have come too near"
     same = contact.ref == message.ref and material(true, _people(addressed)) == material(
         written, (message.to, message.cc)
     )

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from activities.demand_letter import DemandRefused, annexes, demand_filename, demand_letter_html
 from activities.exhibits import MEGABYTE, Exhibit, gather
 from activities.mail import Attachment
-from activities.rendering import PdfRenderer
+from activities.rendering import PdfRenderer, PdfUnavailable, RenderingFailed
 from activities.rulebook import Rulebook
 from activities.statement import statement_filename, statement_html
+from domain.demand import RateUnknown
 from domain.letter import AccountFacts, NoticeFacts
+from domain.vocabulary import Step
 
 STATEMENT_TIMEOUT_S = 60.0
 BIND_TIMEOUT_S = 20.0
@@ -44,9 +47,31 @@ class Papers:
 
 
 def make_papers(facts: NoticeFacts, rulebook: Rulebook, renderer: PdfRenderer) -> Papers:
-    """The statement with its exhibits. Raises RenderingFailed and PdfUnavailable, and what templates raise."""
+    """The statement with its exhibits, and a demand's letter with its annexes.
+
+    Raises DemandRefused, RenderingFailed and PdfUnavailable, and what templates raise.
+    """
     if facts.for_staff or not facts.items:
         return Papers()
+    if facts.step is not Step.DEMAND:
+        return _statement_papers(facts, rulebook, renderer)
+    official = annexes(facts, rulebook.demand, rulebook.annexes)
+    try:
+        made = _statement_papers(facts, rulebook, renderer)
+        html = demand_letter_html(facts, rulebook.demand)
+        letter = _pdf(demand_filename(facts), renderer.render(html, timeout=STATEMENT_TIMEOUT_S))
+    except RateUnknown as problem:
+        raise DemandRefused(str(problem.args[0])) from None
+    except (RenderingFailed, PdfUnavailable) as problem:
+        if official:
+            raise DemandRefused(f"the papers that the law wants cannot be made: {problem}") from None
+        raise
+    if official and made.missing:
+        raise DemandRefused(f"the law wants the statement with it: {', '.join(made.missing)}")
+    return replace(made, attached=(letter, *official, *made.attached))
+
+
+def _statement_papers(facts: NoticeFacts, rulebook: Rulebook, renderer: PdfRenderer) -> Papers:
     exhibits = gather(facts, rulebook.exhibits, renderer)
     name = statement_filename(facts)
     whole = bound_statement(facts, exhibits, renderer)

@@ -8,6 +8,7 @@ from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
+from domain.demand import DemandLaw, load_demand_law
 from domain.policy import Policy, load_policy
 from domain.segments import Segment, Segments, load_segments
 from domain.seller import Seller, load_seller
@@ -27,6 +28,9 @@ class Rulebook:
     default_policy: str = "standard"
     exhibits: Path | None = None
     """The one folder from which exhibits are read; without it there are none."""
+    demand: DemandLaw = field(default_factory=DemandLaw)
+    annexes: Path | None = None
+    """Where the official papers that go with demand letters lie, in a folder for each jurisdiction."""
     continue_as_new_every: int | None = None
     """Only for tests: take a new run after so many revisions of a case."""
 
@@ -47,7 +51,10 @@ class Rulebook:
 def load_rulebook(
     folder: Path, *, exhibits: Path | None = None, continue_as_new_every: int | None = None
 ) -> Rulebook:
-    """Read `policies/*.toml`, `sellers/*.toml` and `segments.toml` below `folder`. Raises with file, place and fix."""
+    """Read `policies/*.toml`, `sellers/*.toml`, `segments.toml` and `demand.toml` below `folder`.
+
+    Raises with file, place and fix.
+    """
     policies: dict[str, Policy] = {}
     for path in sorted((folder / "policies").glob("*.toml")):
         policy = load_policy(path.read_text("utf-8"), str(path))
@@ -66,10 +73,20 @@ def load_rulebook(
     rules = folder / "segments.toml"
     if rules.exists():
         segments = load_segments(rules.read_text("utf-8"), str(rules))
+    demand = DemandLaw()
+    law = folder / "demand.toml"
+    if law.exists():
+        demand = load_demand_law(law.read_text("utf-8"), str(law))
     if exhibits is not None and not exhibits.is_dir():
         raise Misconfigured(f"{exhibits} is not a folder: correct DUECOURSE_EXHIBIT_FOLDER")
     return Rulebook(
-        policies, sellers, segments, exhibits=exhibits, continue_as_new_every=continue_as_new_every
+        policies,
+        sellers,
+        segments,
+        exhibits=exhibits,
+        demand=demand,
+        annexes=folder / "annexes",
+        continue_as_new_every=continue_as_new_every,
     )
 
 

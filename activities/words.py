@@ -49,12 +49,18 @@ class Words:
     html: str
 
 
-def write_notice(facts: NoticeFacts, draft: Draft | None = None) -> Words:
-    """Write the message of `facts.step` in `facts.tone`.
+@dataclass(frozen=True, slots=True)
+class Phrased:
+    """The phrases of a message by part, and what they were made with: a paper says the same as its mail."""
 
-    A tone that the step has no phrases for speaks in the nearest one it has; `tones_of` says which those are.
-    A draft that the guard has passed takes the place of the phrases, in the same layout.
-    """
+    habits: Habits
+    say: Labels
+    values: dict[str, Any]
+    parts: dict[str, list[str]]
+
+
+def phrased(facts: NoticeFacts) -> Phrased:
+    """The phrases of `facts.step` in the nearest tone it has, in the customer's language."""
     habits = habits_of(facts)
     items = facts.subjects
     totals = asked_totals(items) or open_totals(items)
@@ -81,6 +87,17 @@ def write_notice(facts: NoticeFacts, draft: Draft | None = None) -> Words:
     values["talk_when"] = say.talk_when(facts.answer_by)
     phrases = template(phrases_of(facts.step, facts.tone, facts.language))
     parts = _parts(phrases.render(values, say=say))
+    return Phrased(habits, say, values, parts)
+
+
+def write_notice(facts: NoticeFacts, draft: Draft | None = None) -> Words:
+    """Write the message of `facts.step` in `facts.tone`.
+
+    A tone that the step has no phrases for speaks in the nearest one it has; `tones_of` says which those are.
+    A draft that the guard has passed takes the place of the phrases, in the same layout.
+    """
+    said = phrased(facts)
+    habits, say, values, parts, items = said.habits, said.say, said.values, said.parts, facts.subjects
     if draft is not None:
         parts = drafted_parts(draft, facts, habits, say, values["total"], parts)
     details = _details(items, habits, say) if facts.step in DETAILED else ()
@@ -94,7 +111,7 @@ def write_notice(facts: NoticeFacts, draft: Draft | None = None) -> Words:
         "also_open": _table(facts.also_open, habits, say, asking=False),
         "also_open_title": _also_open_title(facts, say),
         "details": details,
-        "parties": _parties(facts, habits, say) if facts.step in DETAILED else (),
+        "parties": parties(facts, habits, say) if facts.step in DETAILED else (),
         "contact_title": say.afterwards_title if facts.for_staff else say.contact_title,
         "contacts": _contacts(facts, say),
         "pay": () if facts.for_staff else ways_to_pay(facts.seller, items, say),
@@ -340,7 +357,8 @@ def _contacts(facts: NoticeFacts, say: Labels) -> tuple[tuple[str, str], ...]:
     return tuple(fields)
 
 
-def _parties(facts: NoticeFacts, habits: Habits, say: Labels) -> tuple[Block, ...]:
+def parties(facts: NoticeFacts, habits: Habits, say: Labels) -> tuple[Block, ...]:
+    """Creditor and debtor, as a formal letter names them."""
     seller, customer = facts.seller, facts.customer
     creditor = [seller.legal_name, *seller.address.lines, habits.territory(seller.address.country)]
     if seller.registration_no:

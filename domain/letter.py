@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from domain.money import Money
 from domain.seller import Country, CurrencyCode, FilledLine, Line, Mailbox, ReferralPartner, Seller
-from domain.vocabulary import Note, Step, Tone
+from domain.vocabulary import CustomerKind, Note, Step, Tone
 
 #: Steps that a member of staff or the account manager reads, never the customer.
 FOR_STAFF = frozenset({Step.CALL, Step.AM_ALERT})
@@ -61,6 +61,7 @@ class CustomerFacts(_Frozen):
 
     name: FilledLine
     legal_name: FilledLine | None = None
+    kind: CustomerKind = CustomerKind.BUSINESS
     address: tuple[Line, ...] = ()
     country: Country | None = None
     customer_id: Line | None = None
