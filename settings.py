@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     """`https://api.eu.sendgrid.com` for accounts whose data stay in the EU."""
     sendgrid_webhook_key: str | None = None
     """The public key with which SendGrid's Signed Event Webhook is verified; without it nothing is taken."""
+    erp_webhook_url: str | None = None
+    """Told of every credit hold and its release, signed with the secret; see docs/delivery.md."""
+    erp_webhook_secret: SecretStr | None = None
     web_host: str = "127.0.0.1"
     web_port: int = 8080
     openai_model: str | None = None

@@ -23,10 +23,12 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.account_ledger import AccountLedger
+from activities.adapters.erp_webhook import Erp, ErpWebhook
 from activities.adapters.maildir import MaildirTransport
 from activities.adapters.port import MailTransport
 from activities.adapters.sendgrid import SendGridTransport
 from activities.adapters.smtp import SmtpTransport
+from activities.credit_holds import CreditHolds
 from activities.documents import Documents
 from activities.drafting import Drafter
 from activities.failures import QuietFailures
@@ -38,11 +40,11 @@ from activities.rulebook import Rulebook, load_rulebook
 from settings import Settings, connect
 from store.database import create_engine, session_factory
 from workflows.customer_account import CustomerAccount
-from workflows.housekeeping import DailyClose, DeliveryCheck, ensure_schedules
+from workflows.housekeeping import CreditHoldNotices, DailyClose, DeliveryCheck, ensure_schedules
 from workflows.invoice_collection import InvoiceCollection
 from workflows.options import DOCUMENTS_QUEUE, LEDGER_QUEUE, MAIN_QUEUE
 
-WORKFLOWS = [InvoiceCollection, CustomerAccount, DeliveryCheck, DailyClose]
+WORKFLOWS = [InvoiceCollection, CustomerAccount, DeliveryCheck, DailyClose, CreditHoldNotices]
 #: How long running activities may finish when the worker is told to stop.
 GRACE = timedelta(seconds=30)
 #: Our own pure modules are the same in every workflow; a test keeps clocks out of `domain`.
@@ -66,6 +68,8 @@ class Parts:
     renderer: PdfRenderer
     drafter: Drafter | None = None
     """None: every word is a template's."""
+    erp: Erp | None = None
+    """None: nobody is told of credit holds; they are rows alone."""
     threads: int = 10
     notices: dict[str, Callable[[], None]] = field(default_factory=dict)
     """Hooks of the fault tests around claim and send."""
@@ -88,8 +92,17 @@ def parts(settings: Settings) -> Parts:
         transport=mail_transport(settings),
         renderer=PdfRenderer(processes=settings.pdf_processes),
         drafter=drafter(settings),
+        erp=erp(settings),
         threads=settings.activity_threads,
     )
+
+
+def erp(settings: Settings) -> Erp | None:
+    """Whom to tell of credit holds. Raises with the setting and the fix."""
+    if settings.erp_webhook_url is None:
+        return None
+    secret = settings.erp_webhook_secret.get_secret_value() if settings.erp_webhook_secret else ""
+    return ErpWebhook(settings.erp_webhook_url, secret)
 
 
 def drafter(settings: Settings) -> Drafter | None:
@@ -158,12 +171,14 @@ def workers(
     )
     documents = Documents(sessions, made_of.rulebook, made_of.renderer)
     reconciliation = Reconciliation(sessions, made_of.rulebook, made_of.transport)
+    credit_holds = CreditHolds(sessions, made_of.erp)
     activities: dict[str, list[Callable[..., Any]]] = {
         MAIN_QUEUE: [
             notices.draft_notice,
             notices.send_notice,
             reconciliation.reconcile_deliveries,
             reconciliation.close_day,
+            credit_holds.tell_erp,
         ],
         LEDGER_QUEUE: [
             ledger.open_case,
@@ -202,7 +217,7 @@ async def run(settings: Settings, queues: Sequence[str]) -> None:
         for each in workers(client, made_of, queues):
             await running.enter_async_context(each)
         if MAIN_QUEUE in queues:
-            await ensure_schedules(client)
+            await ensure_schedules(client, erp=made_of.erp is not None)
         print(f"working on {', '.join(queues)}", file=sys.stderr, flush=True)
         await stop.wait()
     made_of.renderer.close()

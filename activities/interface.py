@@ -175,3 +175,8 @@ class Reconciled(_Message):
 
 class DayClosed(_Message):
     deferred: int = 0
+
+
+class ErpTold(_Message):
+    told: int = 0
+    failed: int = 0

@@ -78,8 +78,8 @@ async def _work(address: StackAddress, folder: Path) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with working(address, folder):
-        await ensure_schedules(await connect(address.temporal))
+    async with working(address, folder) as made_of:
+        await ensure_schedules(await connect(address.temporal), erp=made_of.erp is not None)
         _announce(address, folder)
         await stop.wait()
         note("Finishing what is under way …")

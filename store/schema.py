@@ -436,6 +436,8 @@ class CreditHoldRow(Base):
     placed_at: Mapped[datetime]
     reason: Mapped[str]
     released_at: Mapped[datetime | None]
+    placed_told_at: Mapped[datetime | None]  # when the ERP confirmed it, where it has a webhook
+    released_told_at: Mapped[datetime | None]
 
 
 class AuditRow(Base):

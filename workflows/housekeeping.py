@@ -21,13 +21,17 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.interface import DayClosed, OnDay, Reconciled
+    from activities.interface import DayClosed, ErpTold, OnDay, Reconciled
     from workflows.invoice_collection import NUDGE
     from workflows.invoice_collection import workflow_id as invoice_workflow_id
     from workflows.options import HOUSEKEEPING, MAIN_QUEUE
 
 #: How often unknown messages are looked through; most have no look due, and then one query says so.
 CHECK_EVERY = timedelta(minutes=5)
+#: How soon the ERP knows of a hold, and a customer who has paid can order again.
+TELL_EVERY = timedelta(minutes=1)
+#: What runs only where an ERP is to be told.
+FOR_ERP = frozenset({"credit-hold-notices"})
 
 
 @workflow.defn(name="DeliveryCheck")
@@ -68,11 +72,33 @@ class DailyClose:
         )
 
 
+@workflow.defn(name="CreditHoldNotices")
+class CreditHoldNotices:
+    """Tells the ERP whose orders are blocked and whose flow again."""
+
+    @workflow.run
+    async def run(self, *args: RawValue) -> None:
+        """Tell what is not confirmed."""
+        await workflow.execute_activity(
+            "tell_erp",
+            OnDay(at=workflow.now()),
+            result_type=ErpTold,
+            summary="Tell the ERP of credit holds and releases",
+            **HOUSEKEEPING,
+        )
+
+
+#: By the schedule's id: what it starts, in words, and when.
 SCHEDULES = {
     "delivery-check": (
         "DeliveryCheck",
         "Look for unknown deliveries",
         ScheduleSpec(intervals=[ScheduleIntervalSpec(every=CHECK_EVERY)]),
+    ),
+    "credit-hold-notices": (
+        "CreditHoldNotices",
+        "Tell the ERP of credit holds",
+        ScheduleSpec(intervals=[ScheduleIntervalSpec(every=TELL_EVERY)]),
     ),
     "daily-close": (
         "DailyClose",
@@ -82,9 +108,11 @@ SCHEDULES = {
 }
 
 
-async def ensure_schedules(client: Client) -> None:
+async def ensure_schedules(client: Client, *, erp: bool = False) -> None:
     """Create the schedules that are not there; what an operator paused or moved stays as it is."""
     for schedule_id, (kind, summary, spec) in SCHEDULES.items():
+        if schedule_id in FOR_ERP and not erp:
+            continue
         action = ScheduleActionStartWorkflow(
             kind, id=schedule_id, task_queue=MAIN_QUEUE, static_summary=summary
         )

@@ -261,10 +261,11 @@ async def housekeeping(stage: Stage) -> list[WorkflowHandle[Any, Any]]:
     close = await stage.premises.raw_start(
         "daily-close-1", [of_json("nobody asks for this")], kind="DailyClose"
     )
-    for handle in (check, close):
+    tell = await stage.premises.raw_start("credit-hold-notices-1", [], kind="CreditHoldNotices")
+    for handle in (check, close, tell):
         await result_of(handle)
     assert stage.premises.messages("HOUSEKEEPING", MessageState.SENT), "it was not found"
-    return [check, close]
+    return [check, close, tell]
 
 
 #: Every life by the name of its history; `continued` is one of them lived with a new run for each revision.

@@ -1,0 +1,183 @@
+"""The ERP learns of every hold and release: signed, once confirmed never again, and until then visibly not."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+import pytest
+
+import worker
+from activities.adapters.erp_webhook import ErpWebhook, NotTold
+from activities.credit_holds import CreditHolds
+from activities.interface import ErpTold, OnDay
+from domain.decision import CarryOut
+from settings import Settings
+from store.schema import CaseRow, CreditHoldRow
+from tests.activities.conftest import Office
+
+SECRET = "a secret of more than 16 characters"
+
+
+@dataclass
+class ErpServer:
+    """An ERP on the loopback that believes only what is signed, and does each thing once."""
+
+    status: int = 204
+    requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    done: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def __enter__(self) -> Self:
+        ours = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(ours.receive({k.lower(): v for k, v in self.headers.items()}, body))
+                self.send_header("Location", "http://127.0.0.1:9/")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def receive(self, headers: dict[str, str], body: bytes) -> int:
+        self.requests.append((headers, body))
+        signed = f"{headers['duecourse-timestamp']}.".encode() + body
+        expected = "v1=" + hmac.new(SECRET.encode(), signed, hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(headers["duecourse-signature"], expected):
+            return 401
+        if self.status < 300:
+            self.done.setdefault(headers["idempotency-key"], json.loads(body))
+        return self.status
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}/duecourse"
+
+
+@pytest.fixture
+def erp() -> Iterator[ErpServer]:
+    with ErpServer() as server:
+        yield server
+
+
+def tell(office: Office, erp: ErpServer) -> ErpTold:
+    desk = CreditHolds(office.sessions, ErpWebhook(erp.url, SECRET))
+    return office.run(desk.tell_erp, OnDay(at=office.now))
+
+
+def hold(office: Office, invoice_id: str = "INV-1") -> None:
+    """Climb until orders are blocked because of an invoice."""
+    with office.sessions() as session:
+        opened = session.get(CaseRow, invoice_id) is not None
+    if not opened:
+        office.open(invoice_id)
+    for _ in range(300):
+        if office.case(invoice_id).credit_hold_cycle is not None:
+            return
+        if isinstance(office.review(invoice_id).decision, CarryOut):
+            office.contact(invoice_id)
+        else:
+            office.later(hours=12)
+    raise AssertionError("orders were never blocked")
+
+
+def test_a_hold_and_its_release_are_told_once_each(office: Office, erp: ErpServer) -> None:
+    hold(office)
+    assert tell(office, erp) == ErpTold(told=1)
+    assert tell(office, erp) == ErpTold()
+    office.pay("INV-1", "1250.00")
+    assert tell(office, erp) == ErpTold(told=1)
+    assert tell(office, erp) == ErpTold()
+    placed, released = erp.done.values()
+    assert list(erp.done) == ["credit-hold-placed-INV-1-0", "credit-hold-released-INV-1-0"]
+    assert (placed["event"], placed["customer_blocked"]) == ("credit_hold.placed", True)
+    assert (released["event"], released["customer_blocked"]) == ("credit_hold.released", False)
+    assert {"invoice_id": "INV-1", "customer_id": "C-1", "seller": "default"}.items() <= placed.items()
+    assert office.tasks("erp_webhook") == []
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 429, 500, 503])
+def test_a_failing_erp_is_told_again_and_stands_on_the_worklist(
+    office: Office, erp: ErpServer, status: int
+) -> None:
+    hold(office)
+    erp.status = status
+    for _ in range(3):
+        assert tell(office, erp) == ErpTold(failed=1)
+    (item,) = office.tasks("erp_webhook", open_only=True)
+    assert item.invoice_id == "INV-1"
+    assert str(status) in item.why
+    erp.status = 200
+    assert tell(office, erp) == ErpTold(told=1)
+    assert office.tasks("erp_webhook", open_only=True) == []
+    keys = {headers["idempotency-key"] for headers, _ in erp.requests}
+    assert keys == {"credit-hold-placed-INV-1-0"}
+    assert len({body for _, body in erp.requests}) == 1, "what is told again is the same"
+
+
+def test_who_paid_while_the_erp_was_down_is_not_blocked_afterwards(office: Office, erp: ErpServer) -> None:
+    hold(office)
+    erp.status = 503
+    tell(office, erp)
+    office.pay("INV-1", "1250.00")
+    tell(office, erp)
+    erp.status = 200
+    assert tell(office, erp) == ErpTold(told=1)
+    assert list(erp.done) == ["credit-hold-released-INV-1-0"]
+    assert office.tasks("erp_webhook", open_only=True) == []
+    assert tell(office, erp) == ErpTold()
+
+
+def test_the_customer_stays_blocked_while_another_invoice_is_a_reason(office: Office, erp: ErpServer) -> None:
+    office.open("INV-2")
+    hold(office)
+    hold(office, "INV-2")
+    tell(office, erp)
+    office.pay("INV-1", "1250.00", "P-1")
+    tell(office, erp)
+    office.pay("INV-2", "1250.00", "P-2")
+    tell(office, erp)
+    blocked = {key: event["customer_blocked"] for key, event in erp.done.items() if "released" in key}
+    assert blocked == {"credit-hold-released-INV-1-0": True, "credit-hold-released-INV-2-0": False}
+
+
+def test_nobody_reached_is_told_again(office: Office, erp: ErpServer) -> None:
+    hold(office)
+    with ErpServer() as gone:
+        url = gone.url
+    with pytest.raises(NotTold, match="ConnectionRefused"):
+        ErpWebhook(url, SECRET).tell("k", {})
+    desk = CreditHolds(office.sessions, ErpWebhook(url, SECRET))
+    assert office.run(desk.tell_erp, OnDay(at=office.now)) == ErpTold(failed=1)
+    with office.sessions() as session:
+        assert session.get_one(CreditHoldRow, ("INV-1", 0)).placed_told_at is None
+    assert tell(office, erp) == ErpTold(told=1)
+
+
+def test_settings_say_what_is_missing(erp: ErpServer) -> None:
+    def of(**told: str) -> Any:
+        return worker.erp(Settings.model_validate(told))
+
+    assert of() is None
+    with pytest.raises(ValueError, match="DUECOURSE_ERP_WEBHOOK_SECRET"):
+        of(erp_webhook_url=erp.url)
+    with pytest.raises(ValueError, match="https://"):
+        of(erp_webhook_url="http://erp.seller.example/hook", erp_webhook_secret=SECRET)
+    assert SECRET not in repr(Settings.model_validate({"erp_webhook_secret": SECRET}))
+    of(erp_webhook_url=erp.url, erp_webhook_secret=SECRET).tell("k", {})
+    assert list(erp.done) == ["k"]
