@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date
+from babel.dates import format_date, format_skeleton
 from babel.lists import format_list
 from babel.numbers import format_decimal
-from jinja2 import FileSystemLoader, StrictUndefined, Template, TemplateNotFound
+from jinja2 import FileSystemLoader, StrictUndefined, Template
 from jinja2.sandbox import SandboxedEnvironment
 
 from domain.letter import AccountFacts
@@ -26,9 +26,9 @@ from domain.money import Money, exponent
 
 TEMPLATES = Path(__file__).parent / "templates"
 #: The languages there are words in; each has a folder of its own below `templates/`.
-LANGUAGES = ("en",)
+LANGUAGES = ("en", "de", "fr", "es", "pt")
 #: Languages whose words nobody has read yet whose mother tongue they are.
-NOT_READ_BY_NATIVE_SPEAKERS: tuple[str, ...] = ()
+NOT_READ_BY_NATIVE_SPEAKERS = ("de", "fr", "es", "pt")
 
 #: How a language writes the first day of a month, where not as a plain number.
 _FIRST = {"fr": "1er", "pt": "1º"}
@@ -107,6 +107,8 @@ class Habits:
 
     def short_day(self, on: date) -> str:
         """`Dec 1, 2026`, for tables."""
+        if self.locale.language == "pt":  # `1 de dez. de 2026` is too wide for one
+            return format_skeleton("yMd", on, locale=self.locale)
         return format_date(on, "medium", locale=self.locale)
 
     def territory(self, country: str) -> str:
@@ -139,20 +141,31 @@ class Labels:
     """
 
     def __init__(self, language: str, values: Mapping[str, Any], file: str = "labels") -> None:
+        self._language = language
         self._module = template(f"{language}/{file}.jinja").make_module(dict(values))
+        self._english = None if language == "en" else Labels("en", values, file)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
+        if self._english is not None and not hasattr(self._module, name):
+            return getattr(self._english, name)  # a message with an English label is better than none
         said = getattr(self._module, name)
         if isinstance(said, str):
-            return said
-        return lambda *arguments: one_line(str(said(*arguments)))
+            return typeset(said, self._language)
+        return lambda *arguments: typeset(one_line(str(said(*arguments))), self._language)
 
 
 def one_line(text: str) -> str:
     """White space collapsed, but for the blanks that keep a number and its unit on one line."""
     return re.sub(r"[ \t\r\n]+", " ", text).strip(" ")
+
+
+def typeset(text: str, language: str) -> str:
+    """The blanks before French punctuation, kept with the word before them."""
+    if language != "fr":
+        return text
+    return re.sub(r" (?=[:;?!»%])|(?<=«) ", "\N{NO-BREAK SPACE}", text)
 
 
 def part_of(language: str, index: int, of: int) -> str:
@@ -166,14 +179,8 @@ def habits_of(facts: AccountFacts) -> Habits:
 
 
 def paper_labels(facts: AccountFacts) -> Labels:
-    """The words of papers (`papers.jinja`) in the letter's language, in English where it has none of its own."""
-    try:
-        template(f"{facts.language}/papers.jinja")
-        language = facts.language
-    except TemplateNotFound:
-        language = "en"
-    habits = Habits(locale_of(facts.locale, facts.customer.country, language))
-    return Labels(language, habits.functions(), "papers")
+    """The words of papers (`papers.jinja`) in the letter's language."""
+    return Labels(facts.language, habits_of(facts).functions(), "papers")
 
 
 def template(name: str) -> Template:

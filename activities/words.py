@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from activities.phrasing import Habits, Labels, habits_of, one_line, template, template_names
+from activities.phrasing import Habits, Labels, habits_of, one_line, template, template_names, typeset
 from activities.slots import drafted_parts
 from domain.draft import Draft
 from domain.letter import (
@@ -100,13 +100,14 @@ def write_notice(facts: NoticeFacts, draft: Draft | None = None) -> Words:
     habits, say, values, parts, items = said.habits, said.say, said.values, said.parts, facts.subjects
     if draft is not None:
         parts = drafted_parts(draft, facts, habits, say, values["total"], parts)
+    parts = {name: [typeset(said, facts.language) for said in own] for name, own in parts.items()}
     details = _details(items, habits, say) if facts.step in DETAILED else ()
     asks = isinstance(facts.step, Step) and not facts.for_staff
     layout = {
         **values,
         "say": say,
         "parts": parts,
-        "subject": " ".join(parts["subject"]),
+        "subject": " ".join(" ".join(parts["subject"]).split()),
         "table": _table(items if len(details) != 1 else (), habits, say, asking=asks),
         "also_open": _table(facts.also_open, habits, say, asking=False),
         "also_open_title": _also_open_title(facts, say),
