@@ -19,6 +19,7 @@ from deploy.local_stack import LocalStack, StackAddress
 from deploy.local_temporal import NAMESPACE
 from settings import Settings, connect
 from store import migrate
+from web import serving as web
 from worker import Parts, parts, workers
 from workflows.housekeeping import ensure_schedules
 
@@ -79,10 +80,13 @@ async def _work(address: StackAddress, folder: Path) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with working(address, folder) as made_of:
-        await ensure_schedules(await connect(address.temporal), erp=made_of.erp is not None)
-        _announce(address, folder)
-        await stop.wait()
-        note("Finishing what is under way …")
+        client = await connect(address.temporal)
+        await ensure_schedules(client, erp=made_of.erp is not None)
+        pages = web.parts(Settings(), made_of.engine, made_of.rulebook, client)
+        async with web.serving(pages, "127.0.0.1", address.web_port):
+            _announce(address, folder)
+            await stop.wait()
+            note("Finishing what is under way …")
 
 
 def _announce(address: StackAddress, folder: Path) -> None:
@@ -92,6 +96,7 @@ def _announce(address: StackAddress, folder: Path) -> None:
         *(f"  {name:<20} {link}" for name, link in filter_links(address.ui_url).items()),
         f"Database      {make_url(address.database_url).render_as_string()}",
         f"Mail          {folder / 'mail'}",
+        f"Web           http://127.0.0.1:{address.web_port} (delivery reports: POST /webhooks/sendgrid)",
         "",
         "Ready. In another terminal: python starter.py import FILE.csv, list, show INVOICE, worklist",
         "Ctrl-C ends it; everything is kept.",

@@ -1,64 +1,34 @@
-"""The web process: `python -m web`. Listens on 127.0.0.1 unless told otherwise; TLS is the proxy's."""
+"""The web process: `python -m web`. Listens on 127.0.0.1 unless told otherwise."""
 
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 
-import uvicorn
-from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
-
-from activities.adapters.sendgrid_events import SendGridWebhook
 from activities.rulebook import load_rulebook
 from settings import Settings, connect
-from store.database import create_engine, session_factory
-from web.app import Parts, create_app
-from workflows.invoice_collection import NUDGE, workflow_id
+from store.database import create_engine
+from web.serving import parts, serving
 
 
-def parts(settings: Settings, client: Client) -> Parts:
-    """What the settings make of it. Raises ValueError with the setting and the fix."""
+async def run(settings: Settings) -> None:
+    """Serve until told to stop (SIGINT or SIGTERM)."""
     url = settings.database_url.get_secret_value()
     if not url:
         raise ValueError(
             "DATABASE_URL is not set: name a PostgreSQL database, such as postgresql://user@host/name"
         )
-    key = settings.sendgrid_webhook_key
-
-    async def nudge(invoice_id: str) -> None:
-        try:
-            await client.get_workflow_handle(workflow_id(invoice_id)).signal(NUDGE)
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-
-    return Parts(
-        sessions=session_factory(create_engine(url, pool_size=settings.activity_threads)),
-        rulebook=load_rulebook(settings.config_folder),
-        nudge=nudge,
-        sendgrid=SendGridWebhook(key) if key else None,
-    )
-
-
-def server(made_of: Parts, host: str, port: int) -> uvicorn.Server:
-    """An HTTP server for the pages."""
-    config = uvicorn.Config(
-        create_app(made_of),
-        host=host,
-        port=port,
-        log_level="warning",
-        server_header=False,
-        proxy_headers=False,
-    )
-    return uvicorn.Server(config)
-
-
-async def run(settings: Settings) -> None:
-    """Serve until told to stop."""
-    made_of = parts(settings, await connect())
-    print(f"listening on {settings.web_host}:{settings.web_port}", file=sys.stderr, flush=True)
-    await server(made_of, settings.web_host, settings.web_port).serve()
+    rulebook = load_rulebook(settings.config_folder, exhibits=settings.exhibit_folder)
+    engine = create_engine(url, pool_size=settings.activity_threads)
+    made_of = parts(settings, engine, rulebook, await connect())
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with serving(made_of, settings.web_host, settings.web_port) as port:
+        print(f"listening on {settings.web_host}:{port}", file=sys.stderr, flush=True)
+        await stop.wait()
+    engine.dispose()
 
 
 def main() -> int:
@@ -68,6 +38,9 @@ def main() -> int:
     except ValueError as problem:
         print(problem, file=sys.stderr)
         return 2
+    except OSError as problem:
+        print(f"cannot listen: {problem}; set DUECOURSE_WEB_HOST or DUECOURSE_WEB_PORT", file=sys.stderr)
+        return 1
     return 0
 
 
