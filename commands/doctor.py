@@ -190,6 +190,28 @@ def _schema(place: Place) -> str:
     return f"revision {revision}, as this version needs it"
 
 
+def _sendgrid(settings: Settings) -> str:
+    """Whether the account lets us send, and whether its reports can be believed."""
+    fix = "correct DUECOURSE_SENDGRID_API_KEY and DUECOURSE_SENDGRID_HOST"
+    from activities.adapters.sendgrid import SendGridTransport
+    from activities.adapters.sendgrid_events import SendGridWebhook
+
+    key = settings.sendgrid_api_key.get_secret_value() if settings.sendgrid_api_key else ""
+    if not key:
+        raise Unwell("SendGrid: no key is set", "set DUECOURSE_SENDGRID_API_KEY")
+    problem = SendGridTransport(key, host=settings.sendgrid_host).refuses()
+    if problem is not None:
+        raise Unwell(f"SendGrid: {problem}", fix)
+    if settings.sendgrid_webhook_key is None:
+        return "SendGrid; its delivery reports are not taken (DUECOURSE_SENDGRID_WEBHOOK_KEY)"
+    try:
+        SendGridWebhook(settings.sendgrid_webhook_key)
+    except ValueError:
+        why = "SendGrid: DUECOURSE_SENDGRID_WEBHOOK_KEY is not a public key"
+        raise Unwell(why, "copy the verification key of its Signed Event Webhook") from None
+    return "SendGrid, with delivery reports"
+
+
 def _mail(settings: Settings) -> str:
     if settings.mail == "maildir":
         folder = settings.maildir.absolute()
@@ -197,6 +219,8 @@ def _mail(settings: Settings) -> str:
         if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
             raise Unwell(f"{there} cannot be written to", "let us write there, or set DUECOURSE_MAILDIR")
         return f"maildir {folder}"
+    if settings.mail == "sendgrid":
+        return _sendgrid(settings)
     where = f"{settings.smtp_host}:{settings.smtp_port}"
     try:
         with smtplib.SMTP(settings.smtp_host, settings.smtp_port, timeout=_CONNECT_TIMEOUT_S) as server:

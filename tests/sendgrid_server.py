@@ -141,6 +141,8 @@ class SendGridServer:
         parameters = {name: values[0] for name, values in parse_qs(asked.query).items()}
         with self._lock:
             known = [each.category for each in self.taken]
+        if asked.path == "/v3/scopes":
+            return call.answer(200, {"scopes": ["mail.send", "messages.read"]})
         if asked.path == "/v3/messages":
             if not self.activity:
                 return call.answer(403, {"errors": [{"message": "access forbidden"}]})

@@ -107,6 +107,16 @@ class SendGridTransport:
         except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError) as error:
             raise LookupFailed(_described(error)) from None
 
+    def refuses(self) -> str | None:
+        """Why this key could not send, asked without sending anything; None where it could."""
+        try:
+            scopes = self._ask("scopes")["scopes"]
+        except HTTPError as no:
+            return "the key is not accepted" if no.code in (401, 403) else f"SendGrid answered {no.code}"
+        except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError) as error:
+            return _described(error)
+        return None if "mail.send" in scopes else "the key has no access to Mail Send"
+
     def _ask(self, *path: str, **parameters: Any) -> Any:
         attempt = _Attempt()
         client = self._client(attempt)

@@ -16,9 +16,11 @@ from activities.adapters.port import Accepted, LooksUp, LookupFailed, Refused, S
 from activities.adapters.sendgrid import SendGridTransport
 from activities.mail import Attachment, build_mail
 from activities.words import Words
+from commands import doctor
 from domain.vocabulary import Step
 from settings import Settings
 from tests.letters import invoice, notice
+from tests.sendgrid_events import Signer
 from tests.sendgrid_server import Call, SendGridServer
 
 KEY = "SG.the-key-that-nobody-may-see"
@@ -217,6 +219,35 @@ def test_a_look_up_that_fails_says_nothing_about_the_message(
     sendgrid.script = script
     with pytest.raises(LookupFailed):
         SendGridTransport(KEY, host=sendgrid.url).lookup("M-1")
+
+
+@pytest.mark.parametrize(
+    ("script", "problem"),
+    [
+        (None, None),
+        (answers(401), "the key is not accepted"),
+        (answers(200, {"scopes": ["stats.read"]}), "the key has no access to Mail Send"),
+        (answers(503), "SendGrid answered 503"),
+        (answers(200, [1]), "TypeError"),
+    ],
+)
+def test_a_key_can_be_tried_without_sending(
+    sendgrid: SendGridServer, script: Callable[[Call], None] | None, problem: str | None
+) -> None:
+    sendgrid.script = script
+    found = SendGridTransport(KEY, host=sendgrid.url).refuses()
+    assert found == problem or (problem is not None and found is not None and found.startswith(problem))
+    assert [call.path for call in sendgrid.calls] == ["/v3/scopes"]
+
+
+def test_the_doctor_tries_it(sendgrid: SendGridServer) -> None:
+    chosen = {"mail": "sendgrid", "sendgrid_host": sendgrid.url, "sendgrid_api_key": KEY}
+    assert "not taken" in doctor._mail(Settings.model_validate(chosen))
+    webhook = {"sendgrid_webhook_key": Signer().public_key}
+    assert doctor._mail(Settings.model_validate(chosen | webhook)) == "SendGrid, with delivery reports"
+    for change in ({"sendgrid_api_key": None}, {"sendgrid_webhook_key": "no key"}):
+        with pytest.raises(doctor.Unwell):
+            doctor._mail(Settings.model_validate(chosen | change))
 
 
 def test_settings_choose_it_and_name_a_missing_key(sendgrid: SendGridServer) -> None:
