@@ -269,7 +269,8 @@ class CaseWork:
         to approve it is asked no more."""
         outbox.cancel(self.session, message_id, why=why)
         self.withdraw_approval(message_id)
-        self.close_items("approval", message_id, by="duecourse", outcome=why, state=TaskState.CANCELLED)
+        for kind in ("approval", "not_accepted"):
+            self.close_items(kind, message_id, by="duecourse", outcome=why, state=TaskState.CANCELLED)
         self.note("message_cancelled", message_id, {"why": why})
 
     def withdraw_approval(self, message_id: str) -> None:

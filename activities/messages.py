@@ -66,7 +66,8 @@ def take_steps(work: CaseWork, message: MessageRow, proof: str) -> None:
 def note_sent(work: CaseWork, message: MessageRow, proof: Proof) -> None:
     """What follows once a provider has a message, whether it said so at once or it was found out later."""
     message_id = message.message_id
-    work.close_items("unknown_delivery", message_id, by="duecourse", outcome="it was sent")
+    for kind in ("unknown_delivery", "not_accepted"):
+        work.close_items(kind, message_id, by="duecourse", outcome="it was sent")
     take_steps(work, message, proof)
     outbox.record_delivery(work.session, message_id, kind=proof, at=work.now)
     if message.unsolicited:

@@ -58,6 +58,8 @@ from store.schema import Approval, CreditHoldRow, MessageRow, MessageState
 CLAIM_HOLDS_S = 5.0
 #: How long one try with a provider may take; below every activity's time-out.
 PROVIDER_TIMEOUT_S = 30.0
+#: So often a provider may be busy before a person hears of it.
+QUIET_TRIES = 5
 #: After so many cancelled drafts the words are written and claimed under one lock.
 MOST_CANCELS = 3
 
@@ -277,8 +279,8 @@ class Notices:
         found = outbox.get(work.session, message_id)
         if found is not None and found.state is MessageState.SENT:
             return  # the provider's delivery event was faster than its answer
-        if isinstance(result, Accepted | Refused):
-            _answered(work, message_id, result)
+        if isinstance(result, Refused):  # who was thought lost has come back with a certain answer
+            work.close_items("unknown_delivery", message_id, by="duecourse", outcome="it was not sent")
         match result:
             case Accepted():
                 message = outbox.mark_sent(
@@ -290,9 +292,14 @@ class Notices:
                 outbox.back_to_pending(work.session, message_id, attempt=attempt, why=result.reason)
                 work.note("message_returned", message_id, {"attempt": attempt})
                 _free(work, message_id, attempt)
+                if attempt >= QUIET_TRIES:
+                    _list_refused(work, message_id, result.reason)
             case Refused():
                 message = outbox.mark_failed(work.session, message_id, attempt=attempt, why=result.reason)
                 work.note("message_failed", message_id, {"attempt": attempt})
+                work.close_items(
+                    "not_accepted", message_id, by="duecourse", outcome="it was refused for good"
+                )
                 _free(work, message_id, attempt)
                 work.withdraw_approval(message_id)
                 if is_for_staff(message):
@@ -303,10 +310,11 @@ class Notices:
                 mark_unknown(work, message_id, "the provider gave no clear answer")
 
 
-def _answered(work: CaseWork, message_id: str, result: Accepted | Refused) -> None:
-    """Who was thought lost has come back with a certain answer: nobody has to find it out any more."""
-    outcome = "it was sent" if isinstance(result, Accepted) else "it was not sent"
-    work.close_items("unknown_delivery", message_id, by="duecourse", outcome=outcome)
+def _list_refused(work: CaseWork, message_id: str, reason: str) -> None:
+    """A provider that turns a message away again and again may be ours to put right: a key, a sender."""
+    invoices = [item.invoice_id for item in work.items(message_id)]
+    why = f"message {message_id} is not accepted: {reason}; it is tried again"
+    work.open_item("not_accepted", why, ref=message_id, invoices=invoices)
 
 
 def _this_activity() -> str:

@@ -545,3 +545,24 @@ def test_messages_of_a_case_are_one_conversation(office: Office, post: Post) -> 
     tries = [mail.as_bytes() for mail in post.mails if mail["X-Duecourse-Message"] == second]
     assert len(tries) == 2
     assert tries[0] == tries[1], "what is tried again are the same bytes"
+
+
+@pytest.mark.parametrize("end", ["sent", "paid"])
+def test_a_provider_that_keeps_refusing_stands_on_the_worklist_until_the_end(
+    office: Office, post: Post, end: str
+) -> None:
+    post.answers = [Refused("SendGrid answered 401", permanent=False)] * 6
+    office.open()
+    message_id = office.write()
+    for attempt in range(1, 7):
+        with pytest.raises(ApplicationError):
+            office.send(message_id, attempt=attempt)
+        assert office.kinds() == (["not_accepted"] if attempt >= notices.QUIET_TRIES else [])
+    (item,) = office.tasks("not_accepted")
+    assert "401" in item.why
+    assert item.invoices == ["INV-1"]
+    if end == "paid":
+        office.pay("INV-1", "1250.00")
+    office.send(message_id, attempt=7)
+    assert office.kinds() == []
+    assert len(post.taken) == (7 if end == "sent" else 6)
