@@ -50,6 +50,8 @@ logging.getLogger("python_http_client").setLevel(logging.WARNING)
 class _Attempt:
     """How far one call has come."""
 
+    deadline: float
+    """By the monotonic clock."""
     sock: socket.socket | None = None
     status: int | None = None
     reference: str | None = None
@@ -68,9 +70,8 @@ class SendGridTransport:
         self, message_id: str, mail: bytes, *, sender: str, recipients: Sequence[str], timeout: float
     ) -> SendResult:
         """Ask SendGrid once to send the mail. `timeout` bounds the whole call, not each packet of it."""
-        body = request_body(message_id, mail, sender=sender, recipients=recipients)
-        attempt = _Attempt()
-        deadline = time.monotonic() + timeout
+        body = request_body(message_id, mail, recipients)
+        attempt = _Attempt(time.monotonic() + timeout)
         try:
             with _cut_off(attempt, timeout):
                 self._client(attempt).mail.send.post(request_body=body, timeout=timeout)
@@ -78,7 +79,7 @@ class SendGridTransport:
             return _refused(refusal.code, _said(refusal))
         except (OSError, http.client.HTTPException) as error:
             if attempt.status is None:
-                late = time.monotonic() >= deadline
+                late = time.monotonic() >= attempt.deadline
                 reason = f"no answer within {timeout:g} seconds" if late else _described(error)
                 if attempt.sock is None:
                     return Refused(f"not connected: {reason}", permanent=False)
@@ -118,7 +119,7 @@ class SendGridTransport:
         return None if "mail.send" in scopes else "the key has no access to Mail Send"
 
     def _ask(self, *path: str, **parameters: Any) -> Any:
-        attempt = _Attempt()
+        attempt = _Attempt(time.monotonic() + LOOKUP_TIMEOUT_S)
         client = self._client(attempt)
         for part in path:
             client = client._(part)
@@ -135,7 +136,7 @@ class SendGridTransport:
 # -- what is asked ---------------------------------------------------------------------------------
 
 
-def request_body(message_id: str, mail: bytes, *, sender: str, recipients: Sequence[str]) -> dict[str, Any]:
+def request_body(message_id: str, mail: bytes, recipients: Sequence[str]) -> dict[str, Any]:
     """A frozen mail as the body of `POST /v3/mail/send`: equal for equal mails.
 
     Links are not rewritten and nothing is tracked: what arrives is what was written.
@@ -148,7 +149,7 @@ def request_body(message_id: str, mail: bytes, *, sender: str, recipients: Seque
         personalization["cc"] = [_person(copy, names) for copy in copies]
     body: dict[str, Any] = {
         "personalizations": [personalization],
-        "from": _person(sender, names),
+        "from": _person(read["From"].addresses[0].addr_spec, names),
         "subject": str(read["Subject"]),
         "content": [_words(part) for part in _bodies(read)],
         "headers": {name: str(read[name]) for name in _OWN_HEADERS if read[name]},
@@ -174,6 +175,7 @@ def _names(read: EmailMessage) -> dict[str, str]:
         for header in ("From", "To", "Cc", "Reply-To")
         if read[header]
         for address in read[header].addresses
+        if address.display_name
     }
 
 
@@ -290,6 +292,10 @@ class _Noted:
 
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]  # http.client's, beside this class
+        if (
+            time.monotonic() >= self._attempt.deadline
+        ):  # a host may have several addresses, each with its time-out
+            raise TimeoutError
         self._attempt.sock = self.sock
 
 

@@ -67,6 +67,8 @@ def test_what_arrives_is_the_frozen_mail_and_nothing_else(sendgrid: SendGridServ
             "custom_args": {"message": "M-1"},
         }
     ]
+    assert told["from"] == {"email": "accounts@lindenmoor.example", "name": "Lindenmoor Studio Accounts"}
+    assert told["reply_to"] == {"email": "accounts@lindenmoor.example", "name": "Lindenmoor Studio Accounts"}
     assert told["subject"] == "Rechnung INV-1 — fällig"
     assert [part["type"] for part in told["content"]] == ["text/plain", "text/html"]
     assert told["content"][0]["value"] == "Guten Tag\nbitte zahlen\n"
@@ -178,6 +180,21 @@ def test_who_was_never_reached_has_no_mail() -> None:
         result = transport.send("M-1", mail(), sender="a@b.example", recipients=["c@d.example"], timeout=5)
         assert isinstance(result, Refused), result
         assert not result.permanent
+
+
+def test_a_connection_that_came_too_late_is_not_used(
+    sendgrid: SendGridServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = socket.create_connection
+
+    def slowly(*told: object, **named: object) -> socket.socket:
+        time.sleep(0.4)
+        return connect(*told, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "create_connection", slowly)
+    result = send(sendgrid, timeout=0.2)
+    assert isinstance(result, Refused), result
+    assert sendgrid.calls == []
 
 
 def test_a_server_that_only_listens_is_not_certain_to_have_nothing(sendgrid: SendGridServer) -> None:
