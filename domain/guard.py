@@ -57,9 +57,9 @@ def _of_text(text: str, brief: Brief, by_person: bool) -> Iterator[str]:
     prose = SLOT.sub(" \N{OBJECT REPLACEMENT CHARACTER} ", text)
     yield from _characters(prose.replace("\N{OBJECT REPLACEMENT CHARACTER}", " "))
     plain = _ABBREVIATIONS.sub("", prose)
-    for runs in re.finditer(r"(?=(\w[.,:;?!'’]\w))", plain):
+    for runs in re.finditer(r"(?=(\w[.,:;?!'’\"“”„‚«»‹›()¿¡…]\w))", plain.replace("(s)", "")):
         if not re.fullmatch(r"[^\W\d_]['’][^\W\d_]", runs[1]):
-            yield f"letters run together over a sign, as in an address or a figure: {_shown(plain, runs)}"
+            yield f"letters run together over a sign, as in an address or a figure: {runs[1]!r}"
             break
     if hit := re.search(r"\s[.,](?:\s|\w|$)", prose.replace("\N{OBJECT REPLACEMENT CHARACTER} ", "x")):
         yield f"a sign stands apart, as in a hidden address: {_shown(prose, hit)}"
@@ -70,11 +70,13 @@ def _of_text(text: str, brief: Brief, by_person: bool) -> Iterator[str]:
             yield f"a word in capitals: {word[:_SHOWN]!r}"
         elif not word.isupper() and not word.islower() and not word.istitle() and word != "PDFs":
             yield f"capitals inside a word: {word[:_SHOWN]!r}"
-    folded = words.fold(prose)
+    folded = words.fold(plain).replace("\N{OBJECT REPLACEMENT CHARACTER}", "")
+    whole = re.sub(r"(?<=\w)[-\N{HYPHEN}](?=\w)", "", folded)  # a word may be hidden in two halves
     for what, listed in _refused_words(brief, by_person):
-        if hit := words.pattern(listed).search(folded):
+        closed = words.pattern(listed)
+        if hit := closed.search(folded) or closed.search(whole):
             yield f"{what}: {hit[0][:_SHOWN]!r}"
-    if hit := words.NUMBER_PARTS.search(folded):
+    if hit := words.NUMBER_PARTS.search(whole):
         yield f"a number in words: {hit[0][:_SHOWN]!r}"
     if not by_person:
         yield from _claims(folded, brief)
@@ -84,7 +86,7 @@ def _names(text: str) -> Iterator[str]:
     """A capital inside a sentence: a person, company or street that nobody told us of."""
     for sentence in re.split(r"[.!?:…]\s", SLOT.sub("x", text)):
         for word in re.findall(r"[^\W\d_]+", sentence)[1:]:
-            if word.istitle() and len(word) > 1:
+            if word.istitle() and len(word) > 1 and word not in words.HONORIFICS:
                 yield f"a name of its own: {word[:_SHOWN]!r}"
 
 
@@ -149,7 +151,8 @@ def _without(listed: str, harmless: str) -> str:
 def _claims(folded: str, brief: Brief) -> Iterator[str]:
     """Statements about payments: only as a condition."""
     paid = {
-        "en": r"already paid|been (?:paid|settled|received)|was received|received your|ha(?:s|ve) (?:arrived|paid)",
+        "en": r"already paid|been (?:paid|settled|received)|was received|received your|arrived|(?:has|have) paid|ignore"
+        r"|disregard",
         "de": r"bereits (?:be|ge|uber)\w+|eingegangen|haben bezahlt|erhalten haben",
         "fr": r"deja (?:paye|regle|verse)\w*|avons recu|avez paye|avez regle",
         "es": r"ya (?:ha |han )?pag\w+|hemos recibido|ha pagado|han pagado",
@@ -237,6 +240,7 @@ def _around_slots(place: str, text: str, brief: Brief) -> Iterator[str]:
             yield "{due_date} is past and cannot be a deadline"
         if slot[1] == "amount_due" and re.search(
             r"\b(?:not|more than|less than|at least|up to|minus|plus|over|below|under|besides|beyond|part of|nicht"
+            r"|instead of|except|portion of|fraction of|most of|rest of|all but|on top of|in addition to|short of|each"
             r"|mehr als|weniger als|mindestens|plus de|moins de|mas de|menos de|mais de|nao|no|pas)\s$",
             before,
         ):

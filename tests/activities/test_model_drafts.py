@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from email import message_from_bytes
 from email.message import Message
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -320,6 +321,23 @@ def test_words_once_written_stand(office: Office, post: Post, model: OpenAIServe
     first = office.draft().message_id
     assert office.draft().message_id == first
     assert len(model.asked) == 1
+
+
+def test_a_payment_that_comes_while_the_model_writes_is_recorded_at_once(
+    office: Office, post: Post, model: OpenAIServer
+) -> None:
+    def paid_meanwhile(request: BaseHTTPRequestHandler) -> None:
+        office.pay("INV-1", "1250.00")
+        assert office.row().balance_minor == 0, "nothing is locked while a model is asked"
+        fake.says(draft())(request)
+
+    model.then = paid_meanwhile
+    drafting(office, model)
+    office.open(**OVERDUE)
+    office.contact()
+    assert post.taken == []
+    (message,) = office.messages()
+    assert message.state == "CANCELLED"
 
 
 # -- how a policy has it ---------------------------------------------------------------------------------------

@@ -9,11 +9,13 @@ from domain.draft import filled
 from domain.guard import examine
 from domain.vocabulary import Step, Tone
 from tests.hostile_drafts import (
+    BAD_SENTENCES,
     CREDIT_HOLD,
     DEMAND,
     DEMAND_WITH_PARTNER,
     DUE,
     GOOD,
+    GOOD_SENTENCES,
     HOSTILE,
     OVERDUE,
     PARTNER,
@@ -36,6 +38,16 @@ def test_a_bad_draft_is_refused_for_its_own_reason(name: str) -> None:
     assert isinstance(told, dict)
     reasons = examine(read(told), OVERDUE)
     assert any(why in reason for reason in reasons), reasons
+
+
+@pytest.mark.parametrize("sentence", BAD_SENTENCES)
+def test_a_bad_sentence_among_good_ones_is_found(sentence: str) -> None:
+    assert examine(read(says(sentence)), OVERDUE)
+
+
+@pytest.mark.parametrize("sentence", GOOD_SENTENCES)
+def test_what_such_letters_usually_say_passes(sentence: str) -> None:
+    assert examine(read(says(sentence)), OVERDUE) == ()
 
 
 def test_the_language_of_the_guard_is_the_letters() -> None:
