@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 import urllib.request
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.error import HTTPError
 
 import pytest
+import sqlalchemy as sa
 
 from activities import notices
 from activities.adapters.sendgrid import SendGridTransport
 from activities.rulebook import load_rulebook
 from settings import ROOT, Settings
-from store.schema import MessageState
+from store.schema import MessageRow, MessageState, TaskState
 from tests.faults.test_killed_workers import fate
 from tests.premises import Premises, case_of, contact, eventually, failed_tasks, start_input
 from tests.sendgrid_events import Signer, body_of, event
@@ -89,3 +90,39 @@ async def test_sendgrid_from_the_first_call_to_the_last_report(
     assert len(premises.messages("SG-ann", MessageState.SENT)) == 1
     for way in ways:
         assert await failed_tasks(premises.handle(f"SG-{way}")) == []
+
+
+async def test_a_message_that_was_thought_lost_is_found_and_its_case_goes_on(premises: Premises) -> None:
+    """SendGrid took the mails and answered 500, or took none: the look-up tells them apart, and sends nothing."""
+    with SendGridServer() as sendgrid:
+        transport = SendGridTransport("SG.key", host=sendgrid.url)
+        async with premises.working(premises.parts(transport)):
+            for way in ("error", "lost"):
+                start = start_input(f"LOOK-{way}", customer=contact(f"{way}@look-{way}.example"))
+                await premises.start(start)
+                await eventually(lambda way=way: fate(premises, f"LOOK-{way}") == "unknown")
+            check = await premises.raw_start("delivery-check-too-soon", [], kind="DeliveryCheck")
+            await check.result()
+            assert fate(premises, "LOOK-error") == "unknown", "its time has not come"
+
+            earlier = MessageRow.unknown_since - sa.literal(timedelta(minutes=6), sa.Interval())
+            with premises.sessions.begin() as session:
+                session.execute(sa.update(MessageRow).values(unknown_since=earlier))
+            check = await premises.raw_start("delivery-check-in-time", [], kind="DeliveryCheck")
+            await check.result()
+            assert fate(premises, "LOOK-error") == "sent"
+            assert fate(premises, "LOOK-lost") == "unknown"
+            deadline = time.monotonic() + 20
+            while (await case_of(premises.handle("LOOK-error")))["steps"][0]["delivery"] != "accepted":
+                assert time.monotonic() < deadline, "the workflow was not woken"
+                await asyncio.sleep(0.1)
+
+    assert {way: sendgrid.copies_to(f"{way}@look-{way}.example") for way in ("error", "lost")} == {
+        "error": 1,
+        "lost": 0,
+    }
+    states = {
+        way: [task.state for task in premises.tasks(f"LOOK-{way}", kind="unknown_delivery")]
+        for way in ("error", "lost")
+    }
+    assert states == {"error": [TaskState.DONE], "lost": [TaskState.OPEN]}
