@@ -151,6 +151,19 @@ def backtest(
 
 
 @app.command()
+def papers(
+    invoice: InvoiceArgument,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", show_default=False)],
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """Write the papers of a case, its call sheet and referral pack."""
+    from commands.papers import write_papers
+
+    write_papers(state, invoice, output, as_json=as_json)
+
+
+@app.command()
 def bundle(
     invoice: InvoiceArgument,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.zip", show_default=False)],

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from datetime import datetime
 
 from jinja2 import TemplateError
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
+from activities.call_sheet import CallSheet, read_call_sheet
 from activities.casework import CaseWork
 from activities.demand_letter import DemandRefused
 from activities.drafting import Drafter
@@ -17,6 +19,7 @@ from activities.interface import OnMessage, Rendered
 from activities.mail import Attachment, build_mail
 from activities.messages import ANOTHER_VERSION, frozen_facts, give_up, is_for_staff, reasons, step_of
 from activities.papers import Papers, make_papers
+from activities.referral_pack import ReferralPack, read_referral_pack
 from activities.rendering import PdfRenderer, PdfUnavailable, RenderingFailed
 from activities.rulebook import Rulebook
 from activities.words import Words, write_notice
@@ -28,7 +31,7 @@ from domain.letter import NoticeFacts
 from domain.pauses import approval_ends
 from domain.vocabulary import Note, Step
 from store import canonical, outbox
-from store.schema import MessageRow, MessageState
+from store.schema import CaseRow, MessageRow, MessageState
 
 WORDS = "words.json"
 #: What a message raises that nobody will ever be able to write: a name that breaks a header, a fact that no
@@ -151,12 +154,13 @@ class Documents:
                 return Rendered()
             facts = frozen_facts(message)
             written = outbox.document(session, on.message_id, WORDS) is not None
+            colleagues = None if facts is None else self._for_colleagues(session, message, facts, on.at)
         papers = Papers()
         unwritable: str | None = None
         refused: str | None = None
         try:
             if facts is not None:
-                papers = self._papers(facts)
+                papers = self._papers(facts, colleagues)
                 if not written:
                     write_words(self._sessions, on.message_id)
         except DemandRefused as problem:
@@ -192,10 +196,21 @@ class Documents:
             asked = _ask_approval(work, message)
             return Rendered(decided=work.settle(on.invoice_id) if asked else None)
 
-    def _papers(self, facts: NoticeFacts) -> Papers:
+    def _for_colleagues(
+        self, session: Session, message: MessageRow, facts: NoticeFacts, at: datetime
+    ) -> CallSheet | ReferralPack | None:
+        """What stands on the paper that colleagues or the partner get at this step, as committed."""
+        if not facts.for_staff and facts.step is not Step.REFERRAL:
+            return None
+        ids = [item.invoice_id for item in outbox.items_of(session, message.message_id)]
+        rows = [session.get_one(CaseRow, invoice_id) for invoice_id in ids]
+        read = read_call_sheet if facts.for_staff else read_referral_pack
+        return read(session, rows, self._rulebook, at) if rows else None
+
+    def _papers(self, facts: NoticeFacts, colleagues: CallSheet | ReferralPack | None) -> Papers:
         """What goes with a message; a message without its papers is better than none."""
         try:
-            return make_papers(facts, self._rulebook, self._renderer)
+            return make_papers(facts, self._rulebook, self._renderer, colleagues)
         except (RenderingFailed, PdfUnavailable) as problem:
             return Papers(missing=(str(problem),))
         except UNWRITABLE as problem:

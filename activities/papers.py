@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from activities.bound_statement import STATEMENT_TIMEOUT_S, bound_statement
+from activities.call_sheet import CallSheet, call_sheet_filename, call_sheet_html
 from activities.demand_letter import DemandRefused, annexes, demand_filename, demand_letter_html
 from activities.exhibits import MEGABYTE, Exhibit, gather
 from activities.mail import Attachment
+from activities.referral_pack import ReferralPack, referral_pack_filename, referral_pack_pdf
 from activities.rendering import PdfRenderer, PdfUnavailable, RenderingFailed
 from activities.rulebook import Rulebook
 from activities.statement import statement_filename, statement_html
 from domain.demand import RateUnknown
-from domain.letter import AccountFacts, NoticeFacts
+from domain.letter import NoticeFacts
 from domain.vocabulary import Step
 
-STATEMENT_TIMEOUT_S = 60.0
-BIND_TIMEOUT_S = 20.0
 #: Mail servers refuse what is much larger; a larger paper is kept and sent on request.
 LARGEST_ATTACHMENT = 5 * MEGABYTE
 
@@ -46,13 +46,28 @@ class Papers:
         ]
 
 
-def make_papers(facts: NoticeFacts, rulebook: Rulebook, renderer: PdfRenderer) -> Papers:
-    """The statement with its exhibits, and a demand's letter with its annexes.
+def make_papers(
+    facts: NoticeFacts,
+    rulebook: Rulebook,
+    renderer: PdfRenderer,
+    colleagues: CallSheet | ReferralPack | None = None,
+) -> Papers:
+    """The statement with its exhibits, and a demand's letter with its annexes; colleagues get a call sheet.
 
-    Raises DemandRefused, RenderingFailed and PdfUnavailable, and what templates raise.
+    A referral pack is kept with its message, for the partner. Raises DemandRefused, RenderingFailed and
+    PdfUnavailable, and what templates raise.
     """
+    if isinstance(colleagues, CallSheet):
+        sheet = renderer.render(call_sheet_html(colleagues), timeout=STATEMENT_TIMEOUT_S)
+        return Papers(attached=(_pdf(call_sheet_filename(facts.as_of), sheet),))
     if facts.for_staff or not facts.items:
         return Papers()
+    if colleagues is not None:
+        made = _statement_papers(facts, rulebook, renderer)
+        pack = _pdf(
+            referral_pack_filename(facts.as_of), referral_pack_pdf(colleagues, rulebook.exhibits, renderer)
+        )
+        return replace(made, kept=(*made.kept, pack))
     if facts.step is not Step.DEMAND:
         return _statement_papers(facts, rulebook, renderer)
     official = annexes(facts, rulebook.demand, rulebook.annexes)
@@ -83,13 +98,6 @@ def _statement_papers(facts: NoticeFacts, rulebook: Rulebook, renderer: PdfRende
         return Papers(attached=(_pdf(name, plain),), kept=kept, exhibits=exhibits)
     size = f"{len(plain) / MEGABYTE:.1f} MB"
     return Papers(kept=kept, exhibits=exhibits, missing=(f"it has {size}; it is kept: send it on request",))
-
-
-def bound_statement(facts: AccountFacts, exhibits: Sequence[Exhibit], renderer: PdfRenderer) -> bytes:
-    """The statement with its exhibits behind it. Raises RenderingFailed and PdfUnavailable."""
-    pdf = renderer.render(statement_html(facts, exhibits), timeout=STATEMENT_TIMEOUT_S)
-    bound = {exhibit.anchor: exhibit.pdf for exhibit in exhibits if exhibit.pdf is not None}
-    return renderer.bind(pdf, bound, timeout=BIND_TIMEOUT_S) if bound else pdf
 
 
 def _pdf(name: str, body: bytes) -> Attachment:

@@ -144,6 +144,19 @@ def _check_image(body: bytes) -> None:
         ImageFile.LOAD_TRUNCATED_IMAGES = True
 
 
+def _bookmarks(pdf: Any, pikepdf: Any) -> list[tuple[str, int]]:
+    """The topmost bookmarks of a PDF of ours, with the numbers of their pages."""
+    if "/Outlines" not in pdf.Root:
+        return []
+    places = {_objgen(page.obj): number for number, page in enumerate(pdf.pages)}
+    with pdf.open_outline() as outline:
+        return [
+            (item.title, places[_objgen(item.destination[0])])
+            for item in outline.root
+            if isinstance(item.destination, pikepdf.Array)
+        ]
+
+
 def _objgen(page: Any) -> tuple[int, int]:
     """What tells one object of a PDF from another."""
     number: tuple[int, int] = page.objgen
@@ -151,7 +164,10 @@ def _objgen(page: Any) -> tuple[int, int]:
 
 
 def _bind(main: bytes, anchors: list[str], others: list[bytes], most_pages: int) -> bytes:
-    """`main` with each of the other PDFs behind the page that carries its anchor; bookmarks and tags stay."""
+    """`main` with each of the other PDFs behind the page that carries its anchor.
+
+    Its bookmarks and tags stay; the others' topmost bookmarks come after its own.
+    """
     import pikepdf
 
     with pikepdf.open(io.BytesIO(main)) as book:
@@ -160,14 +176,19 @@ def _bind(main: bytes, anchors: list[str], others: list[bytes], most_pages: int)
         wanted = [
             (places[_objgen(names[anchor][0])], other) for anchor, other in zip(anchors, others, strict=True)
         ]
-        inserted = 0
+        inserted, marks = 0, []
         for place, other in sorted(wanted, key=lambda each: each[0]):
             with pikepdf.open(io.BytesIO(other)) as exhibit:
+                first = place + inserted + 1
+                marks += [(title, first + number) for title, number in _bookmarks(exhibit, pikepdf)]
                 for page in exhibit.pages:
                     inserted += 1
                     book.pages.insert(place + inserted, page)
         if len(book.pages) > most_pages:
             raise TooManyPages(f"{len(book.pages)} pages, at most {most_pages} are allowed")
+        if marks:
+            with book.open_outline() as outline:
+                outline.root.extend(pikepdf.OutlineItem(title, number) for title, number in marks)
         written = io.BytesIO()
         book.save(written, deterministic_id=True, object_stream_mode=pikepdf.ObjectStreamMode.generate)
         return written.getvalue()

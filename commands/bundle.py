@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from activities.account_facts import read_account
+from activities.bound_statement import bound_statement
 from activities.exhibits import gather
-from activities.papers import bound_statement
 from activities.phrasing import paper_for, template
 from activities.rendering import PdfRenderer, PdfUnavailable, RenderingFailed
 from activities.rulebook import load_rulebook

@@ -16,6 +16,7 @@ from commands.terminal import amount, count, day, moment, notes, out, print_json
 from domain.contract import Customer
 from domain.decision import AskApproval, CarryOut, Wait
 from domain.money import Money
+from domain.policy import TASKS
 from domain.view import outlook
 from domain.vocabulary import Step, step_name
 from store import queries
@@ -144,6 +145,8 @@ def print_worklist(
     out().print(listed)
     out().print()
     out().print(words(count(len(tasks), "item")))
+    if any(task.kind in (*TASKS, "referral") for task in tasks):
+        notes().print("Call sheets and referral packs: python starter.py papers INVOICE -o FOLDER")
 
 
 def task_name(task: TaskRow) -> str:

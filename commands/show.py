@@ -102,6 +102,10 @@ def _facts(
     for task in tasks:
         by = f", by {day(task.due_on)}" if task.due_on else ""
         yield "To do", f"{task.why}{by} ({task.item_id})"
+    yield (
+        "Papers",
+        f"call sheet, referral pack and what was sent: python starter.py papers {row.invoice_id} -o FOLDER",
+    )
     for contact in who.contacts:
         reached = " · ".join(each for each in (contact.email, contact.phone) if each)
         named = f"{contact.name} ({contact.role})" if contact.name else contact.role

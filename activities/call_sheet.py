@@ -1,0 +1,275 @@
+"""The call sheet: what a person needs in front of them to call a customer about open invoices.
+
+It is for colleagues alone and in English; whatever a customer or an ERP wrote is printed as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from statistics import median
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from activities.account_facts import AccountRead, read_account
+from activities.phrasing import Habits, habits_of, paper_for, template
+from activities.rulebook import Rulebook
+from domain.letter import InvoiceFacts, by_due_date, open_totals
+from domain.money import Money
+from domain.pauses import calendar_of
+from domain.seller import one_line
+from domain.view import view
+from domain.vocabulary import CustomerKind, step_name
+from store import outbox, portfolio, queries
+from store.schema import CaseRow, MessageRow, MessageState
+
+_LAST_MESSAGES = 8
+_LAST_CALLS = 8
+#: 12 CFR 1006.14(b)(2) and 1006.6(b), taken as defaults for persons: see docs/papers.md.
+_MOST_CALLS = (
+    "at most 7 calls in 7 days, none within 7 days after a conversation, between 8:00 and 21:00 there"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One dated thing that happened: a message, a promise, a call."""
+
+    when: str
+    what: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenInvoice:
+    name: str
+    due: str
+    late: str
+    balance: str
+    notes: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallSheet:
+    """What stands on the sheet, in words."""
+
+    account: AccountRead
+    habits: Habits
+    invoices: tuple[OpenInvoice, ...]
+    totals: str
+    warnings: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+    opening: tuple[str, ...]
+    allowed: tuple[str, ...]
+    promises: tuple[Line, ...]
+    calls: tuple[Line, ...]
+    messages: tuple[Line, ...]
+
+
+def read_call_sheet(
+    session: Session, rows: Sequence[CaseRow], rulebook: Rulebook, now: datetime
+) -> CallSheet:
+    """The sheet for a call about these cases of one customer, as of `now`."""
+    account = read_account(session, rows, rulebook, now)
+    habits = habits_of(account.facts)
+    items = by_due_date(account.facts.items)
+    views = {invoice_id: view(each.case, each.policy, now) for invoice_id, each in account.pursued.items()}
+    return CallSheet(
+        account=account,
+        habits=habits,
+        invoices=tuple(
+            OpenInvoice(
+                name=item.name,
+                due=habits.short_day(item.due_on),
+                late=str(item.days_past_due) if item.days_past_due > 0 else "",
+                balance=habits.money(item.balance),
+                notes=", ".join(
+                    f"{what} {habits.money(money)}"
+                    for what, money in (("disputed", item.disputed), ("promised", item.promised))
+                    if money
+                ),
+            )
+            for item in items
+        ),
+        totals=habits.amounts(open_totals(items).values()),
+        warnings=tuple(
+            dict.fromkeys(
+                f"Do not ask for money on {item.name}: {hold.reason.replace('_', ' ')}"
+                + (f" until {habits.short_day(hold.until)}" if hold.until else "")
+                for item in items
+                for hold in views[item.invoice_id].holds
+            )
+        ),
+        facts=tuple(_facts(session, account, habits, now)),
+        opening=_opening(
+            account, habits, {item.invoice_id for item in items if views[item.invoice_id].holds}
+        ),
+        allowed=_allowed(account, habits),
+        promises=tuple(
+            Line(
+                when=f"by {habits.short_day(promise.pay_by)}",
+                what=_amount(promise.amount, item.currency, habits),
+                detail=f"{item.name}: {promise.state.replace('_', ' ')}",
+            )
+            for item in items
+            for promise in views[item.invoice_id].promises
+        ),
+        calls=_calls(account, habits),
+        messages=_messages(session, account, habits),
+    )
+
+
+def call_sheet_html(sheet: CallSheet) -> str:
+    """The sheet as an HTML page, in the seller's paper size."""
+    facts = sheet.account.facts
+    return template("call_sheet.html.jinja").render(
+        sheet=sheet,
+        facts=facts,
+        profile=sheet.account.profile,
+        day=sheet.habits.day,
+        kinds={kind: kind.value.replace("_", " ") for kind in CustomerKind},
+        paper=paper_for(facts.seller.address.country, facts.seller.paper),
+    )
+
+
+def call_sheet_filename(on: date) -> str:
+    return f"call-sheet-{on.isoformat()}.pdf"
+
+
+def _facts(session: Session, account: AccountRead, habits: Habits, now: datetime) -> list[tuple[str, str]]:
+    """Who they are and how they have paid so far."""
+    profile = account.profile
+    told = [("Customer no.", profile.customer_id), ("Kind", profile.kind.replace("_", " "))]
+    if profile.tier:
+        told.append(("Tier", profile.tier))
+    if profile.timezone:
+        local = now.astimezone(ZoneInfo(profile.timezone))
+        told.append(("Their time", f"{profile.timezone}, {local:%H:%M} when this was printed"))
+    if profile.kind != CustomerKind.BUSINESS:
+        told.append(("Calls to persons", _MOST_CALLS))
+    paid = portfolio.paid_history(session, profile.customer_id)
+    if paid:
+        late = [(settled - due).days for _, due, settled in paid]
+        often = sum(days > 0 for days in late)
+        told.append(
+            ("Paid so far", f"{len(paid)} invoices, {often} of them late, median {median(late):g} days")
+        )
+    else:
+        told.append(("Paid so far", "nothing known"))
+    for amount in account.facts.unapplied:
+        told.append(("Not yet assigned", habits.money(amount)))
+    manager = profile.account_manager
+    if manager is not None:
+        told.append(("Account manager", " · ".join(part for part in (manager.name, manager.email) if part)))
+    reasons = dict.fromkeys(
+        reason
+        for pursued in account.pursued.values()
+        for reason in view(pursued.case, pursued.policy, now).risk.reasons
+    )
+    if reasons:
+        told.append(("Risk", "; ".join(reasons)))
+    if profile.relationship_notes:
+        told.append(("Notes", one_line(profile.relationship_notes)))
+    return told
+
+
+def _opening(account: AccountRead, habits: Habits, held: set[str]) -> tuple[str, ...]:
+    """How to begin: who calls, what about, and an open question. Never asks for what is held, promised or
+    disputed, and never threatens."""
+    seller = account.facts.seller.name
+    first = f"Hello, this is … from {seller}. Have I reached the person who looks after our invoices?"
+    free = [item for item in by_due_date(account.facts.items) if item.invoice_id not in held]
+    asked = [(item, askable) for item in free if (askable := _askable(item)).minor > 0]
+    late = [(item, askable) for item, askable in asked if item.days_past_due > 0] or asked
+    if not late:
+        return (
+            first,
+            "There is nothing to ask for at present: answer questions, and take down what the customer says.",
+        )
+    about = f"invoice {late[0][0].name}" if len(late) == 1 else f"{len(late)} invoices"
+    totals: dict[str, Money] = {}
+    for item, askable in late:
+        totals[item.currency] = totals.get(item.currency, Money.zero(item.currency)) + askable
+    second = (
+        f"I am calling about {about}, {habits.amounts(totals.values())} in all. Did everything arrive, and is"
+        " anything unclear?"
+    )
+    if any(item.disputed for item in free):
+        third = (
+            "You told us that you disagree with a part. Can we settle that first, and go through the rest?"
+        )
+    else:
+        third = "When may we expect the payment? … (Wait for the answer; repeat date and amount back.)"
+    return first, second, third
+
+
+def _askable(item: InvoiceFacts) -> Money:
+    nothing = Money.zero(item.currency)
+    return item.balance - (item.disputed or nothing) - (item.promised or nothing)
+
+
+def _allowed(account: AccountRead, habits: Habits) -> tuple[str, ...]:
+    """What may be agreed on the phone under the policy; the tightest counts where cases differ."""
+    limits = [pursued.policy.promise for pursued in account.pursued.values()]
+    days = min(limit.max_days for limit in limits)
+    again = min(limit.extensions for limit in limits)
+    latest = habits.weekday(account.today + timedelta(days=days))
+    plan = "Instalments: take down what the customer proposes, and agree to nothing yet"
+    if account.profile.kind != CustomerKind.BUSINESS:
+        plan += "; for persons they are free of charge"
+    return (
+        f"A promise to pay all or a part by {latest} at the latest ({days} days)",
+        f"It may be put off {'once' if again == 1 else f'{again} times'}"
+        if again
+        else "It may not be put off",
+        f"{plan}.",
+        "No discount, no waiver and no word about what a court or an agency will do.",
+    )
+
+
+def _calls(account: AccountRead, habits: Habits) -> tuple[Line, ...]:
+    logged = []
+    for invoice_id, pursued in account.pursued.items():
+        calendar = calendar_of(pursued.case.account, pursued.policy)
+        for call in pursued.case.calls.values():
+            outcome = call.fact.outcome.replace("_", " ")
+            told = f"{invoice_id}: {one_line(call.fact.note)}" if call.fact.note else invoice_id
+            on = habits.short_day(calendar.local_date(call.at))
+            logged.append((call.at, Line(on, f"{outcome}, {one_line(call.fact.by)}", told)))
+    return tuple(line for _, line in sorted(logged, key=lambda entry: entry[0], reverse=True)[:_LAST_CALLS])
+
+
+def _messages(session: Session, account: AccountRead, habits: Habits) -> tuple[Line, ...]:
+    found = {
+        message.message_id: message
+        for messages in queries.messages_of(session, list(account.pursued)).values()
+        for message in messages
+        if message.state in (MessageState.SENT, MessageState.SENDING)
+    }
+    last = sorted(found.values(), key=_moment, reverse=True)[:_LAST_MESSAGES]
+    deliveries = outbox.deliveries_of(session, [message.message_id for message in last])
+    lead = next(iter(account.pursued.values()))
+    calendar = calendar_of(lead.case.account, lead.policy)
+    return tuple(
+        Line(
+            when=habits.short_day(calendar.local_date(_moment(message))),
+            what=f"{_step(message)}: {message.subject or ''}",
+            detail=", ".join(dict.fromkeys(event.kind for event in deliveries.get(message.message_id, ())))
+            or message.state.value.lower(),
+        )
+        for message in last
+    )
+
+
+def _moment(message: MessageRow) -> datetime:
+    return message.sent_at or message.claimed_at or message.reserved_at
+
+
+def _step(message: MessageRow) -> str:
+    return step_name(message.step) if message.step else ""
+
+
+def _amount(text: str | None, currency: str, habits: Habits) -> str:
+    return "everything" if text is None else habits.money(Money.parse(text, currency))
