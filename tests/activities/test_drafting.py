@@ -13,7 +13,7 @@ import pytest
 from jinja2 import UndefinedError
 from sqlalchemy import text
 
-from activities import documents, papers
+from activities import bound_statement, documents
 from activities.interface import Drafted
 from activities.rendering import RenderingFailed
 from activities.rulebook import Misconfigured
@@ -192,7 +192,8 @@ def test_an_alert_is_a_task_and_a_mail_to_the_account_manager(office: Office, po
     ((_, mail, recipients),) = post.taken
     assert recipients == ("sam@seller.example",)
     assert b"X-Duecourse-Items" not in mail
-    assert office.renderer.pages == []
+    (sheet,) = office.renderer.pages
+    assert "Call sheet: Acme Ltd" in sheet, "no statement goes to colleagues"
     assert office.customer().last_unsolicited_on is None, "the customer was not written to"
 
 
@@ -297,7 +298,7 @@ def test_a_message_goes_without_a_statement_that_cannot_be_made(
 def test_a_message_goes_without_a_statement_that_cannot_be_laid_out(
     office: Office, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(papers, "statement_html", broken_phrases)
+    monkeypatch.setattr(bound_statement, "statement_html", broken_phrases)
     office.open()
     office.contact()
     assert post.items == ["INV-1=due/0"]
