@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from activities.adapters.openai_model import OpenAIModel
 from activities.drafting import PROMPT_VERSION, Drafter
 from activities.words import write_notice
+from commands.timeline import timeline
 from domain.letter import NoticeFacts
 from store.schema import MessageRow
 from tests import openai_server as fake
@@ -108,6 +109,22 @@ def test_a_good_draft_goes_out_unchanged_with_its_slots_filled(
     assert written.body["words"] == "model"
     assert len(written.body["drafting_sha256"]) == 64
     assert office.audit_problems() == []
+
+
+def told(office: Office) -> str:
+    """The timeline of the case, as `starter.py show` prints it."""
+    with office.sessions() as session:
+        return "\n".join(entry.text for entry in timeline(session, office.row(), "America/New_York"))
+
+
+def test_the_timeline_says_whose_words_they_are(office: Office, post: Post, model: OpenAIServer) -> None:
+    model.script = [fake.says(draft()), fake.fails(429)]
+    drafting(office, model)
+    sent(office, post)
+    assert "in the words of small" in told(office)
+    office.later(days=8)
+    office.contact()
+    assert "in the template's words: the model is busy" in told(office)
 
 
 @pytest.mark.parametrize("name", HOSTILE)

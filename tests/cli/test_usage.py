@@ -183,6 +183,18 @@ def test_check_lists_every_document_as_json_and_touches_nothing(
     assert "1 settled invoice as history, 1 row left out" in out
 
 
+@pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100_000, None])
+def test_words_that_cannot_be_read_are_refused_before_anything_is_asked(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str | None
+) -> None:
+    file = tmp_path / "words.json"
+    if text is not None:
+        file.write_text(text)
+    code, out, err = run(capsys, "approve", "INV-1", "--words", str(file))
+    assert (code, out) == (2, "")
+    assert "words.json" in err
+
+
 def test_a_faulty_file_is_refused_with_line_and_reason(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -135,6 +135,7 @@ def step(name: str, day: int, more: str = "") -> str:
         ('name = "p"\n[[steps]]\nstep = "due"', "p.toml: step due: day: ", "required"),
         ('name = "p"\n' + step("due", 9_999), "p.toml: step due: day: ", "got 9999"),
         ('name = "p"\n' + step("due", 0, 'tone = "rude"'), "p.toml: step due: tone: ", "got 'rude'"),
+        ('name = "p"\n' + step("due", 0, 'draft = "never"'), "p.toml: step due: draft: ", "got 'never'"),
         ('name = "p"\n' + step("due", 0, 'to = ["CFO"]'), "p.toml: step due: to: 0: ", "got 'CFO'"),
         ('name = "p"\n' + step("due", 0, 'colour = "red"'), "p.toml: step due: colour: ", "not permitted"),
         ('name = "p"\n' + step("due", 0, 'min_amount = { USD = "1.234" }'), "step 'due': min_amount: ", "decimals"),
@@ -162,6 +163,16 @@ def test_a_bad_policy_is_refused_with_file_place_and_reason(text: str, place: st
     assert str(refused.value).startswith("p.toml: ")
     assert place in str(refused.value)
     assert reason in str(refused.value)
+
+
+def test_a_step_whose_draft_a_person_sees_waits_for_that_person() -> None:
+    text = 'name = "p"\n' + step("due", 0, 'draft = "approve"') + step("call", 3, 'draft = "approve"')
+    rungs = load_policy(text + step("demand", 9, 'draft = "template"'), "p.toml").by_step
+    assert {rung: rungs[rung].needs_approval for rung in rungs} == {
+        "due": True,
+        "call": False,
+        "demand": False,
+    }
 
 
 def test_every_fault_of_a_policy_is_named() -> None:
