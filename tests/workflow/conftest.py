@@ -18,6 +18,7 @@ from temporalio.service import RPCError
 
 from activities.adapters.maildir import MaildirTransport
 from activities.adapters.port import MailTransport
+from activities.drafting import Drafter
 from activities.rendering import PdfRenderer
 from activities.rulebook import load_rulebook
 from commands.day_by_day import DayByDay, first_day
@@ -239,6 +240,7 @@ class Builder:
         *,
         transport: MailTransport | None = None,
         renderer: PdfRenderer | None = None,
+        drafter: Drafter | None = None,
         continue_as_new_every: int | None = None,
         **policy: Any,
     ) -> AsyncIterator[House]:
@@ -252,6 +254,7 @@ class Builder:
             rulebook=replace(rulebook, policies=policies),
             transport=transport or MaildirTransport(maildir),
             renderer=renderer or NoPaper(),
+            drafter=drafter,
             threads=4,
         )
         clock = VirtualTime(self.client)
