@@ -111,6 +111,12 @@ class PdfRenderer:
                 process = None
             self._idle.put(process)
 
+    def process_id(self) -> int | None:
+        """The process that the next page goes to, where it is warm and idle: for measuring it."""
+        process = self._idle.get()
+        self._idle.put(process)
+        return None if process is None else process.pid
+
     def close(self) -> None:
         """Stop the idle processes; a page under way is finished first."""
         for _ in range(self._processes):
@@ -154,6 +160,10 @@ class _Process:
     @property
     def alive(self) -> bool:
         return self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def do(self, job: dict[str, Any], parts: list[bytes], timeout: float) -> tuple[dict[str, Any], bytes]:
         assert self._process.stdin is not None

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [life|known|all]`: prints its figures as Markdown; see the README beside this."""
+"""`python -m benchmarks [life|known|papers|all]`: prints its figures as Markdown; see the README beside this."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import argparse
 import asyncio
 import sys
 
-from benchmarks import known, report
+from activities.rendering import PdfUnavailable
+from benchmarks import known, papers, report
 from benchmarks.life import Lives
 from benchmarks.stand import BARE, DUECOURSE, Stand
 from deploy.local_process import LocalServerError
@@ -40,7 +41,7 @@ async def known_after() -> str:
 def main() -> int:
     """Parse the command line, measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", choices=["life", "known", "all"], nargs="?", default="all")
+    parser.add_argument("what", choices=["life", "known", "papers", "all"], nargs="?", default="all")
     what = parser.parse_args().what
     try:
         print(report.machine(), flush=True)
@@ -48,7 +49,9 @@ def main() -> int:
             print(f"\n{asyncio.run(life())}", flush=True)
         if what in ("known", "all"):
             print(f"\n{asyncio.run(known_after())}", flush=True)
-    except LocalServerError as problem:
+        if what in ("papers", "all"):
+            print(f"\n{report.papers(papers.measure())}", flush=True)
+    except (LocalServerError, PdfUnavailable) as problem:
         print(problem, file=sys.stderr)
         return 1
     return 0
