@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     """Whether relationship notes go into the question, with known names and every figure left out."""
     openai_reads_customer_text: bool = False
     """Whether what customers wrote about a dispute or promise goes into it, quoted as it is."""
+    templates: Path | None = None
+    """Your own templates: files of the same name as ours win over them (docs/templates.md)."""
     health_port: int | None = None
     pdf_processes: int = 2
     activity_threads: int = 10

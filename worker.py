@@ -34,6 +34,7 @@ from activities.drafting import Drafter
 from activities.failures import QuietFailures
 from activities.ledger import Ledger
 from activities.notices import Notices
+from activities.overrides import use_templates
 from activities.reconciliation import Reconciliation
 from activities.rendering import PdfRenderer
 from activities.rulebook import Rulebook, load_rulebook
@@ -82,6 +83,7 @@ def parts(settings: Settings) -> Parts:
         raise ValueError(
             "DATABASE_URL is not set: name a PostgreSQL database, such as postgresql://user@host/name"
         )
+    use_templates(settings.templates)
     return Parts(
         engine=create_engine(url, pool_size=settings.activity_threads * 2 + settings.pdf_processes),
         rulebook=load_rulebook(

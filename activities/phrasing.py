@@ -183,24 +183,45 @@ def paper_labels(facts: AccountFacts) -> Labels:
     return Labels(facts.language, habits_of(facts).functions(), "papers")
 
 
+def use_folder(folder: Path | None) -> None:
+    """From here on, in this process, the operator's own templates in `folder` win over ours of the same name.
+
+    They are read as they are now: what is changed later counts from the next start, when it is checked again
+    (`activities.overrides`). None for ours alone.
+    """
+    global _folder
+    _folder = folder
+    _environment.cache_clear()
+
+
 def template(name: str) -> Template:
     """A template by its path below `templates/`."""
-    return _environment().get_template(name)
+    return environment().get_template(name)
 
 
 def template_names() -> frozenset[str]:
     """Every template there is, by its path below `templates/`."""
-    return frozenset(_environment().list_templates(extensions=["jinja"]))
+    return frozenset(environment().list_templates(extensions=["jinja"]))
+
+
+def environment() -> SandboxedEnvironment:
+    """The environment in which templates run, with the operator's own where there are some."""
+    return _environment(_folder)
+
+
+_folder: Path | None = None
 
 
 @cache
-def _environment() -> SandboxedEnvironment:
+def _environment(folder: Path | None) -> SandboxedEnvironment:
     environment = SandboxedEnvironment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader(TEMPLATES if folder is None else [folder, TEMPLATES]),
         undefined=StrictUndefined,
         autoescape=lambda name: name is not None and name.endswith(".html.jinja"),
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
+        cache_size=-1,
     )
     environment.filters["upper_first"] = lambda text: text[:1].upper() + text[1:]
     return environment

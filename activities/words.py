@@ -36,6 +36,8 @@ TEXT_WIDTH = 76
 DETAILED = frozenset({Step.DEMAND, Step.REFERRAL})
 #: More invoices than this are not named one by one in the payment reference.
 _REFERENCES = 5
+#: Parts that no message is sent without.
+NEEDED = ("subject", "greeting", "opening", "contact")
 #: From gentle to formal. A tone that a step has no phrases for takes the nearest of this list.
 _SCALE = (Tone.FRIENDLY, Tone.PROFESSIONAL, Tone.FIRM, Tone.FORMAL)
 
@@ -87,7 +89,9 @@ def phrased(facts: NoticeFacts) -> Phrased:
     values["talk_when"] = say.talk_when(facts.answer_by)
     phrases = template(phrases_of(facts.step, facts.tone, facts.language))
     parts = _parts(phrases.render(values, say=say))
-    return Phrased(habits, say, values, parts)
+    if gaps := [name for name in NEEDED if not parts.get(name)]:
+        raise ValueError(f"{phrases.name} leaves empty what every message needs: {', '.join(gaps)}")
+    return Phrased(habits, say, values, _typeset(parts, facts.language))
 
 
 def write_notice(facts: NoticeFacts, draft: Draft | None = None) -> Words:
@@ -99,8 +103,7 @@ def write_notice(facts: NoticeFacts, draft: Draft | None = None) -> Words:
     said = phrased(facts)
     habits, say, values, parts, items = said.habits, said.say, said.values, said.parts, facts.subjects
     if draft is not None:
-        parts = drafted_parts(draft, facts, habits, say, values["total"], parts)
-    parts = {name: [typeset(said, facts.language) for said in own] for name, own in parts.items()}
+        parts = _typeset(drafted_parts(draft, facts, habits, say, values["total"], parts), facts.language)
     details = _details(items, habits, say) if facts.step in DETAILED else ()
     asks = isinstance(facts.step, Step) and not facts.for_staff
     layout = {
@@ -157,6 +160,10 @@ def _parts(rendered: str) -> dict[str, list[str]]:
         paragraphs = (one_line(paragraph) for paragraph in re.split(r"\n[ \t]*\n", body))
         parts[name] = [paragraph for paragraph in paragraphs if paragraph]
     return parts
+
+
+def _typeset(parts: dict[str, list[str]], language: str) -> dict[str, list[str]]:
+    return {name: [typeset(paragraph, language) for paragraph in own] for name, own in parts.items()}
 
 
 def _sender(seller: Seller) -> str:

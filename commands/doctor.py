@@ -17,6 +17,8 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 
+from activities.overrides import TemplatesInvalid, use_templates
+from activities.phrasing import LANGUAGES
 from activities.rendering import PdfRenderer, PdfUnavailable
 from activities.rulebook import load_rulebook
 from commands.failures import BadInput, Failed
@@ -77,6 +79,7 @@ def examine(state: Path | None, *, as_json: bool) -> None:
 def _findings(state: Path | None) -> Iterator[Finding]:
     settings = Settings()
     yield _finding("configuration", lambda: _configuration(settings))
+    yield _finding("templates", lambda: _templates(settings))
     try:
         place = find(state)
     except BadInput as problem:
@@ -111,6 +114,16 @@ def _configuration(settings: Settings) -> str:
         f"{count(len(rulebook.policies), 'policy', 'policies')} and {count(len(rulebook.sellers), 'seller')}"
         f" in {settings.config_folder}"
     )
+
+
+def _templates(settings: Settings) -> str:
+    try:
+        own = use_templates(settings.templates)
+    except TemplatesInvalid as problem:
+        raise Unwell(str(problem), "correct that file, or take it out of DUECOURSE_TEMPLATES") from None
+    if settings.templates is None:
+        return f"ours, in {', '.join(LANGUAGES)}"
+    return f"{count(own, 'template')} of your own in {settings.templates}, the others ours"
 
 
 async def _connected(place: Place) -> Client:

@@ -271,6 +271,20 @@ def test_the_doctor_ends_each_failure_with_its_fix(capsys: pytest.CaptureFixture
     assert all(finding["ok"] or finding["fix"] for finding in findings.values())
 
 
+def test_the_doctor_names_the_broken_template(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "de" / "request.jinja"
+    file.parent.mkdir()
+    file.write_text('{% extends "de/letter.jinja" %}\n{% block closing %}{{ totl }}{% endblock %}\n', "utf-8")
+    monkeypatch.setenv("DUECOURSE_TEMPLATES", str(tmp_path))
+    _, out, _ = run(capsys, "doctor", "--json")
+    found = next(finding for finding in json.loads(out) if finding["check"] == "templates")
+    assert not found["ok"]
+    assert found["detail"] == f"{file}:2: nothing is called 'totl'; did you mean 'total'?"
+    assert "DUECOURSE_TEMPLATES" in found["fix"]
+
+
 # What people read
 
 
