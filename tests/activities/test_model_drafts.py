@@ -42,10 +42,12 @@ def model() -> Iterator[OpenAIServer]:
         yield running
 
 
-def drafting(office: Office, model: OpenAIServer, *, timeout: float = 10.0, **reads: bool) -> None:
+def drafting(
+    office: Office, model: OpenAIServer, *, timeout: float = 10.0, reads_customer_text: bool = False
+) -> None:
     """Have the office draft with the model from here on."""
     endpoint = OpenAIModel(model="small", api_key=SecretStr("sk-secret"), base_url=model.url, timeout=timeout)
-    office.use(office.rulebook, drafter=Drafter(endpoint, **reads))
+    office.use(office.rulebook, drafter=Drafter(endpoint, reads_customer_text=reads_customer_text))
 
 
 def sent(office: Office, post: Post, **told: Any) -> tuple[MessageRow, Message]:
