@@ -20,7 +20,7 @@ from activities.rulebook import Misconfigured
 from domain.seller import Mailbox
 from store import outbox
 from store.schema import MessageState
-from tests.activities.conftest import ACME, BOB, Office, Post, start
+from tests.activities.conftest import ACME, ANN, BOB, Office, Post, start
 
 RESERVED, PENDING, SENT = MessageState.RESERVED, MessageState.PENDING, MessageState.SENT
 CANCELLED = MessageState.CANCELLED
@@ -65,6 +65,29 @@ def test_a_draft_is_reserved_with_its_facts_and_written(office: Office) -> None:
     assert message.payload is not None
     assert message.subject in message.payload.decode()
     assert len(office.renderer.pages) == 1
+
+
+@pytest.mark.parametrize(
+    ("contact", "customer", "language", "subject"),
+    [
+        (None, "de-AT", "de", "Heute fällig: Rechnung INV-1 (Teil 1 von 2), $ 1.250,00"),
+        ("fr-FR", "de-AT", "fr", "À régler aujourd'hui : facture INV-1 (échéance 1 sur 2), 1 250,00 $US"),
+        (None, "it-IT", "en", "Due today: invoice INV-1 (part 1 of 2), 1.250,00 US$"),
+    ],
+)
+def test_a_customer_is_written_to_in_their_own_language(
+    office: Office, contact: str | None, customer: str, language: str, subject: str
+) -> None:
+    """The contact's language before the customer's, and only one that the seller offers; the mail says it."""
+    contacts = [ANN | {"locale": contact}]
+    office.open(invoice={"part": {"index": 1, "of": 2}}, customer={"locale": customer, "contacts": contacts})
+    message_id = office.draft().message_id
+    assert message_id is not None
+    office.render(message_id)
+    message = office.message(message_id)
+    assert message.facts["language"] == language
+    assert message.subject == subject
+    assert f'lang="{language}"' in office.renderer.pages[0]
 
 
 def test_all_that_is_due_goes_into_one_message_and_the_rest_is_listed(office: Office, post: Post) -> None:
