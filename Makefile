@@ -9,7 +9,7 @@ help:
 	@echo "make demo      the whole system on this machine, with a sample portfolio"
 	@echo "make test      the tests that finish in minutes"
 	@echo "make test-all  every test"
-	@echo "make chaos     workers killed and frozen for minutes: nothing sent twice, nothing lost"
+	@echo "make chaos     servers and providers failing for minutes: nothing sent twice, nothing lost"
 	@echo "make lint      style, types and import rules"
 	@echo "make bench     cost and scale, measured"
 
@@ -26,7 +26,7 @@ test-all: .venv/installed
 	$(RUN) -m pytest -n 2 --dist loadfile $(ARGS)
 
 chaos: .venv/installed
-	$(RUN) -m pytest -m slow tests/faults $(ARGS)
+	$(RUN) -m tests.chaos $(ARGS)
 
 lint: .venv/installed
 	.venv/bin/ruff check .

@@ -99,8 +99,10 @@ class VirtualTime:
             if step >= _SMALLEST_STEP:
                 await self._skipper.fast_forward(handle, step)
                 self._ahead[workflow_id] = to - datetime.now(UTC)
-        except RPCError as error:
-            if error.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION):
+        except BaseException as error:
+            self.forget(workflow_id)  # who knows how far it came
+            gone = (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION)
+            if not isinstance(error, RPCError) or error.status not in gone:
                 raise
 
     async def _idle(self, workflow_id: str) -> None:

@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session
 from temporalio import activity
 
 from settings import ROOT
+from tests.chaos.log import write
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,10 @@ class Told:
     provider_timeout_s: float = 1.5
     claim_holds_s: float = 2.0
     threads: int = 30
+    sendgrid: str = ""
+    """Where a SendGrid listens; mail then goes there instead of by SMTP."""
+    claims: str = ""
+    """A file in which every claim is written down."""
 
 
 @dataclass
@@ -126,13 +131,20 @@ def _watch_commits(gates: Path) -> None:
     event.listen(Session, "after_commit", lambda session: at("after", session))
 
 
-def _hook(gates: Path, point: str) -> Callable[[], None]:
-    return lambda: _stop_at(gates, point)
+def _hook(told: Told, gates: Path, point: str) -> Callable[[], None]:
+    def come() -> None:
+        if point == "after_claim" and told.claims:
+            info = activity.info()
+            write(Path(told.claims), kind="claim", workflow=info.workflow_id, worker=os.getpid())
+        _stop_at(gates, point)
+
+    return come
 
 
 async def _work(told: Told) -> None:
     import worker
     from activities import notices
+    from activities.adapters.sendgrid import SendGridTransport
     from activities.adapters.smtp import SmtpTransport
     from activities.rulebook import load_rulebook
     from store.database import create_engine
@@ -148,10 +160,14 @@ async def _work(told: Told) -> None:
     parts = worker.Parts(
         engine=create_engine(told.database, pool_size=told.threads * 3),
         rulebook=load_rulebook(ROOT / "deploy"),
-        transport=SmtpTransport("127.0.0.1", told.smtp_port),
+        transport=(
+            SendGridTransport("SG.loopback", host=told.sendgrid)
+            if told.sendgrid
+            else SmtpTransport("127.0.0.1", told.smtp_port)
+        ),
         renderer=NoPaper(),  # type: ignore[arg-type]
         threads=told.threads,
-        notices={point: _hook(gates, point) for point in points},
+        notices={point: _hook(told, gates, point) for point in points},
     )
     async with contextlib.AsyncExitStack() as running:
         for each in worker.workers(await connect(told.temporal), parts):

@@ -1,0 +1,113 @@
+"""What came of it, from what the providers wrote down and what the database holds; never from what a worker says."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from domain.vocabulary import Note, Step
+from store.schema import CaseRow, EventRow, MessageItemRow, MessageRow, MessageState, TaskRow, TaskState
+from tests.chaos.log import read
+
+#: The rungs that every invoice has climbed by the end which nobody paid and whose messages all have a known fate.
+RUNGS = (
+    Step.PRE_DUE,
+    Step.DUE,
+    Step.OVERDUE,
+    Step.OVERDUE_2,
+    Step.CALL,
+    Step.AM_ALERT,
+    Step.CREDIT_HOLD,
+)
+_OF_PAYMENT = frozenset({"payment_received", "credit_issued"})
+
+
+def duplicates(accepted: Path) -> int:
+    """Mails beyond the first with one message id for one recipient, or with one step of one invoice and cycle."""
+    lines = read(accepted)
+    messages = Counter((line["message"], line["recipient"]) for line in lines)
+    items = Counter(
+        (item, line["recipient"])
+        for line in lines
+        for item in line["items"]
+        if item.partition("=")[2].partition("/")[0] not in list(Note)
+    )
+    return max(_beyond_first(messages.values()), _beyond_first(items.values()))
+
+
+def _beyond_first(counts: Iterable[int]) -> int:
+    return sum(count - 1 for count in counts)
+
+
+def missed(session: Session, accepted: Path) -> list[str]:
+    """Rungs that were left out, as `invoice: rung`; and messages marked SENT that no provider has."""
+    taken: dict[str, list[str]] = defaultdict(list)
+    for event in session.scalars(select(EventRow).where(EventRow.kind == "step_taken").order_by(EventRow.id)):
+        taken[str(event.invoice_id)].append(event.payload["step"])
+    unknown = set(
+        session.scalars(
+            select(MessageItemRow.invoice_id)
+            .join(MessageRow, MessageRow.message_id == MessageItemRow.message_id)
+            .where(MessageRow.state == MessageState.SENDING)
+        )
+    )
+    absent = []
+    for case in session.scalars(select(CaseRow).order_by(CaseRow.invoice_id)):
+        steps = taken[case.invoice_id]
+        last = max((RUNGS.index(Step(step)) for step in steps if Step(step) in RUNGS), default=-1)
+        to_the_end = case.settled_on is None and case.balance_minor > 0 and case.invoice_id not in unknown
+        due = RUNGS if to_the_end else RUNGS[: last + 1]
+        absent += [f"{case.invoice_id}: {rung}" for rung in due if rung not in steps]
+    arrived = {line["message"] for line in read(accepted)}
+    sent = session.scalars(select(MessageRow.message_id).where(MessageRow.state == MessageState.SENT))
+    return absent + [f"{message}: sent, and at no provider" for message in sent if message not in arrived]
+
+
+def after_known(session: Session, invoices: Iterable[str]) -> list[str]:
+    """Claims that came when the rows of payments and credits already covered the invoice: both take the
+    customer's lock, so the order of the rows is the order of what was known."""
+    wrong = []
+    for invoice_id in invoices:
+        case = session.get(CaseRow, invoice_id)
+        if case is None:
+            continue
+        owed = case.amount_minor
+        of_invoice = select(EventRow).where(EventRow.invoice_id == invoice_id).order_by(EventRow.id)
+        for event in session.scalars(of_invoice):
+            if event.kind in _OF_PAYMENT:
+                owed -= int(Decimal(event.payload["amount"]) * 100)
+            if event.kind == "step_claimed" and owed <= 0:
+                wrong.append(f"{invoice_id}: {event.payload['message_id']}")
+    return wrong
+
+
+def unknown(session: Session) -> tuple[int, list[str]]:
+    """How many messages have an unknown fate, and those of them that nobody would see."""
+    ids = session.scalars(select(MessageRow.message_id).where(MessageRow.state == MessageState.SENDING)).all()
+    listed = set(session.scalars(select(TaskRow.ref).where(TaskRow.state == TaskState.OPEN)))
+    return len(ids), [message_id for message_id in ids if message_id not in listed]
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The smallest value that so many percent do not exceed (nearest rank)."""
+    return sorted(values)[math.ceil(len(values) * percent / 100) - 1] if values else math.nan
+
+
+def verdict(figures: dict[str, Any], unseen: Sequence[str]) -> list[str]:
+    """Why the run does not count, if it does not."""
+    least = {"seconds": 180, "invoices": 300, "sent": 1000}
+    faults = [
+        f"{name}: {figures[name]}, at least {least[name]}" for name in least if figures[name] < least[name]
+    ]
+    faults += [f"{who} was killed {n} times, at least 3" for who, n in figures["kills"].items() if n < 3]
+    faults += [
+        f"{name}: {figures[name]}" for name in ("duplicates", "missed", "after_known") if figures[name]
+    ]
+    return faults + [f"unknown and on nobody's worklist: {message_id}" for message_id in unseen]
