@@ -13,7 +13,6 @@ import http.client
 import json
 import logging
 import socket
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, Reque
 import python_http_client
 from sendgrid import SendGridAPIClient
 
+from activities.adapters.hang_up import hang_up_after
 from activities.adapters.port import Accepted, LookupFailed, Proof, Refused, SendResult, Unknown
 
 HOST = "https://api.sendgrid.com"
@@ -73,7 +73,7 @@ class SendGridTransport:
         body = request_body(message_id, mail, recipients)
         attempt = _Attempt(time.monotonic() + timeout)
         try:
-            with _cut_off(attempt, timeout):
+            with hang_up_after(timeout, lambda: attempt.sock):
                 self._client(attempt).mail.send.post(request_body=body, timeout=timeout)
         except HTTPError as refusal:
             return _refused(refusal.code, _said(refusal))
@@ -123,7 +123,7 @@ class SendGridTransport:
         client = self._client(attempt)
         for part in path:
             client = client._(part)
-        with _cut_off(attempt, LOOKUP_TIMEOUT_S):
+        with hang_up_after(LOOKUP_TIMEOUT_S, lambda: attempt.sock):
             answer = client.get(query_params=parameters, timeout=LOOKUP_TIMEOUT_S)
         return json.loads(answer.body)
 
@@ -323,21 +323,3 @@ class _Https(HTTPSHandler):
 
     def https_open(self, request: Request) -> Any:
         return self.do_open(partial(_HttpsConnection, attempt=self._attempt), request)
-
-
-@contextlib.contextmanager
-def _cut_off(attempt: _Attempt, seconds: float) -> Iterator[None]:
-    """Hang up when the time is over, also on a server that drips one byte after the other."""
-
-    def hang_up() -> None:
-        with contextlib.suppress(OSError):
-            if attempt.sock is not None:
-                socket.socket.shutdown(attempt.sock, socket.SHUT_RDWR)
-
-    timer = threading.Timer(seconds, hang_up)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()

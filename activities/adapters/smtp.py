@@ -12,13 +12,13 @@ import select
 import smtplib
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import BufferedReader
 
+from activities.adapters.hang_up import hang_up_after
 from activities.adapters.port import Accepted, Proof, Refused, SendResult, Unknown
 
 #: How long a good-bye may take; the mail is settled by then.
@@ -102,7 +102,7 @@ class SmtpTransport:
         deadline = time.monotonic() + timeout
         smtp = _Client(local_hostname=self._own_name, timeout=timeout)
         try:
-            with _cut_off(smtp, timeout):
+            with hang_up_after(timeout, lambda: smtp.sock):
                 return self._converse(smtp, attempt, mail, sender, recipients, deadline)
         except _No as no:
             return Refused(str(no), permanent=no.permanent)
@@ -202,24 +202,6 @@ def _say_goodbye(smtp: _Client) -> None:
         assert smtp.sock is not None
         smtp.sock.settimeout(_QUIT_SECONDS)
         smtp.quit()
-
-
-@contextlib.contextmanager
-def _cut_off(smtp: _Client, seconds: float) -> Iterator[None]:
-    """Hang up when the time is over, also on a server that drips one byte after the other."""
-
-    def hang_up() -> None:
-        with contextlib.suppress(OSError):
-            if smtp.sock is not None:
-                socket.socket.shutdown(smtp.sock, socket.SHUT_RDWR)
-
-    timer = threading.Timer(seconds, hang_up)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def _text(code: int, text: bytes) -> str:
