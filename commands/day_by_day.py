@@ -32,6 +32,8 @@ _MOST_ROUNDS = 300
 #: How far behind the instant of a timer its clock is brought: longer than any act takes in real time. Where a
 #: workflow is at work as the end of a skip goes by, the server may skip on to its next timer.
 _AFTER_TIMER = timedelta(minutes=2)
+#: Real seconds after which an act counts as one that waits for another try.
+_ACTS_WITHIN_S = 3.0
 
 
 def first_day(after: date) -> date:
@@ -173,9 +175,22 @@ class DayByDay:
                 continue
             at = min(case.wakes_at or self.morning(customer_id, day) for case in acting)
             first = [case for case in acting if case.wakes_at is None or case.wakes_at <= at]
-            await self._settle([workflow_id(case.invoice_id) for case in first], at + _AFTER_TIMER)
+            await self._act(
+                [workflow_id(case.invoice_id) for case in first], at, self._evening(customer_id, day)
+            )
         stuck = ", ".join(case.invoice_id for case in first)
         raise RuntimeError(f"{stuck}: awake on {day} and not going to sleep")
+
+    async def _act(self, ids: Collection[str], at: datetime, evening: datetime) -> None:
+        """Let these workflows do what falls due at `at`; who has to try again later gets the rest of the day."""
+        await self.clock.bring(ids, at + _AFTER_TIMER)
+        try:
+            await asyncio.wait_for(self.clock.idle(ids), _ACTS_WITHIN_S)
+        except TimeoutError:
+            await self._settle(ids, evening)
+
+    def _evening(self, customer_id: str, day: date) -> datetime:
+        return self.instant(customer_id, day, EVENING)
 
     async def _gather(self, customer_ids: Collection[str], at: datetime) -> None:
         await self.clock.bring((workflow_id(case.invoice_id) for case in self.sleeping(customer_ids)), at)

@@ -54,6 +54,9 @@ class NoPaper:
     def render(self, html: str, *, timeout: float) -> bytes:
         return b"%PDF-1.7\n%%EOF\n"
 
+    def bind(self, main: bytes, exhibits: Mapping[str, bytes], *, timeout: float) -> bytes:
+        return main
+
     def close(self) -> None:
         pass
 

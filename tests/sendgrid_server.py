@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import struct
@@ -31,8 +32,9 @@ class Call:
         for name, value in headers.items():
             self.handler.send_header(name.replace("_", "-"), value)
         self.handler.send_header("Content-Length", str(len(told)))
-        self.handler.end_headers()
-        self.handler.wfile.write(told)
+        with contextlib.suppress(ConnectionError):  # nobody listens any more
+            self.handler.end_headers()
+            self.handler.wfile.write(told)
 
     def reset(self) -> None:
         """Hang up rudely."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from email import message_from_bytes
@@ -82,6 +82,9 @@ class NoPaper(PdfRenderer):
     def render(self, html: str, *, timeout: float) -> bytes:
         self.pages.append(html)
         return b"%PDF-1.7\n%%EOF\n"
+
+    def bind(self, main: bytes, exhibits: Mapping[str, bytes], *, timeout: float) -> bytes:
+        return main
 
     def close(self) -> None:
         pass

@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import random
 import shutil
@@ -35,14 +36,14 @@ from deploy.local_postgres import LocalPostgres
 from deploy.local_process import free_port
 from deploy.local_temporal import LocalTemporal
 from deploy.virtual_time import VirtualTime
-from settings import ROOT
+from settings import ROOT, connect
 from store.migrate import upgrade
 from store.schema import CaseRow, LedgerEntryRow
 from tests.chaos import reckoning
 from tests.chaos.log import write
 from tests.chaos.providers import Post, Providers, sendgrid
 from tests.faults.worker_process import Told, WorkerProcess
-from tests.premises import Premises, connect
+from tests.premises import Premises
 from tests.sendgrid_server import SendGridServer
 
 FOLDER = ROOT / "var" / "chaos"
@@ -263,6 +264,7 @@ def main() -> int:
     parser.add_argument("--invoices", type=int, default=320)
     parser.add_argument("--seconds", type=float, default=180.0, help="servers are killed at least so long")
     asked = parser.parse_args()
+    logging.basicConfig(level=logging.ERROR)  # servers that are down are no news here
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is stopped
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)

@@ -567,7 +567,7 @@ def fitting(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> st.SearchStra
                 optional={name: values for name, values in wanted.items() if name not in required},
             )
         case "array":
-            return st.lists(fitting(schema["items"], defs), max_size=2)
+            return st.lists(fitting(schema["items"], defs), min_size=schema.get("minItems", 0), max_size=2)
         case "string" if "pattern" in schema:
             return st.from_regex(schema["pattern"].removesuffix("$") + r"\Z")
         case "string":

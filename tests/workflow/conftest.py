@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -45,6 +45,9 @@ class NoPaper(PdfRenderer):
 
     def render(self, html: str, *, timeout: float) -> bytes:
         return b"%PDF-1.7\n"
+
+    def bind(self, main: bytes, exhibits: Mapping[str, bytes], *, timeout: float) -> bytes:
+        return main
 
 
 @dataclass
