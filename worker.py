@@ -41,9 +41,10 @@ from activities.rulebook import Rulebook, load_rulebook
 from settings import Settings, connect
 from store.database import create_engine, session_factory
 from workflows.customer_account import CustomerAccount
-from workflows.housekeeping import CreditHoldNotices, DailyClose, DeliveryCheck, ensure_schedules
+from workflows.housekeeping import CreditHoldNotices, DailyClose, DeliveryCheck
 from workflows.invoice_collection import InvoiceCollection
 from workflows.options import DOCUMENTS_QUEUE, LEDGER_QUEUE, MAIN_QUEUE
+from workflows.schedules import ensure_schedules
 
 WORKFLOWS = [InvoiceCollection, CustomerAccount, DeliveryCheck, DailyClose, CreditHoldNotices]
 #: How long running activities may finish when the worker is told to stop.

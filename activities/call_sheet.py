@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 from activities.account_facts import AccountRead, read_account
 from activities.phrasing import Habits, habits_of, paper_for, template
 from activities.rulebook import Rulebook
-from domain.letter import InvoiceFacts, by_due_date, open_totals
+from domain.letter import by_due_date, open_totals
 from domain.money import Money
-from domain.pauses import calendar_of
+from domain.pauses import calendar_of, collectable
 from domain.seller import one_line
 from domain.view import view
 from domain.vocabulary import CustomerKind, step_name
@@ -181,7 +181,12 @@ def _opening(account: AccountRead, habits: Habits, held: set[str]) -> tuple[str,
     seller = account.facts.seller.name
     first = f"Hello, this is … from {seller}. Have I reached the person who looks after our invoices?"
     free = [item for item in by_due_date(account.facts.items) if item.invoice_id not in held]
-    asked = [(item, askable) for item in free if (askable := _askable(item)).minor > 0]
+    asked = []
+    for item in free:
+        pursued = account.pursued[item.invoice_id]
+        owed = collectable(pursued.case, pursued.policy, account.today)
+        if owed > 0:
+            asked.append((item, Money(owed, item.currency)))
     late = [(item, askable) for item, askable in asked if item.days_past_due > 0] or asked
     if not late:
         return (
@@ -203,11 +208,6 @@ def _opening(account: AccountRead, habits: Habits, held: set[str]) -> tuple[str,
     else:
         third = "When may we expect the payment? … (Wait for the answer; repeat date and amount back.)"
     return first, second, third
-
-
-def _askable(item: InvoiceFacts) -> Money:
-    nothing = Money.zero(item.currency)
-    return item.balance - (item.disputed or nothing) - (item.promised or nothing)
 
 
 def _allowed(account: AccountRead, habits: Habits) -> tuple[str, ...]:

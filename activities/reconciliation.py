@@ -22,7 +22,7 @@ from activities.interface import DayClosed, OnDay, Reconciled
 from activities.messages import mark_unknown, step_of
 from activities.rulebook import Rulebook
 from domain import facts as internal
-from domain.vocabulary import Note, Step
+from domain.unknown import is_look_due, may_write_again
 from store import audit, outbox
 from store.schema import (
     AuditAnchorRow,
@@ -33,14 +33,10 @@ from store.schema import (
     MessageState,
 )
 
-#: When an unknown message is looked for, after it became unknown.
-LOOKS = (timedelta(minutes=5), timedelta(hours=1), *(timedelta(days=day) for day in range(1, 6)))
 #: Who has not reported back after this time (by the real clock) will not any more.
 _SENDER_LOST = timedelta(minutes=15)
 #: Questions to the provider in one go, which has minutes for them.
 _MOST_LOOKS = 20
-#: What may be sent again after it was not found: it asks for nothing that a second copy makes worse.
-FRIENDLY: frozenset[Step | Note] = frozenset({Step.PRE_DUE, Step.PRE_DUE_2, Step.DUE, *Note})
 #: A mail that a server still puts off after this time is somebody's to look at.
 _DEFERRED_TOO_LONG = timedelta(hours=24)
 _NOT_FOUND, _GIVEN_UP = "not_found", "given_up"
@@ -111,7 +107,7 @@ class Reconciliation:
             return True
         if not isinstance(self._transport, LooksUp):
             return False
-        return looks < len(LOOKS) and now >= unknown_since + LOOKS[looks]
+        return is_look_due(unknown_since, looks, now)
 
     def _conclude(self, session: Session, message_id: str, answer: Accepted | None, at: datetime) -> set[str]:
         """Write down what a look brought, under the customer's lock. Returns whom to wake."""
@@ -144,7 +140,8 @@ class Reconciliation:
             provider_event_id=f"look:{message_id}:{look}",
         )
         work.note("message_not_found", message_id, {"look": look})
-        if look < len(LOOKS) or step_of(message.step) not in FRIENDLY or _was_given_up(work.session, message):
+        again = _was_given_up(work.session, message)
+        if not may_write_again(step_of(message.step), look, written_again=again):
             return
         why = f"not found at the provider {look} times; it is written once more"
         outbox.mark_failed(work.session, message_id, attempt=message.attempts, why=why)

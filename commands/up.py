@@ -21,7 +21,7 @@ from settings import Settings, connect
 from store import migrate
 from web import serving as web
 from worker import Parts, parts, workers
-from workflows.housekeeping import ensure_schedules
+from workflows.schedules import ensure_schedules
 
 #: What staff look for in the Temporal UI, as queries over our search attributes.
 FILTERS: Mapping[str, str] = {

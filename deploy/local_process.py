@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -31,14 +32,16 @@ class LocalServerError(RuntimeError):
     """A local server cannot be had; the message says what to do about it."""
 
 
-class WhileNeeded:
+class WhileNeeded(ABC):
     """Servers that run for the length of a `with` block."""
 
+    @abstractmethod
     def start(self) -> object:
-        raise NotImplementedError
+        """Start them; harmless when they run."""
 
+    @abstractmethod
     def stop(self) -> None:
-        raise NotImplementedError
+        """End them; harmless when they do not run."""
 
     def __enter__(self) -> Self:
         self.start()

@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-
 from fastapi import FastAPI, Response
 from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 from starlette.concurrency import run_in_threadpool
 
-from activities.adapters.sendgrid_events import SendGridWebhook
-from activities.rulebook import Rulebook
 from web import webhooks
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What the pages are made of."""
-
-    sessions: sessionmaker[Session]
-    rulebook: Rulebook
-    nudge: Callable[[str], Awaitable[None]]
-    """Wakes the workflow of an invoice; one that has ended needs no waking."""
-    sendgrid: SendGridWebhook | None = None
-    """None: SendGrid's reports are not taken."""
-    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+from web.parts import Parts
 
 
 def create_app(made_of: Parts) -> FastAPI:

@@ -16,7 +16,8 @@ from activities.adapters.sendgrid_events import SendGridWebhook
 from activities.rulebook import Rulebook
 from settings import Settings
 from store.database import session_factory
-from web.app import Parts, create_app
+from web.app import create_app
+from web.parts import Parts
 from workflows.invoice_collection import NUDGE, workflow_id
 
 

@@ -4,43 +4,27 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from datetime import datetime
-from typing import Protocol
 
 from fastapi import APIRouter, Request, Response
-from sqlalchemy.orm import Session, sessionmaker
 from starlette.concurrency import run_in_threadpool
 
 from activities.adapters.sendgrid_events import SIGNATURE, TIMESTAMP, SendGridWebhook, reports
 from activities.delivery import Deliveries
-from activities.rulebook import Rulebook
+from web.parts import Parts
 
 #: SendGrid posts at most 768 kB at once.
 MOST_BYTES = 2_000_000
 _log = logging.getLogger(__name__)
 
 
-class Needs(Protocol):
-    """What recording a report takes."""
-
-    @property
-    def sessions(self) -> sessionmaker[Session]: ...
-    @property
-    def rulebook(self) -> Rulebook: ...
-    @property
-    def nudge(self) -> Callable[[str], Awaitable[None]]: ...
-    @property
-    def now(self) -> Callable[[], datetime]: ...
-
-
-def sendgrid(webhook: SendGridWebhook, needs: Needs) -> APIRouter:
+def sendgrid(webhook: SendGridWebhook, made_of: Parts) -> APIRouter:
     """`POST /webhooks/sendgrid`, SendGrid's signed Event Webhook.
 
     200 once everything is committed and the workflows are woken; 403 for what SendGrid did not sign in the
     last 25 hours; 503 where it is to tell again. What it tells again is known and changes nothing.
     """
     router = APIRouter()
-    deliveries = Deliveries(needs.sessions, needs.rulebook)
+    deliveries = Deliveries(made_of.sessions, made_of.rulebook)
 
     @router.post("/webhooks/sendgrid")
     async def take(request: Request) -> Response:
@@ -48,14 +32,14 @@ def sendgrid(webhook: SendGridWebhook, needs: Needs) -> APIRouter:
         if body is None:
             return Response(status_code=413)
         signature, timestamp = request.headers.get(SIGNATURE, ""), request.headers.get(TIMESTAMP, "")
-        if not webhook.is_genuine(body, signature, timestamp, needs.now()):
+        if not webhook.is_genuine(body, signature, timestamp, made_of.now()):
             return Response(status_code=403)
         try:
             told = reports(body)
         except ValueError:
             return Response(status_code=400)
-        recorded = await run_in_threadpool(deliveries.record, told, needs.now())
-        woken = await _nudge(needs.nudge, recorded.nudge)
+        recorded = await run_in_threadpool(deliveries.record, told, made_of.now())
+        woken = await _nudge(made_of.nudge, recorded.nudge)
         return Response(status_code=200 if woken and not recorded.unrecorded else 503)
 
     return router

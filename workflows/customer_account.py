@@ -12,8 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.interface import AccountRecorded, RecordAccountFacts, SignalInput
     from workflows import arrivals, story
     from workflows.arrivals import raw_inputs
-    from workflows.invoice_collection import NUDGE
-    from workflows.invoice_collection import workflow_id as invoice_workflow_id
+    from workflows.invoice_collection import nudge
     from workflows.options import LEDGER
 
 PREFIX = "account-"
@@ -57,8 +56,7 @@ class CustomerAccount:
             )
             del self._signals[: len(signals)]
             errors = recorded.errors
-            for invoice_id in recorded.nudge:
-                await self._nudge(invoice_id)
+            await nudge(recorded.nudge)
         if errors:
             raise ApplicationError("; ".join(errors), type="InvalidStart", non_retryable=True)
 
@@ -66,10 +64,3 @@ class CustomerAccount:
     def fact(self, name: str, args: Sequence[RawValue]) -> None:
         """Any signal, well-formed or not."""
         self._signals.append(SignalInput(name=name, inputs=raw_inputs(args)))
-
-    async def _nudge(self, invoice_id: str) -> None:
-        other = workflow.get_external_workflow_handle(invoice_workflow_id(invoice_id))
-        try:
-            await other.signal(NUDGE)
-        except ApplicationError:
-            workflow.logger.info("invoice %s is not running", invoice_id)

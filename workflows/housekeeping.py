@@ -1,37 +1,14 @@
-"""What happens by the clock alone: looking for unknown messages, closing the day. Temporal Schedules start it."""
+"""What happens by the clock alone: looking for unknown messages, closing the day. See `schedules`."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from temporalio import workflow
-from temporalio.client import (
-    Client,
-    Schedule,
-    ScheduleActionStartWorkflow,
-    ScheduleAlreadyRunningError,
-    ScheduleCalendarSpec,
-    ScheduleIntervalSpec,
-    ScheduleOverlapPolicy,
-    SchedulePolicy,
-    ScheduleRange,
-    ScheduleSpec,
-)
 from temporalio.common import RawValue
-from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.interface import DayClosed, ErpTold, OnDay, Reconciled
-    from workflows.invoice_collection import NUDGE
-    from workflows.invoice_collection import workflow_id as invoice_workflow_id
-    from workflows.options import HOUSEKEEPING, MAIN_QUEUE
-
-#: How often unknown messages are looked through; most have no look due, and then one query says so.
-CHECK_EVERY = timedelta(minutes=5)
-#: How soon the ERP knows of a hold, and a customer who has paid can order again.
-TELL_EVERY = timedelta(minutes=1)
-#: What runs only where an ERP is to be told.
-FOR_ERP = frozenset({"credit-hold-notices"})
+    from workflows.invoice_collection import nudge
+    from workflows.options import HOUSEKEEPING
 
 
 @workflow.defn(name="DeliveryCheck")
@@ -48,12 +25,7 @@ class DeliveryCheck:
             summary="Look for messages that may or may not have gone out",
             **HOUSEKEEPING,
         )
-        for invoice_id in checked.nudge:
-            other = workflow.get_external_workflow_handle(invoice_workflow_id(invoice_id))
-            try:
-                await other.signal(NUDGE)
-            except ApplicationError:
-                workflow.logger.info("invoice %s is not running", invoice_id)
+        await nudge(checked.nudge)
 
 
 @workflow.defn(name="DailyClose")
@@ -86,38 +58,3 @@ class CreditHoldNotices:
             summary="Tell the ERP of credit holds and releases",
             **HOUSEKEEPING,
         )
-
-
-#: By the schedule's id: what it starts, in words, and when.
-SCHEDULES = {
-    "delivery-check": (
-        "DeliveryCheck",
-        "Look for unknown deliveries",
-        ScheduleSpec(intervals=[ScheduleIntervalSpec(every=CHECK_EVERY)]),
-    ),
-    "credit-hold-notices": (
-        "CreditHoldNotices",
-        "Tell the ERP of credit holds",
-        ScheduleSpec(intervals=[ScheduleIntervalSpec(every=TELL_EVERY)]),
-    ),
-    "daily-close": (
-        "DailyClose",
-        "Close the day",
-        ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=(ScheduleRange(4),))]),
-    ),
-}
-
-
-async def ensure_schedules(client: Client, *, erp: bool = False) -> None:
-    """Create the schedules that are not there; what an operator paused or moved stays as it is."""
-    for schedule_id, (kind, summary, spec) in SCHEDULES.items():
-        if schedule_id in FOR_ERP and not erp:
-            continue
-        action = ScheduleActionStartWorkflow(
-            kind, id=schedule_id, task_queue=MAIN_QUEUE, static_summary=summary
-        )
-        policy = SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP)
-        try:
-            await client.create_schedule(schedule_id, Schedule(action=action, spec=spec, policy=policy))
-        except ScheduleAlreadyRunningError:
-            continue

@@ -48,6 +48,16 @@ def workflow_id(invoice_id: str) -> str:
     return f"{PREFIX}{invoice_id}"
 
 
+async def nudge(invoice_ids: Sequence[str]) -> None:
+    """From a workflow, wake the workflows of these invoices; one that has ended needs no waking."""
+    for invoice_id in invoice_ids:
+        other = workflow.get_external_workflow_handle(workflow_id(invoice_id))
+        try:
+            await other.signal(NUDGE)
+        except ApplicationError:
+            workflow.logger.info("invoice %s is not running", invoice_id)
+
+
 class CollectionState(BaseModel):
     """What one run hands to the next."""
 
@@ -201,7 +211,7 @@ class InvoiceCollection:
                 **SEND,
             )
             self._take(decided)
-            await self._nudge(decided.nudge)
+            await nudge(decided.nudge)
 
     async def _pause_briefly(self) -> None:
         """Nothing moved (somebody else is at it): look again in a minute, never in a tight loop."""
@@ -254,16 +264,7 @@ class InvoiceCollection:
         self._replies.update({reply.update_id: reply for reply in recorded.replies})
         if recorded.decided is not None:
             self._take(recorded.decided)
-            await self._nudge(recorded.decided.nudge)
-
-    async def _nudge(self, invoice_ids: Sequence[str]) -> None:
-        """Wake other invoices of the customer; one that has ended needs no waking."""
-        for invoice_id in invoice_ids:
-            other = workflow.get_external_workflow_handle(workflow_id(invoice_id))
-            try:
-                await other.signal(NUDGE)
-            except ApplicationError:
-                workflow.logger.info("invoice %s is not running", invoice_id)
+            await nudge(recorded.decided.nudge)
 
     def _is_idle(self) -> bool:
         return not (self._recording or self._state.signals or self._requests or self._nudged)

@@ -18,7 +18,8 @@ from domain.decision import Wait
 from store.schema import DeliveryEventRow, MessageState, TaskState
 from tests.activities.conftest import ANN, BOB, Office, Post
 from tests.sendgrid_events import Signer, body_of, event
-from web.app import Parts, create_app
+from web.app import create_app
+from web.parts import Parts
 
 ADDRESS = "/webhooks/sendgrid"
 

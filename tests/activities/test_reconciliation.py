@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from activities.adapters.port import Accepted, LookupFailed, Unknown
 from activities.adapters.sendgrid import SendGridTransport
 from activities.interface import OnDay, Reconciled
-from activities.reconciliation import LOOKS, Reconciliation
+from activities.reconciliation import Reconciliation
 from domain.decision import CarryOut
+from domain.unknown import LOOKS
 from store.schema import AuditAnchorRow, MessageState
 from tests.activities.conftest import ANN, Office, Post, the_rulebook
 from tests.sendgrid_events import event

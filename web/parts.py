@@ -1,0 +1,25 @@
+"""What the web application is made of: settings give it to the process, tests bring their own."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from activities.adapters.sendgrid_events import SendGridWebhook
+from activities.rulebook import Rulebook
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the pages are made of."""
+
+    sessions: sessionmaker[Session]
+    rulebook: Rulebook
+    nudge: Callable[[str], Awaitable[None]]
+    """Wakes the workflow of an invoice; one that has ended needs no waking."""
+    sendgrid: SendGridWebhook | None = None
+    """None: SendGrid's reports are not taken."""
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))

@@ -1,0 +1,61 @@
+"""When housekeeping runs: the Temporal Schedules, created where they are missing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleCalendarSpec,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleRange,
+    ScheduleSpec,
+)
+
+from workflows.options import MAIN_QUEUE
+
+#: How often unknown messages are looked through; most have no look due, and then one query says so.
+CHECK_EVERY = timedelta(minutes=5)
+#: How soon the ERP knows of a hold, and a customer who has paid can order again.
+TELL_EVERY = timedelta(minutes=1)
+#: What runs only where an ERP is to be told.
+FOR_ERP = frozenset({"credit-hold-notices"})
+
+#: By the schedule's id: what it starts, in words, and when.
+SCHEDULES = {
+    "delivery-check": (
+        "DeliveryCheck",
+        "Look for unknown deliveries",
+        ScheduleSpec(intervals=[ScheduleIntervalSpec(every=CHECK_EVERY)]),
+    ),
+    "credit-hold-notices": (
+        "CreditHoldNotices",
+        "Tell the ERP of credit holds",
+        ScheduleSpec(intervals=[ScheduleIntervalSpec(every=TELL_EVERY)]),
+    ),
+    "daily-close": (
+        "DailyClose",
+        "Close the day",
+        ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=(ScheduleRange(4),))]),
+    ),
+}
+
+
+async def ensure_schedules(client: Client, *, erp: bool = False) -> None:
+    """Create the schedules that are not there; what an operator paused or moved stays as it is."""
+    for schedule_id, (kind, summary, spec) in SCHEDULES.items():
+        if schedule_id in FOR_ERP and not erp:
+            continue
+        action = ScheduleActionStartWorkflow(
+            kind, id=schedule_id, task_queue=MAIN_QUEUE, static_summary=summary
+        )
+        policy = SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP)
+        try:
+            await client.create_schedule(schedule_id, Schedule(action=action, spec=spec, policy=policy))
+        except ScheduleAlreadyRunningError:
+            continue
