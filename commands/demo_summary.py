@@ -100,7 +100,7 @@ def _pace(result: dict[str, Any], seconds: dict[date, float]) -> str:
 
 
 def write_papers(session: Session, folder: Path) -> int:
-    """Write every PDF that went out as a file and return how many there are."""
+    """Write every PDF of the messages that went out as a file and return how many there are."""
     papers = (
         select(MessageRow, DocumentRow)
         .join(DocumentRow, DocumentRow.message_id == MessageRow.message_id)
@@ -110,7 +110,7 @@ def write_papers(session: Session, folder: Path) -> int:
     written = 0
     for message, paper in session.execute(papers):
         sent_on = message.sent_at.date() if message.sent_at is not None else message.reserved_at.date()
-        name = f"{sent_on} {message.customer_id} {message.step} {message.message_id}.pdf"
+        name = f"{sent_on} {message.customer_id} {message.step} {message.message_id} {paper.name}"
         (folder / name).write_bytes(paper.body)
         written += 1
     return written

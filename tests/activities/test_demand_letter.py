@@ -61,6 +61,11 @@ def printed(html: str, renderer: PdfRenderer) -> str:
     return re.sub(r"\s+", " ", text)
 
 
+def test_a_description_is_not_taken_for_an_agreement() -> None:
+    html = demand_letter_html(demand("GB", invoice(days=45, description="Fleet livery")), law())
+    assert "Rests on the goods or services invoiced: Fleet livery" in html
+
+
 def test_it_says_everything_a_demand_must(renderer: PdfRenderer) -> None:
     items = [
         invoice("INV-1001", 45, "12500.00", currency="GBP", paid="2500.00", agreement_ref="MSA-7"),
