@@ -50,7 +50,7 @@ from domain import facts as internal
 from domain.contact import Contact, compose, ready
 from domain.decision import CarryOut
 from domain.pauses import calendar_of
-from domain.vocabulary import Note, Step, step_name
+from domain.vocabulary import Note, Step
 from store import outbox, portfolio
 from store.schema import Approval, CreditHoldRow, MessageRow, MessageState
 
@@ -62,6 +62,12 @@ PROVIDER_TIMEOUT_S = 30.0
 QUIET_TRIES = 5
 #: After so many cancelled drafts the words are written and claimed under one lock.
 MOST_CANCELS = 3
+
+#: What a task asks for.
+_TO_DO: dict[Step | Note, str] = {
+    Step.CALL: "call the customer about what is overdue and take down what they commit to",
+    Step.AM_ALERT: "the account manager is asked to step in with the customer",
+}
 
 
 class Notices:
@@ -378,14 +384,12 @@ def _open_tasks(work: CaseWork, contact: Contact) -> None:
     """Put a call or an alert on the worklist, one for all the customer's invoices at that step."""
     assert contact.rung is not None
     kind = Step.CALL if contact.rung.assignee == "staff" else Step.AM_ALERT
-    count = len(contact.items)
-    invoices = [item.invoice_id for item in contact.items]
-    name = portfolio.profile_of(work.customer).shown_name
+    # Nothing about the invoices: more of them may join the task while it is open.
     work.open_item(
         kind,
-        f"{step_name(contact.step)}: {name}, {count} invoice{'s' if count > 1 else ''} ({', '.join(invoices[:5])})",
+        _TO_DO[contact.step],
         ref=f"{contact.step}-{contact.cycle}",
-        invoices=invoices,
+        invoices=[item.invoice_id for item in contact.items],
         due_on=contact.on,
     )
 
