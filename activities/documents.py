@@ -18,7 +18,7 @@ from activities.drafting import Drafter
 from activities.interface import OnMessage, Rendered
 from activities.mail import Attachment, build_mail
 from activities.messages import ANOTHER_VERSION, frozen_facts, give_up, is_for_staff, reasons, step_of
-from activities.papers import Papers, make_papers
+from activities.papers import LARGEST_ATTACHMENT, Papers, make_papers
 from activities.referral_pack import ReferralPack, read_referral_pack
 from activities.rendering import PdfRenderer, PdfUnavailable, RenderingFailed
 from activities.rulebook import Rulebook
@@ -33,7 +33,6 @@ from domain.vocabulary import Note, Step
 from store import canonical, outbox
 from store.schema import CaseRow, MessageRow, MessageState
 
-WORDS = "words.json"
 #: What a message raises that nobody will ever be able to write: a name that breaks a header, a fact that no
 #: phrase was written for. To try again would not help; a person has to look.
 UNWRITABLE = (TemplateError, ValueError, LookupError, TypeError, ArithmeticError)
@@ -45,7 +44,7 @@ def write_words(sessions: sessionmaker[Session], message_id: str, drafter: Draft
         message = outbox.get(session, message_id)
         if message is None or message.state is not MessageState.RESERVED:
             return
-        if outbox.document(session, message_id, WORDS) is not None:
+        if outbox.document(session, message_id, outbox.WORDS) is not None:
             return
         facts = NoticeFacts.model_validate(message.facts)
         background = drafter.background(session, message, facts) if drafter is not None else None
@@ -55,7 +54,9 @@ def write_words(sessions: sessionmaker[Session], message_id: str, drafter: Draft
         draft, drafting = drafter.draft(facts, background)
         words = words if draft is None else _write(facts, draft)
     with sessions.begin() as session:
-        first = outbox.attach(session, message_id, name=WORDS, media_type="application/json", body=words)
+        first = outbox.attach(
+            session, message_id, name=outbox.WORDS, media_type="application/json", body=words
+        )
         if first and drafting is not None:
             outbox.note_drafting(session, message_id, drafting.record())
         if first and draft is not None:
@@ -66,7 +67,7 @@ def write_words(sessions: sessionmaker[Session], message_id: str, drafter: Draft
 def attach_words(session: Session, message: MessageRow) -> None:
     """Write a reserved message's words with the lock held; for messages that facts keep overtaking."""
     body = _write(NoticeFacts.model_validate(message.facts))
-    outbox.attach(session, message.message_id, name=WORDS, media_type="application/json", body=body)
+    outbox.attach(session, message.message_id, name=outbox.WORDS, media_type="application/json", body=body)
 
 
 def note_missing_paper(work: CaseWork, message: MessageRow, invoice_id: str, why: str) -> None:
@@ -96,7 +97,7 @@ def edit_words(work: CaseWork, message: MessageRow, draft: Draft, *, by: str) ->
     papers = [
         Attachment(paper.name, paper.media_type, paper.body)
         for paper in outbox.documents_of(work.session, message.message_id)
-        if paper.name not in (WORDS, outbox.DRAFT)
+        if paper.for_customer and len(paper.body) <= LARGEST_ATTACHMENT
     ]
     try:
         words = write_notice(facts, draft)
@@ -110,7 +111,9 @@ def edit_words(work: CaseWork, message: MessageRow, draft: Draft, *, by: str) ->
         "before": message.drafting,
     }
     outbox.note_drafting(work.session, message.message_id, drafting)
-    rewritten = outbox.rewrite(work.session, message.message_id, payload=mail, subject=words.subject)
+    rewritten = outbox.rewrite(
+        work.session, message.message_id, payload=mail, subject=words.subject, words=_kept(words)
+    )
     _note_written(work, rewritten, mail)
     return ()
 
@@ -133,7 +136,10 @@ def _note_written(work: CaseWork, message: MessageRow, mail: bytes) -> None:
 
 
 def _write(facts: NoticeFacts, draft: Draft | None = None) -> bytes:
-    words = write_notice(facts, draft)
+    return _kept(write_notice(facts, draft))
+
+
+def _kept(words: Words) -> bytes:
     return json.dumps({"subject": words.subject, "text": words.text, "html": words.html}).encode()
 
 
@@ -153,7 +159,7 @@ class Documents:
             if message is None or message.state is not MessageState.RESERVED:
                 return Rendered()
             facts = frozen_facts(message)
-            written = outbox.document(session, on.message_id, WORDS) is not None
+            written = outbox.document(session, on.message_id, outbox.WORDS) is not None
             colleagues = None if facts is None else self._for_colleagues(session, message, facts, on.at)
         papers = Papers()
         unwritable: str | None = None
@@ -183,7 +189,12 @@ class Documents:
                 return Rendered(decided=work.settle(on.invoice_id))
             for paper in (*papers.attached, *papers.kept):
                 outbox.attach(
-                    session, on.message_id, name=paper.name, media_type=paper.media_type, body=paper.body
+                    session,
+                    on.message_id,
+                    name=paper.name,
+                    media_type=paper.media_type,
+                    body=paper.body,
+                    for_customer=paper.for_customer,
                 )
             for missing in papers.missing:
                 note_missing_paper(work, message, on.invoice_id, missing)
@@ -239,7 +250,7 @@ def _note_exhibits(work: CaseWork, message: MessageRow, papers: Papers) -> None:
 
 
 def _words(session: Session, message_id: str) -> Words:
-    written = outbox.document(session, message_id, WORDS)
+    written = outbox.document(session, message_id, outbox.WORDS)
     assert written is not None, "they are written before the papers"
     return Words(**json.loads(written))
 

@@ -48,6 +48,8 @@ class Attachment:
     name: str
     media_type: str
     body: bytes
+    for_customer: bool = True
+    """Whether the customer may see it."""
 
 
 class _MailPolicy(EmailPolicy):

@@ -59,14 +59,13 @@ def make_papers(
     """
     if isinstance(colleagues, CallSheet):
         sheet = renderer.render(call_sheet_html(colleagues), timeout=STATEMENT_TIMEOUT_S)
-        return Papers(attached=(_pdf(call_sheet_filename(facts.as_of), sheet),))
+        return Papers(attached=(_pdf(call_sheet_filename(facts.as_of), sheet, for_customer=False),))
     if facts.for_staff or not facts.items:
         return Papers()
     if colleagues is not None:
         made = _statement_papers(facts, rulebook, renderer)
-        pack = _pdf(
-            referral_pack_filename(facts.as_of), referral_pack_pdf(colleagues, rulebook.exhibits, renderer)
-        )
+        whole = referral_pack_pdf(colleagues, rulebook.exhibits, renderer)
+        pack = _pdf(referral_pack_filename(facts.as_of), whole, for_customer=False)
         return replace(made, kept=(*made.kept, pack))
     if facts.step is not Step.DEMAND:
         return _statement_papers(facts, rulebook, renderer)
@@ -100,5 +99,5 @@ def _statement_papers(facts: NoticeFacts, rulebook: Rulebook, renderer: PdfRende
     return Papers(kept=kept, exhibits=exhibits, missing=(f"it has {size}; it is kept: send it on request",))
 
 
-def _pdf(name: str, body: bytes) -> Attachment:
-    return Attachment(name, "application/pdf", body)
+def _pdf(name: str, body: bytes, *, for_customer: bool = True) -> Attachment:
+    return Attachment(name, "application/pdf", body, for_customer)

@@ -29,6 +29,8 @@ from store.schema import Approval, DeliveryEventRow, DocumentRow, MessageItemRow
 
 RESERVED, PENDING, SENDING, SENT, FAILED, CANCELLED = MessageState
 
+#: The paper that holds a message's subject, text and HTML as they go out.
+WORDS = "words.json"
 #: The paper that holds a model's draft with its slots, for the person who approves it to edit.
 DRAFT = "draft.json"
 #: The states in which a message holds its items.
@@ -234,10 +236,16 @@ def freeze(session: Session, message_id: str, *, payload: bytes, subject: str) -
     return _move(session, "freeze", message_id, **frozen)
 
 
-def rewrite(session: Session, message_id: str, *, payload: bytes, subject: str) -> MessageRow:
+def rewrite(session: Session, message_id: str, *, payload: bytes, subject: str, words: bytes) -> MessageRow:
     """PENDING, still waiting for a person: the words become that person's."""
     written = {"payload": payload, "payload_sha256": hashlib.sha256(payload).digest(), "subject": subject}
-    return _move(session, "rewrite", message_id, MessageRow.approval == Approval.REQUESTED, **written)
+    moved = _move(session, "rewrite", message_id, MessageRow.approval == Approval.REQUESTED, **written)
+    session.execute(
+        update(DocumentRow)
+        .where(DocumentRow.message_id == message_id, DocumentRow.name == WORDS)
+        .values(body=words, sha256=hashlib.sha256(words).digest())
+    )
+    return moved
 
 
 def claim(session: Session, message_id: str, *, at: datetime) -> MessageRow:
@@ -392,10 +400,18 @@ def thread_of(session: Session, message: MessageRow) -> list[str]:
     return list(session.scalars(before))
 
 
-def attach(session: Session, message_id: str, *, name: str, media_type: str, body: bytes) -> bool:
+def attach(
+    session: Session,
+    message_id: str,
+    *,
+    name: str,
+    media_type: str,
+    body: bytes,
+    for_customer: bool = False,
+) -> bool:
     """Keep a paper with its message. The first one of a name stands: papers are made again after a crash.
 
-    Returns whether this was the first.
+    `for_customer` marks what the customer may see. Returns whether this was the first.
     """
     row = {
         "document_id": f"D-{secrets.token_hex(8)}",
@@ -404,6 +420,7 @@ def attach(session: Session, message_id: str, *, name: str, media_type: str, bod
         "media_type": media_type,
         "body": body,
         "sha256": hashlib.sha256(body).digest(),
+        "for_customer": for_customer,
     }
     return session.scalar(_ATTACH, row) is not None
 

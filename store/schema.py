@@ -365,6 +365,7 @@ class DocumentRow(Base):
     media_type: Mapped[str]
     body: Mapped[bytes]
     sha256: Mapped[bytes]
+    for_customer: Mapped[bool]  # else for colleagues and partners only
     recorded_at: Mapped[Recorded]
 
     __table_args__ = (UniqueConstraint("message_id", "name"),)

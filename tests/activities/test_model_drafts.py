@@ -23,6 +23,7 @@ from activities.drafting import PROMPT_VERSION, Drafter
 from activities.words import write_notice
 from commands.timeline import timeline
 from domain.letter import NoticeFacts
+from store.correspondence import correspondence
 from store.schema import MessageRow
 from tests import openai_server as fake
 from tests.activities.conftest import Office, Post
@@ -421,6 +422,9 @@ def test_a_person_may_edit_the_words(office: Office, post: Post, waiting: str) -
     assert after.drafting["before"] == before.drafting
     assert after.payload is not None
     assert after.payload_sha256 == hashlib.sha256(after.payload).digest() != before.payload_sha256
+    with office.sessions() as session:
+        (told,) = correspondence(session, customer_id="C-1", seller="default")
+    assert told.text == texts(mail)[0], "the portal shows what went out, not the draft before"
     written = [row for row in office.audit() if row.kind == "message_written"]
     assert [row.body["words"] for row in written] == ["model", "person"]
     assert office.audit_problems() == []
