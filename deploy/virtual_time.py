@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,7 +28,11 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 #: The server refuses to move a clock by nothing.
 _SMALLEST_STEP = timedelta(milliseconds=1)
 #: A new workflow opens this long before the instant it is brought to, so that it has opened by then.
-_OPENING = timedelta(seconds=1)
+_OPENING = timedelta(seconds=20)
+#: A workflow that is at work when so short a skip ends is skipped on by the server, to its next timer and the one
+#: after: it is let finish first.
+_SHORT = timedelta(seconds=20)
+_FINISHES_WITHIN_S = 10.0
 _LOOK_EVERY_S = 0.01
 #: Events of a run before its first workflow task.
 _OF_A_RUN_TO_BEGIN = 3
@@ -96,6 +100,12 @@ class VirtualTime:
             if workflow_id not in self._ahead:
                 self._ahead[workflow_id] = await self.time_of(workflow_id) - datetime.now(UTC)
             step = to - datetime.now(UTC) - self._ahead[workflow_id]
+            if step < _SMALLEST_STEP:
+                return
+            if step < _SHORT:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._idle(workflow_id), _FINISHES_WITHIN_S)
+                step = to - datetime.now(UTC) - self._ahead[workflow_id]
             if step >= _SMALLEST_STEP:
                 await self._skipper.fast_forward(handle, step)
                 self._ahead[workflow_id] = to - datetime.now(UTC)
