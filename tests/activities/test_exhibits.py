@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from email import message_from_bytes
@@ -163,6 +164,43 @@ def test_a_broken_exhibit_is_named_and_the_others_are_bound(renderer: PdfRendere
         (cover,) = [page for page in text if f"Exhibit {each.number}: {each.named.title}" in page]
         assert f"could not be included: {each.problem}. Please ask us for it." in cover
     assert len(text) - len(made.exhibits) == 2 + 3
+
+
+def inflating_pdf(megabytes: int) -> bytes:
+    """A PDF of about a kilobyte whose catalog lies in an object stream of that many megabytes."""
+    inner, outer = zlib.compressobj(9), zlib.compressobj(9)
+    packed = [outer.compress(inner.compress(b"1 0 <</Type/Catalog/Pages 3 0 R>>"))]
+    packed += [outer.compress(inner.compress(b" " * 1024 * 1024)) for _ in range(megabytes)]
+    stream = b"".join([*packed, outer.compress(inner.flush()), outer.flush()])
+    bodies = {
+        3: b"<</Type/Pages/Kids[4 0 R]/Count 1>>",
+        4: b"<</Type/Page/Parent 3 0 R/MediaBox[0 0 99 99]>>",
+        5: b"<</Type/ObjStm/N 1/First 4/Filter[/FlateDecode/FlateDecode]/Length %d>>stream\n%s\nendstream"
+        % (len(stream), stream),
+    }
+    pdf, places = b"%PDF-1.5\n", {}
+    for number, body in bodies.items():
+        places[number] = len(pdf)
+        pdf += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    rows = [(0, 0), (2, 5), (0, 0), *((1, places[number]) for number in bodies), (1, len(pdf))]
+    table = b"".join(kind.to_bytes(1, "big") + at.to_bytes(4, "big") + b"\0" for kind, at in rows)
+    about = b"<</Type/XRef/Size 7/W[1 4 1]/Root 1 0 R/Length %d>>" % len(table)
+    return pdf + b"6 0 obj\n%s\nstream\n%s\nendstream\nendobj\nstartxref\n%d\n%%%%EOF" % (
+        about,
+        table,
+        len(pdf),
+    )
+
+
+def test_a_pdf_that_inflates_beyond_all_memory_is_named(renderer: PdfRenderer, folder: Path) -> None:
+    assert renderer.check_pdf(inflating_pdf(1), most_pages=9, timeout=20)[1] == 1, (
+        "otherwise it is a good one"
+    )
+    (folder / "bomb.pdf").write_bytes(inflating_pdf(420))
+    assert (folder / "bomb.pdf").stat().st_size < 10_000
+    with PdfRenderer(memory=400 * 1024 * 1024) as small:
+        made = make_papers(with_exhibits(exhibit("bomb.pdf"), GOOD[0]), rulebook(folder), small)
+    assert [each.problem for each in made.exhibits] == ["it is not a PDF that can be read", None]
 
 
 def test_a_foreign_pdf_brings_nothing_that_acts(renderer: PdfRenderer, folder: Path) -> None:
