@@ -130,6 +130,7 @@ def material(facts: NoticeFacts, people: Iterable[Sequence[Mapping[str, Any]]]) 
                 str(item.balance),
                 str(item.promised),
                 str(item.disputed),
+                *([str(item.received)] if facts.step is Note.THANKS else []),
             ]
             for item in facts.items
         ),

@@ -166,7 +166,7 @@ class Notices:
                     recipient=addressed.key,
                     channel="email",
                     asked_minor=item.asked,
-                    ref=contact.ref,
+                    ref=item.ref,
                 )
                 for item in contact.items
             ],

@@ -24,6 +24,7 @@ from domain.letter import (
     asked_totals,
     by_due_date,
     open_totals,
+    received_totals,
     running_balances,
 )
 from domain.money import Money
@@ -73,6 +74,7 @@ def phrased(facts: NoticeFacts) -> Phrased:
         "several": len(items) != 1,
         "total": habits.amounts(totals.values()),
         "total_count": len(totals),
+        "received": habits.amounts(received_totals(items).values()),
         "same_due": len({item.due_on for item in items}) == 1,
         "all_today": bool(items) and all(item.days_past_due == 0 for item in items),
         "sender": _sender(facts.seller),
@@ -111,14 +113,16 @@ def write_notice(facts: NoticeFacts, draft: Draft | None = None) -> Words:
         "say": say,
         "parts": parts,
         "subject": " ".join(" ".join(parts["subject"]).split()),
-        "table": _table(items if len(details) != 1 else (), habits, say, asking=asks),
+        "table": _received(items, habits, say)
+        if facts.step is Note.THANKS
+        else _table(items if len(details) != 1 else (), habits, say, asking=asks),
         "also_open": _table(facts.also_open, habits, say, asking=False),
         "also_open_title": _also_open_title(facts, say),
         "details": details,
         "parties": parties(facts, habits, say) if facts.step in DETAILED else (),
         "contact_title": say.afterwards_title if facts.for_staff else say.contact_title,
         "contacts": _contacts(facts, say),
-        "pay": () if facts.for_staff else ways_to_pay(facts.seller, items, say),
+        "pay": () if facts.for_staff or facts.step is Note.THANKS else ways_to_pay(facts.seller, items, say),
         "imprint": () if facts.for_staff else imprint(facts.seller, habits, say),
         "wrap": _wrap,
         "text_table": lambda table: _text_table(table, say),
@@ -227,6 +231,19 @@ def _table(items: Sequence[InvoiceFacts], habits: Habits, say: Labels, *, asking
         head=say.amount_due if asked else say.open_balance,
         totals=len(items) > 1,
     )
+
+
+def _received(items: Sequence[InvoiceFacts], habits: Habits, say: Labels) -> Table:
+    """What was paid on each invoice; a single one is in the sentence already."""
+    groups = []
+    for currency, total in received_totals(items if len(items) > 1 else ()).items():
+        rows = [
+            Row(item.name, habits.short_day(item.due_on), "", habits.money(item.received), ())
+            for item in by_due_date(items)
+            if item.currency == currency
+        ]
+        groups.append(Group(currency, tuple(rows), habits.money(total)))
+    return Table(groups=tuple(groups), head=say.received, totals=True)
 
 
 def _notes(item: InvoiceFacts, habits: Habits, say: Labels, *, asking: bool) -> tuple[str, ...]:

@@ -173,6 +173,9 @@ def _sections(policy: Policy) -> Iterator[tuple[str, list[str]]]:
     yield (
         "At the end",
         [
+            "who has paid is thanked, once for everything paid together"
+            if policy.thanks
+            else "nobody is thanked for paying",
             f"a paid case stays open for {_business_days(policy.settlement_days)}, in case the payment is reversed",
             f"a referred case is watched for {count(policy.referral_watch_days, 'day')}",
         ],

@@ -12,6 +12,7 @@ from domain.decision import CarryOut
 from domain.facts import StepTaken
 from domain.pauses import calendar_of, collectable, is_settled
 from domain.policy import HARSH, TASKS, Policy, PolicyStep
+from domain.thanks import thanks_at, thanks_ref
 from domain.vocabulary import HARSHNESS, Note, Step
 
 #: Overdue notices ask for payment or an answer within a week; nothing happens on that date by itself.
@@ -36,6 +37,8 @@ class ContactItem:
     cycle: int
     asked: int
     catch_up: bool
+    ref: str = ""
+    """Which promise or call a note is about; the climb that thanks are for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +99,7 @@ def compose(trigger: Pursued, decision: CarryOut, siblings: Sequence[Pursued], n
     """
     today = calendar_of(trigger.case.account, trigger.policy).local_date(now)
     if isinstance(decision.step, Note):
-        item = ContactItem(
-            trigger.case.invoice_id,
-            decision.step,
-            decision.cycle,
-            collectable(trigger.case, trigger.policy, today),
-            False,
-        )
-        return Contact(
-            decision.step, decision.cycle, (item,), (), None, trigger.policy, "none", 0, decision.ref, today
-        )
+        return _note(trigger, decision, decision.step, siblings, now)
     candidates: list[tuple[Pursued, CarryOut, Step]] = [(trigger, decision, decision.step)]
     if trigger.policy.grouping:
         for sibling in siblings:
@@ -167,6 +161,30 @@ def compose(trigger: Pursued, decision: CarryOut, siblings: Sequence[Pursued], n
         block_on=calendar.add_business_days(goes_by, rung.notice_days) if step is Step.CREDIT_HOLD else None,
         answer_by=_answer_by(rung, goes_by),
     )
+
+
+def _note(
+    trigger: Pursued, decision: CarryOut, note: Note, siblings: Sequence[Pursued], now: datetime
+) -> Contact:
+    """An answer is about one invoice; thanks are for everything of the customer's to be thanked for today."""
+    calendar = calendar_of(trigger.case.account, trigger.policy)
+    today = calendar.local_date(now)
+    ref = decision.ref
+    if note is Note.THANKS:
+        thanked, ref = [trigger], ""
+        for sibling in siblings if trigger.policy.grouping else ():
+            at = thanks_at(sibling.case, sibling.policy, now) if sibling.policy.grouping else None
+            if at is not None and calendar.local_date(at) == today:
+                thanked.append(sibling)
+        thanked.sort(key=lambda pursued: (pursued.case.due, pursued.case.invoice_id))
+        items = tuple(
+            ContactItem(pursued.case.invoice_id, note, pursued.case.cycle, 0, False, thanks_ref(pursued.case))
+            for pursued in thanked
+        )
+    else:
+        asked = collectable(trigger.case, trigger.policy, today)
+        items = (ContactItem(trigger.case.invoice_id, note, decision.cycle, asked, False, decision.ref),)
+    return Contact(note, decision.cycle, items, (), None, trigger.policy, "none", 0, ref, today)
 
 
 def ready(pursued: Pursued, now: datetime) -> CarryOut | None:

@@ -24,6 +24,13 @@ def moved_at(case: Case) -> datetime | None:
     return max((stamped.at for kind in entries for stamped in kind.values()), default=None)
 
 
+def settled_as(case: Case) -> Outcome:
+    """How a case ended of which nothing is left to collect."""
+    if case.given_up > 0:
+        return Outcome.WRITTEN_OFF
+    return Outcome.CREDITED if case.paid <= 0 and case.credited > 0 else Outcome.PAID
+
+
 def moved_since_closing(case: Case) -> bool:
     """Whether something was owed again after the case was closed."""
     if case.closed is None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 
 from domain.case import Case
-from domain.cycles import moved_at, moved_since_closing, reopened_on
-from domain.decision import LOOK_AGAIN, Close, Decision, TaskRequest, Wait
+from domain.cycles import moved_at, moved_since_closing, reopened_on, settled_as
+from domain.decision import LOOK_AGAIN, CarryOut, Close, Decision, NextStep, TaskRequest, Wait
 from domain.pauses import calendar_of, is_settled
 from domain.policy import Policy
-from domain.vocabulary import Outcome, Step, WaitingOn
+from domain.thanks import thanks_at, thanks_ref
+from domain.vocabulary import Note, Outcome, Step, WaitingOn
 
 
 def ended(case: Case, policy: Policy, now: datetime, today: date) -> Decision | None:
@@ -29,7 +30,10 @@ def ended(case: Case, policy: Policy, now: datetime, today: date) -> Decision | 
             return Close(
                 outcome=closed, why="nothing is owed, as when it was closed", rule="closed", tasks=tasks
             )
-        outcome = _outcome(case)
+        outcome = settled_as(case)
+        thanks = _thanks(case, policy, now, tasks)
+        if thanks is not None:
+            return thanks
         settled_at = moved_at(case)
         if outcome is Outcome.PAID and settled_at is not None:
             until = calendar.at(
@@ -55,16 +59,27 @@ def ended(case: Case, policy: Policy, now: datetime, today: date) -> Decision | 
     return Close(outcome=Outcome.REFERRED, why="referred; the watch time has passed", rule="referred")
 
 
+def _thanks(
+    case: Case, policy: Policy, now: datetime, tasks: tuple[TaskRequest, ...]
+) -> CarryOut | Wait | None:
+    """Who has paid is thanked while the case is still open, free of gap and pace."""
+    at = thanks_at(case, policy, now)
+    if at is None:
+        return None
+    why = "paid: the customer is thanked"
+    if at <= now:
+        ref = thanks_ref(case)
+        return CarryOut(step=Note.THANKS, cycle=case.cycle, ref=ref, why=why, rule="thanks", tasks=tasks)
+    step = NextStep(step=Note.THANKS, at=at)
+    return Wait(
+        until=at, waiting_on=WaitingOn.SETTLEMENT, why=why, rule="thanks", next_step=step, tasks=tasks
+    )
+
+
 def _recalled(case: Case, now: datetime) -> Wait:
     why = "recalled from the partner; a person decides how to go on"
     task = TaskRequest(kind="recalled", ref=str(case.cycle), why=why)
     return Wait(until=now + LOOK_AGAIN, waiting_on=WaitingOn.PERSON, why=why, rule="recall", tasks=(task,))
-
-
-def _outcome(case: Case) -> Outcome:
-    if case.given_up > 0:
-        return Outcome.WRITTEN_OFF
-    return Outcome.CREDITED if case.paid <= 0 and case.credited > 0 else Outcome.PAID
 
 
 def _overpaid(case: Case) -> tuple[TaskRequest, ...]:

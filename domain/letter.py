@@ -132,7 +132,10 @@ class InvoiceFacts(_Frozen):
                 f"invoice {self.invoice_id} asks for {self.asked} of a balance of {self.balance}: "
                 "a letter asks for more than nothing and at most the balance"
             )
-        if self.entries and (total := self.settled_balance) != self.balance:
+        total = self.settled_balance
+        if (
+            self.entries and max(total, Money.zero(self.currency)) != self.balance
+        ):  # never owed: less than nothing
             raise ValueError(
                 f"invoice {self.invoice_id} has entries that come to {total}, its balance is {self.balance}"
             )
@@ -142,6 +145,12 @@ class InvoiceFacts(_Frozen):
     def settled_balance(self) -> Money:
         """The balance that the entries come to."""
         return Money.total((entry.amount for entry in self.entries), self.currency)
+
+    @property
+    def received(self) -> Money:
+        """Payments less reversals."""
+        moved = (EntryKind.PAYMENT, EntryKind.REVERSAL)
+        return -Money.total((entry.amount for entry in self.entries if entry.kind in moved), self.currency)
 
     @property
     def name(self) -> str:
@@ -289,6 +298,11 @@ def by_due_date(items: Iterable[InvoiceFacts]) -> list[InvoiceFacts]:
 def asked_totals(items: Iterable[InvoiceFacts]) -> dict[str, Money]:
     """Subtotal asked for per currency, in order of currency code; what is only listed does not count."""
     return _totals(item.asked for item in items if item.asked is not None)
+
+
+def received_totals(items: Iterable[InvoiceFacts]) -> dict[str, Money]:
+    """What was paid per currency."""
+    return _totals(item.received for item in items)
 
 
 def open_totals(items: Iterable[InvoiceFacts]) -> dict[str, Money]:

@@ -166,6 +166,8 @@ class Policy(_Part):
     late_entry: LateEntry = LateEntry()
     tolerance: Mapping[str, str] = Field(default_factory=dict)
     confirm_calls: bool = True
+    thanks: bool = False
+    """Whether who has paid is thanked; policies written before there were thanks send none."""
     steps: tuple[PolicyStep, ...]
 
     @model_validator(mode="after")

@@ -22,6 +22,7 @@ from domain.decide import decide
 from domain.decision import AskApproval, CarryOut, Close, Decision, Wait
 from domain.pauses import approval_ends, calendar_of, is_settled
 from domain.policy import Policy
+from domain.thanks import thanks_at
 from domain.vocabulary import CallOutcome, Note, Step
 
 Decide = Callable[[Case, Policy, datetime], Decision]
@@ -198,7 +199,8 @@ class _Customer:
     def _act(self, invoice_id: str, now: datetime) -> Iterator[Contacted]:
         """Decide once and do it; whoever did something looks again at the same instant."""
         pursued = self._fresh(invoice_id)
-        if not self._untold[invoice_id] and is_settled(pursued.case, pursued.policy):
+        settled = not self._untold[invoice_id] and is_settled(pursued.case, pursued.policy)
+        if settled and thanks_at(pursued.case, pursued.policy, now) is None:
             del self._open[invoice_id]
             return
         decision = self._decide(pursued.case, pursued.policy, now)
@@ -270,7 +272,7 @@ class _Customer:
         message_id = f"M-{self._number}"
         for item in contact.items:
             if isinstance(item.step, Note):
-                sent = facts.ConfirmationSent(note=item.step, ref=contact.ref, message_id=message_id)
+                sent = facts.ConfirmationSent(note=item.step, ref=item.ref, message_id=message_id)
                 self._file(item.invoice_id, sent, now)
             else:
                 self._file(item.invoice_id, contact.taken(item, message_id, self._assume.proof), now)

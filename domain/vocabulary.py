@@ -30,6 +30,7 @@ class Note(StrEnum):
 
     PROMISE_CONFIRMED = "promise_confirmed"
     CALL_CONFIRMED = "call_confirmed"
+    THANKS = "thanks"
 
 
 class Tone(StrEnum):

@@ -73,6 +73,14 @@ def invoice(
     return InvoiceFacts(**fields | more)
 
 
+def settled(item: InvoiceFacts) -> InvoiceFacts:
+    """The same invoice once its balance is paid."""
+    payment = StatementEntry(on=AS_OF, kind=EntryKind.PAYMENT, amount=-item.balance)
+    nothing = Money.zero(item.currency)
+    paid = {"entries": (*item.entries, payment), "balance": nothing, "asked": None}
+    return item.model_copy(update={**paid, "promised": None, "disputed": None})
+
+
 def customer(**more: Any) -> CustomerFacts:
     fields: dict[str, Any] = {
         "name": "Acme Ltd",
@@ -102,6 +110,8 @@ def notice(
         "as_of": AS_OF,
         "items": tuple([invoice()] if items is None else items),
     }
+    if step is Note.THANKS:
+        fields["items"] = tuple(settled(item) for item in fields["items"])
     if step is Step.CREDIT_HOLD:
         fields["block_on"] = date(2027, 1, 8)
     if step is Step.DEMAND:

@@ -107,6 +107,7 @@ def policies(draw: st.DrawFn) -> Policy:
         "catch_up_days": draw(st.integers(0, 6)),
         "settlement_days": draw(st.sampled_from([0, 5])),
         "grouping": draw(st.booleans()),
+        "thanks": draw(st.booleans()),
         "promise": {"max_days": 14, "extensions": draw(st.integers(0, 2)), "grace_days": 2},
         "at_risk": {"enabled": draw(st.booleans()), "score_line": draw(st.sampled_from([30, 60, 80]))},
         "steps": steps(policy(), call={"attempts": draw(st.sampled_from([0, 0, 1]))}, **harsh),

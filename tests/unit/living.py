@@ -42,11 +42,12 @@ def _plain(name: str) -> Policy:
 
 
 def policy(name: str = "standard", **changes: Any) -> Policy:
-    """A deployed policy on plain weekdays, every message at the opening of the window, with changes."""
+    """A deployed policy on plain weekdays, every message at the opening of the window and nobody thanked, with
+    changes."""
     if not changes:
         return _plain(name)
     body = deployed(name).model_dump(mode="json")
-    plain = {"calendar": "weekdays", "spread_minutes": 0, "jitter_minutes": 0}
+    plain = {"calendar": "weekdays", "spread_minutes": 0, "jitter_minutes": 0, "thanks": False}
     return Policy.model_validate({**body, **plain, **changes})
 
 
@@ -345,7 +346,7 @@ class Life:
             return
         for item in contact.items:
             if isinstance(item.step, Note):
-                sent = facts.ConfirmationSent(note=item.step, ref=contact.ref, message_id=message_id)
+                sent = facts.ConfirmationSent(note=item.step, ref=item.ref, message_id=message_id)
                 self._file(item.invoice_id, sent)
             else:
                 self._file(item.invoice_id, contact.taken(item, message_id, self.proof))

@@ -43,7 +43,7 @@ async def acme(house: House) -> House:
 # -- payments --------------------------------------------------------------------------------------
 
 
-async def test_an_invoice_paid_early_is_never_written_about(acme: House) -> None:
+async def test_an_invoice_paid_early_is_only_thanked_for(acme: House) -> None:
     await acme.bill("Acme", "A-1", "1250.00", due=21)
     await acme.until(10)
     await acme.pay("A-1", "1250.00")
@@ -54,7 +54,7 @@ async def test_an_invoice_paid_early_is_never_written_about(acme: House) -> None
     assert acme.row("A-1").outcome is None
     await acme.until(17)  # five business days from Thursday
     assert (await acme.result("A-1")).outcome == "paid"
-    assert acme.mails() == []
+    assert acme.sent() == [(10, "thanks")]
 
 
 async def test_after_a_part_payment_only_the_rest_is_asked_for(acme: House) -> None:
@@ -69,7 +69,8 @@ async def test_after_a_part_payment_only_the_rest_is_asked_for(acme: House) -> N
     await acme.pay("A-1", "750.00", "P-2")
     await acme.through(17)
     assert (await acme.result("A-1")).balance_due == "0.00"
-    assert len(acme.mails()) == 2
+    assert acme.sent()[2:] == [(9, "thanks")]
+    assert "1,250.00" in acme.mails()[-1].text
 
 
 async def test_a_payment_of_the_due_date_stops_the_notice_of_that_morning(acme: House) -> None:
@@ -77,7 +78,7 @@ async def test_a_payment_of_the_due_date_stops_the_notice_of_that_morning(acme: 
     await acme.until(1)
     await acme.pay("A-1", "1250.00")
     await acme.through(10)
-    assert acme.mails() == []
+    assert acme.sent() == [(1, "thanks")]
 
 
 async def test_a_repeated_webhook_books_one_payment_even_after_closing(acme: House) -> None:
@@ -123,8 +124,8 @@ async def test_a_payment_while_the_notice_is_being_written_stops_it(build: Build
         paper.finish.set()  # the payment is recorded although the page is still being made
         await writing
         await house.through(10)
-        assert house.mails() == []
-        assert [message.state for message in house.messages()] == ["CANCELLED"]
+        assert house.sent() == [(1, "thanks")]
+        assert [message.state for message in house.messages()] == ["CANCELLED", "SENT"]
         assert (await house.result("A-1")).outcome == "paid"
 
 
@@ -377,7 +378,7 @@ async def test_a_second_start_climbs_no_second_ladder(acme: House) -> None:
         result_type=dict,
     )
     assert (await again.result())["outcome"] == "paid"
-    assert acme.sent() == [(1, "due")]
+    assert acme.sent() == [(1, "due"), (3, "thanks")]
     assert len(acme.events("A-1", "case_closed")) == 1
     assert acme.tasks() == []
 
@@ -395,10 +396,11 @@ async def test_money_that_goes_back_after_closing_reopens_the_case(acme: House) 
     case = await acme.case("A-1")
     assert (case.balance_due, case.outcome) == ("1250.00", None)
     await acme.through(16)
-    assert acme.sent() == [(1, "due"), (16, "overdue")]
+    assert acme.sent() == [(1, "due"), (2, "thanks"), (16, "overdue")]
     assert acme.mails()[-1].items[0][2] == 1
     await acme.pay("A-1", "1250.00", "P-2")
     await acme.through(26)
+    assert acme.sent()[3:] == [(17, "thanks")]  # another climb, other thanks
     assert (await acme.result("A-1")).outcome == "paid"
 
 

@@ -1,0 +1,54 @@
+"""Whether and when a customer is thanked for paying: once a climb, soon or not at all."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+
+from domain.case import Case, hold_ends
+from domain.cycles import moved_at, settled_as
+from domain.pauses import calendar_of, is_settled
+from domain.policy import Policy
+from domain.slots import slot
+from domain.vocabulary import Note, Outcome, Step
+
+#: Thanks that come more business days after the money than this are stranger than none.
+_LATEST = 2
+
+
+def thanks_at(case: Case, policy: Policy, now: datetime) -> datetime | None:
+    """When the customer is thanked for having paid this invoice, never before `now`; None for never (again).
+
+    The day the money came where its window allows, else the next business day; as long after the money as a
+    case waits for others to open, so that invoices paid together are thanked for in one message. Nobody is
+    thanked for money that had come before the case was opened, for what was written off, cancelled, only
+    credited or handed to a partner, nor for a debit that we collected without a word.
+    """
+    if not policy.thanks or not is_settled(case, policy) or case.cancelled_at is not None:
+        return None
+    if settled_as(case) is not Outcome.PAID or (Note.THANKS, thanks_ref(case)) in case.confirmed:
+        return None
+    settled_at = moved_at(case)
+    if settled_at is None or not any(paid.at > case.opened_at for paid in case.payments.values()):
+        return None
+    last = case.last
+    if last is None and case.collection != "transfer":
+        return None
+    if last is not None and last.fact.step is Step.REFERRAL and case.recalled is None:
+        return None
+    if case.claimed or not case.account.reachable:  # while a message is under way nobody knows what was said
+        return None
+    calendar = calendar_of(case.account, policy)
+    earliest = max(settled_at + timedelta(seconds=policy.opening_wait_seconds), now)
+    for hold in case.open_holds(calendar.local_date(now)):
+        ends = hold_ends(hold)
+        if ends is None:
+            return None
+        earliest = max(earliest, calendar.at(ends + timedelta(days=1), time.min))
+    at = slot(case, policy, calendar.roll(calendar.local_date(earliest)), earliest)
+    latest = calendar.add_business_days(calendar.local_date(settled_at), _LATEST)
+    return at if calendar.local_date(at) <= latest else None
+
+
+def thanks_ref(case: Case) -> str:
+    """By which the thanks of one climb are told from those of another."""
+    return str(case.cycle)
