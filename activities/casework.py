@@ -458,6 +458,7 @@ class CaseWork:
         )
         for hold in self.session.scalars(held):
             hold.released_at = self.now
+        self.forget()
 
 
 #: Worklist items that money, credits and write-offs answer by themselves.

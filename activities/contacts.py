@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from activities.casework import CaseWork
 from domain.contract import Contact, Customer
 from domain.policy import PolicyStep
+from domain.vocabulary import Note
 from store.portfolio import CONTACT_REFUSED
 from store.schema import MessageRow
 
@@ -40,9 +41,10 @@ def account_manager(customer: Customer) -> Contact | None:
 
 
 def recipients(
-    customer: Customer, rung: PolicyStep | None, refused: Collection[str] = ()
+    customer: Customer, rung: PolicyStep | None, refused: Collection[str] = (), *, note: Note | None = None
 ) -> Recipients | None:
-    """Whom a step writes to: the first of its roles that can be reached, else whoever can; None for nobody."""
+    """Whom a step or note writes to: the first of its roles that can be reached, else whoever can; None for
+    nobody. That orders flow again is told to sales as well."""
     if rung is not None and rung.is_task:
         manager = account_manager(customer)
         return (
@@ -54,7 +56,8 @@ def recipients(
     roles: Sequence[str] = rung.to if rung is not None else ("ap", "finance")
     to = next((c for role in roles for c in reachable if c.role == role), reachable[0])
     copies: list[Contact] = []
-    for role in rung.cc if rung is not None else ():
+    sales = (ACCOUNT_MANAGER,) if note is Note.CREDIT_HOLD_RELEASED else ()
+    for role in rung.cc if rung is not None else sales:
         found = (
             [account_manager(customer)]
             if role == ACCOUNT_MANAGER

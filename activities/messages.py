@@ -89,6 +89,10 @@ def _hand_to_staff(work: CaseWork, message: MessageRow) -> None:
     elif message.step == Step.REFERRAL:
         why = f"hand the file of {name} to the partner"
         work.open_item("referral", why, ref=message.message_id, invoices=invoices, due_on=today)
+    elif message.step == Note.CREDIT_HOLD_RELEASED and not message.cc:
+        why = f"tell sales that {name} can order again"
+        ref = f"{message.step}-{message.message_id}"
+        work.open_item(message.step, why, ref=ref, invoices=invoices, due_on=today)
 
 
 def mark_unknown(work: CaseWork, message_id: str, why: str) -> None:

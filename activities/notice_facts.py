@@ -29,7 +29,7 @@ from domain.money import Money
 from domain.pauses import calendar_of, frozen_amount, promised_amount, promises
 from domain.risk import assess
 from domain.seller import Mailbox, Seller, one_line
-from domain.vocabulary import CustomerKind, Note, Step, Tone
+from domain.vocabulary import AFTER_THE_DEBT, CustomerKind, Note, Step, Tone
 from store import facts as ledger
 from store.portfolio import country_of, profile_of
 from store.schema import CaseRow, LedgerEntryRow
@@ -130,7 +130,7 @@ def material(facts: NoticeFacts, people: Iterable[Sequence[Mapping[str, Any]]]) 
                 str(item.balance),
                 str(item.promised),
                 str(item.disputed),
-                *([str(item.received)] if facts.step is Note.THANKS else []),
+                *([str(item.received)] if facts.step in AFTER_THE_DEBT else []),
             ]
             for item in facts.items
         ),

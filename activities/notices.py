@@ -348,7 +348,8 @@ def _is_open(work: CaseWork, message: MessageRow) -> bool:
 
 def _recipients(work: CaseWork, contact: Contact) -> Recipients | None:
     refused = portfolio.refused_addresses(work.account_events)
-    return recipients(portfolio.profile_of(work.customer), contact.rung, refused)
+    note = contact.step if isinstance(contact.step, Note) else None
+    return recipients(portfolio.profile_of(work.customer), contact.rung, refused, note=note)
 
 
 def _under_way(work: CaseWork, invoice_id: str) -> MessageRow | None:
@@ -407,6 +408,7 @@ def _block_orders(work: CaseWork, invoice_id: str, decision: CarryOut) -> None:
             reason=decision.why,
         )
     )
+    work.forget()
 
 
 def _changed(work: CaseWork, message: MessageRow) -> str | None:

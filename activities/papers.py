@@ -16,7 +16,7 @@ from activities.rulebook import Rulebook
 from activities.statement import statement_filename, statement_html
 from domain.demand import RateUnknown
 from domain.letter import NoticeFacts
-from domain.vocabulary import Note, Step
+from domain.vocabulary import AFTER_THE_DEBT, Step
 
 #: Mail servers refuse what is much larger; a larger paper is kept and sent on request.
 LARGEST_ATTACHMENT = 5 * MEGABYTE
@@ -60,7 +60,7 @@ def make_papers(
     if isinstance(colleagues, CallSheet):
         sheet = renderer.render(call_sheet_html(colleagues), timeout=STATEMENT_TIMEOUT_S)
         return Papers(attached=(_pdf(call_sheet_filename(facts.as_of), sheet, for_customer=False),))
-    if facts.for_staff or not facts.items or facts.step is Note.THANKS:  # nothing is open: no statement
+    if facts.for_staff or not facts.items or facts.step in AFTER_THE_DEBT:  # nothing is open: no statement
         return Papers()
     if colleagues is not None:
         made = _statement_papers(facts, rulebook, renderer)

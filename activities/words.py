@@ -29,7 +29,7 @@ from domain.letter import (
 )
 from domain.money import Money
 from domain.seller import BankAccount, Seller
-from domain.vocabulary import Note, Step, Tone
+from domain.vocabulary import AFTER_THE_DEBT, Note, Step, Tone
 
 #: Width of the text part: RFC 3676 recommends at most 78.
 TEXT_WIDTH = 76
@@ -114,7 +114,7 @@ def write_notice(facts: NoticeFacts, draft: Draft | None = None) -> Words:
         "parts": parts,
         "subject": " ".join(" ".join(parts["subject"]).split()),
         "table": _received(items, habits, say)
-        if facts.step is Note.THANKS
+        if facts.step in AFTER_THE_DEBT
         else _table(items if len(details) != 1 else (), habits, say, asking=asks),
         "also_open": _table(facts.also_open, habits, say, asking=False),
         "also_open_title": _also_open_title(facts, say),
@@ -122,7 +122,9 @@ def write_notice(facts: NoticeFacts, draft: Draft | None = None) -> Words:
         "parties": parties(facts, habits, say) if facts.step in DETAILED else (),
         "contact_title": say.afterwards_title if facts.for_staff else say.contact_title,
         "contacts": _contacts(facts, say),
-        "pay": () if facts.for_staff or facts.step is Note.THANKS else ways_to_pay(facts.seller, items, say),
+        "pay": ()
+        if facts.for_staff or facts.step in AFTER_THE_DEBT
+        else ways_to_pay(facts.seller, items, say),
         "imprint": () if facts.for_staff else imprint(facts.seller, habits, say),
         "wrap": _wrap,
         "text_table": lambda table: _text_table(table, say),
@@ -240,7 +242,7 @@ def _received(items: Sequence[InvoiceFacts], habits: Habits, say: Labels) -> Tab
         rows = [
             Row(item.name, habits.short_day(item.due_on), "", habits.money(item.received), ())
             for item in by_due_date(items)
-            if item.currency == currency
+            if item.currency == currency and item.received > Money.zero(currency)
         ]
         groups.append(Group(currency, tuple(rows), habits.money(total)))
     return Table(groups=tuple(groups), head=say.received, totals=True)

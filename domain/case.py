@@ -76,6 +76,8 @@ class Account:
     """Unapplied cash and credits by currency, minor units."""
     last_unsolicited_on: date | None = None
     newest_opening_at: datetime | None = None
+    credit_holds: frozenset[str] = frozenset()
+    """Invoices because of which new orders are blocked."""
     books_through: date | None = None
     usual_day: int | None = None
     """Median days from issue to payment, rounded to 5, where the history is long enough."""
@@ -130,6 +132,8 @@ class Case:
     """The cycle whose credit hold stands, None where orders flow."""
     blocked: frozenset[int] = frozenset()
     """The cycles in which orders were blocked, whether or not they flow again."""
+    unblocked: Stamped[int] | None = None
+    """The newest cycle whose credit hold was released."""
     recalled: Stamped[facts.Recalled] | None = None
     closed: Stamped[facts.CaseClosed] | None = None
 
@@ -589,7 +593,7 @@ def _(fact: facts.CreditHoldPlaced, case: Case, at: datetime) -> Case:
 
 @_file.register
 def _(fact: facts.CreditHoldReleased, case: Case, at: datetime) -> Case:
-    return changed(case, credit_hold_cycle=None)
+    return changed(case, credit_hold_cycle=None, unblocked=Stamped(fact.cycle, at, case.epoch))
 
 
 @_file.register

@@ -12,8 +12,8 @@ from domain.decision import CarryOut
 from domain.facts import StepTaken
 from domain.pauses import calendar_of, collectable, is_settled
 from domain.policy import HARSH, TASKS, Policy, PolicyStep
-from domain.thanks import thanks_at, thanks_ref
-from domain.vocabulary import HARSHNESS, Note, Step
+from domain.thanks import told_after
+from domain.vocabulary import AFTER_THE_DEBT, HARSHNESS, Note, Step
 
 #: Overdue notices ask for payment or an answer within a week; nothing happens on that date by itself.
 RESPONSE_DAYS = 7
@@ -166,25 +166,28 @@ def compose(trigger: Pursued, decision: CarryOut, siblings: Sequence[Pursued], n
 def _note(
     trigger: Pursued, decision: CarryOut, note: Note, siblings: Sequence[Pursued], now: datetime
 ) -> Contact:
-    """An answer is about one invoice; thanks are for everything of the customer's to be thanked for today."""
+    """An answer is about one invoice; what is told after the end of a debt is told about all of the customer's
+    that are to be told of today."""
     calendar = calendar_of(trigger.case.account, trigger.policy)
     today = calendar.local_date(now)
-    ref = decision.ref
-    if note is Note.THANKS:
-        thanked, ref = [trigger], ""
-        for sibling in siblings if trigger.policy.grouping else ():
-            at = thanks_at(sibling.case, sibling.policy, now) if sibling.policy.grouping else None
-            if at is not None and calendar.local_date(at) == today:
-                thanked.append(sibling)
-        thanked.sort(key=lambda pursued: (pursued.case.due, pursued.case.invoice_id))
-        items = tuple(
-            ContactItem(pursued.case.invoice_id, note, pursued.case.cycle, 0, False, thanks_ref(pursued.case))
-            for pursued in thanked
-        )
-    else:
+    if note not in AFTER_THE_DEBT:
         asked = collectable(trigger.case, trigger.policy, today)
-        items = (ContactItem(trigger.case.invoice_id, note, decision.cycle, asked, False, decision.ref),)
-    return Contact(note, decision.cycle, items, (), None, trigger.policy, "none", 0, ref, today)
+        item = ContactItem(trigger.case.invoice_id, note, decision.cycle, asked, False, decision.ref)
+        return Contact(
+            note, decision.cycle, (item,), (), None, trigger.policy, "none", 0, decision.ref, today
+        )
+    together = [trigger, *(siblings if trigger.policy.grouping else ())]
+    items: list[ContactItem] = []
+    for pursued in sorted(together, key=lambda each: (each.case.due, each.case.invoice_id)):
+        told = told_after(pursued.case, pursued.policy, now)
+        if told is None or calendar.local_date(told.at) != today:
+            continue
+        if pursued is trigger or pursued.policy.grouping:
+            invoice_id, cycle = pursued.case.invoice_id, pursued.case.cycle
+            items.append(ContactItem(invoice_id, told.note, cycle, 0, False, told.ref))
+    released = any(item.step is Note.CREDIT_HOLD_RELEASED for item in items)
+    step = Note.CREDIT_HOLD_RELEASED if released else Note.THANKS
+    return Contact(step, decision.cycle, tuple(items), (), None, trigger.policy, "none", 0, "", today)
 
 
 def ready(pursued: Pursued, now: datetime) -> CarryOut | None:

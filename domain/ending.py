@@ -9,7 +9,7 @@ from domain.cycles import moved_at, moved_since_closing, reopened_on, settled_as
 from domain.decision import LOOK_AGAIN, CarryOut, Close, Decision, NextStep, TaskRequest, Wait
 from domain.pauses import calendar_of, is_settled
 from domain.policy import Policy
-from domain.thanks import thanks_at, thanks_ref
+from domain.thanks import told_after
 from domain.vocabulary import Note, Outcome, Step, WaitingOn
 
 
@@ -17,7 +17,7 @@ def ended(case: Case, policy: Policy, now: datetime, today: date) -> Decision | 
     """The close of a case that is over, the wait while money may still go back, or None."""
     calendar = calendar_of(case.account, policy)
     if case.cancelled_at is not None:
-        return Close(
+        return _told_after(case, policy, now, _overpaid(case)) or Close(
             outcome=Outcome.CANCELLED,
             why="the invoice was cancelled",
             rule="cancelled",
@@ -31,9 +31,9 @@ def ended(case: Case, policy: Policy, now: datetime, today: date) -> Decision | 
                 outcome=closed, why="nothing is owed, as when it was closed", rule="closed", tasks=tasks
             )
         outcome = settled_as(case)
-        thanks = _thanks(case, policy, now, tasks)
-        if thanks is not None:
-            return thanks
+        told = _told_after(case, policy, now, tasks)
+        if told is not None:
+            return told
         settled_at = moved_at(case)
         if outcome is Outcome.PAID and settled_at is not None:
             until = calendar.at(
@@ -59,20 +59,21 @@ def ended(case: Case, policy: Policy, now: datetime, today: date) -> Decision | 
     return Close(outcome=Outcome.REFERRED, why="referred; the watch time has passed", rule="referred")
 
 
-def _thanks(
+def _told_after(
     case: Case, policy: Policy, now: datetime, tasks: tuple[TaskRequest, ...]
 ) -> CarryOut | Wait | None:
-    """Who has paid is thanked while the case is still open, free of gap and pace."""
-    at = thanks_at(case, policy, now)
-    if at is None:
+    """What the customer is told while the case is still open, free of gap and pace."""
+    told = told_after(case, policy, now)
+    if told is None:
         return None
-    why = "paid: the customer is thanked"
-    if at <= now:
-        ref = thanks_ref(case)
-        return CarryOut(step=Note.THANKS, cycle=case.cycle, ref=ref, why=why, rule="thanks", tasks=tasks)
-    step = NextStep(step=Note.THANKS, at=at)
+    thanks = told.note is Note.THANKS
+    why = "paid: the customer is thanked" if thanks else "orders flow again: customer and sales are told"
+    rule = "thanks" if thanks else "credit_hold_released"
+    if told.at <= now:
+        return CarryOut(step=told.note, cycle=case.cycle, ref=told.ref, why=why, rule=rule, tasks=tasks)
+    step = NextStep(step=told.note, at=told.at)
     return Wait(
-        until=at, waiting_on=WaitingOn.SETTLEMENT, why=why, rule="thanks", next_step=step, tasks=tasks
+        until=told.at, waiting_on=WaitingOn.SETTLEMENT, why=why, rule=rule, next_step=step, tasks=tasks
     )
 
 

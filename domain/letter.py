@@ -301,8 +301,8 @@ def asked_totals(items: Iterable[InvoiceFacts]) -> dict[str, Money]:
 
 
 def received_totals(items: Iterable[InvoiceFacts]) -> dict[str, Money]:
-    """What was paid per currency."""
-    return _totals(item.received for item in items)
+    """What was paid per currency; a currency in which nothing was is left out."""
+    return _totals(item.received for item in items if item.received > Money.zero(item.currency))
 
 
 def open_totals(items: Iterable[InvoiceFacts]) -> dict[str, Money]:

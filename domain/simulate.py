@@ -22,7 +22,7 @@ from domain.decide import decide
 from domain.decision import AskApproval, CarryOut, Close, Decision, Wait
 from domain.pauses import approval_ends, calendar_of, is_settled
 from domain.policy import Policy
-from domain.thanks import thanks_at
+from domain.thanks import told_after
 from domain.vocabulary import CallOutcome, Note, Step
 
 Decide = Callable[[Case, Policy, datetime], Decision]
@@ -186,6 +186,11 @@ class _Customer:
         pursued = self._cases[invoice_id]
         pursued = Pursued(apply(pursued.case, fact, now), pursued.policy)
         self._cases[invoice_id] = pursued
+        blocked = self._account.credit_holds - {invoice_id}
+        if pursued.case.credit_hold_cycle is not None:
+            blocked |= {invoice_id}
+        if blocked != self._account.credit_holds:
+            self._account = replace(self._account, credit_holds=blocked)
         return pursued
 
     def _fresh(self, invoice_id: str) -> Pursued:
@@ -200,7 +205,7 @@ class _Customer:
         """Decide once and do it; whoever did something looks again at the same instant."""
         pursued = self._fresh(invoice_id)
         settled = not self._untold[invoice_id] and is_settled(pursued.case, pursued.policy)
-        if settled and thanks_at(pursued.case, pursued.policy, now) is None:
+        if settled and told_after(pursued.case, pursued.policy, now) is None:
             del self._open[invoice_id]
             return
         decision = self._decide(pursued.case, pursued.policy, now)

@@ -1,8 +1,10 @@
-"""Whether and when a customer is thanked for paying: once a climb, soon or not at all."""
+"""What a customer is told when a debt has ended: thanks for paying, and that orders flow again. Once, soon or
+not at all."""
 
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
+from typing import NamedTuple
 
 from domain.case import Case, hold_ends
 from domain.cycles import moved_at, settled_as
@@ -25,7 +27,11 @@ def thanks_at(case: Case, policy: Policy, now: datetime) -> datetime | None:
     """
     if not policy.thanks or not is_settled(case, policy) or case.cancelled_at is not None:
         return None
-    if settled_as(case) is not Outcome.PAID or (Note.THANKS, thanks_ref(case)) in case.confirmed:
+    ref = str(case.cycle)
+    if (
+        settled_as(case) is not Outcome.PAID
+        or {(Note.THANKS, ref), (Note.CREDIT_HOLD_RELEASED, ref)} & case.confirmed
+    ):
         return None
     settled_at = moved_at(case)
     if settled_at is None or not any(paid.at > case.opened_at for paid in case.payments.values()):
@@ -35,20 +41,51 @@ def thanks_at(case: Case, policy: Policy, now: datetime) -> datetime | None:
         return None
     if last is not None and last.fact.step is Step.REFERRAL and case.recalled is None:
         return None
+    return _soon(case, policy, settled_at, now)
+
+
+def released_at(case: Case, policy: Policy, now: datetime) -> datetime | None:
+    """When customer and sales are told that new orders are possible again, never before `now`; None for never
+    (again), and as long as another invoice of the customer blocks them."""
+    unblocked = case.unblocked
+    if unblocked is None or case.account.credit_holds:
+        return None
+    if (Note.CREDIT_HOLD_RELEASED, str(unblocked.fact)) in case.confirmed:
+        return None
+    return _soon(case, policy, unblocked.at, now)
+
+
+class Told(NamedTuple):
+    """What is told after the end of a debt, when, and by which ref it is told once."""
+
+    note: Note
+    at: datetime
+    ref: str
+
+
+def told_after(case: Case, policy: Policy, now: datetime) -> Told | None:
+    """The message that the end of a debt still owes the customer: orders flow again, which thanks as well where
+    something was paid, else the thanks alone."""
+    unblocked = case.unblocked
+    at = released_at(case, policy, now)
+    if at is not None and unblocked is not None:
+        return Told(Note.CREDIT_HOLD_RELEASED, at, str(unblocked.fact))
+    at = thanks_at(case, policy, now)
+    return None if at is None else Told(Note.THANKS, at, str(case.cycle))
+
+
+def _soon(case: Case, policy: Policy, since: datetime, now: datetime) -> datetime | None:
+    """The first minute for a message that nobody has asked for but everybody likes: soon after `since`, when
+    nothing holds it back; None where that is too late."""
     if case.claimed or not case.account.reachable:  # while a message is under way nobody knows what was said
         return None
     calendar = calendar_of(case.account, policy)
-    earliest = max(settled_at + timedelta(seconds=policy.opening_wait_seconds), now)
+    earliest = max(since + timedelta(seconds=policy.opening_wait_seconds), now)
     for hold in case.open_holds(calendar.local_date(now)):
         ends = hold_ends(hold)
         if ends is None:
             return None
         earliest = max(earliest, calendar.at(ends + timedelta(days=1), time.min))
     at = slot(case, policy, calendar.roll(calendar.local_date(earliest)), earliest)
-    latest = calendar.add_business_days(calendar.local_date(settled_at), _LATEST)
+    latest = calendar.add_business_days(calendar.local_date(since), _LATEST)
     return at if calendar.local_date(at) <= latest else None
-
-
-def thanks_ref(case: Case) -> str:
-    """By which the thanks of one climb are told from those of another."""
-    return str(case.cycle)

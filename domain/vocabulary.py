@@ -31,6 +31,11 @@ class Note(StrEnum):
     PROMISE_CONFIRMED = "promise_confirmed"
     CALL_CONFIRMED = "call_confirmed"
     THANKS = "thanks"
+    CREDIT_HOLD_RELEASED = "credit_hold_released"
+
+
+#: What is told once nothing is owed any more.
+AFTER_THE_DEBT = frozenset({Note.THANKS, Note.CREDIT_HOLD_RELEASED})
 
 
 class Tone(StrEnum):

@@ -21,7 +21,15 @@ from domain.pauses import calendar_of
 from domain.policy import Policy
 from domain.vocabulary import CustomerKind, HoldReason
 from store import canonical, facts
-from store.schema import CaseRow, CustomerRow, EventRow, MessageRow, MessageState, SettledInvoiceRow
+from store.schema import (
+    CaseRow,
+    CreditHoldRow,
+    CustomerRow,
+    EventRow,
+    MessageRow,
+    MessageState,
+    SettledInvoiceRow,
+)
 
 #: The business holidays of a country around a date; empty for a country nobody knows.
 Holidays = Callable[[str | None, date], frozenset[date]]
@@ -39,6 +47,9 @@ _SENDING = (
         MessageRow.unsolicited.is_(True),
     )
     .execution_options(autoflush=False)
+)
+_BLOCKING = select(CreditHoldRow.invoice_id).where(
+    CreditHoldRow.customer_id == bindparam("customer_id"), CreditHoldRow.released_at.is_(None)
 )
 _OPEN = (
     select(CaseRow)
@@ -119,6 +130,7 @@ def account_of(
         risk_notes=_risk_notes(events),
         unapplied=_unapplied(session, customer.customer_id),
         newest_opening_at=customer.newest_opening_at,
+        credit_holds=frozenset(session.scalars(_BLOCKING, {"customer_id": customer.customer_id})),
         books_through=max(books, default=None),
     )
     return replace(account, last_unsolicited_on=_last_unsolicited_on(session, customer, account))

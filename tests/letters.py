@@ -16,7 +16,7 @@ from domain.letter import (
 )
 from domain.money import Money
 from domain.seller import Mailbox, Seller, load_seller
-from domain.vocabulary import Note, Step, Tone
+from domain.vocabulary import AFTER_THE_DEBT, Note, Step, Tone
 
 ROOT = Path(__file__).resolve().parents[1]
 AS_OF = date(2026, 12, 8)
@@ -110,7 +110,7 @@ def notice(
         "as_of": AS_OF,
         "items": tuple([invoice()] if items is None else items),
     }
-    if step is Note.THANKS:
+    if step in AFTER_THE_DEBT:
         fields["items"] = tuple(settled(item) for item in fields["items"])
     if step is Step.CREDIT_HOLD:
         fields["block_on"] = date(2027, 1, 8)

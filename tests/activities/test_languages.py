@@ -12,7 +12,7 @@ from activities.statement import statement_html
 from activities.words import Words, phrases_of, tones_of, write_notice
 from domain.letter import FOR_STAFF, EntryKind, InvoiceFacts, NoticeFacts, StatementEntry
 from domain.policy import load_policy
-from domain.vocabulary import Note, Step, Tone
+from domain.vocabulary import AFTER_THE_DEBT, Note, Step, Tone
 from tests.activities.test_words import GENTLE, check, flat, seen
 from tests.letters import AS_OF, ROOT, customer, invoice, money, notice, seller
 
@@ -234,7 +234,7 @@ def test_text_and_html_say_the_same_in_the_order_of_a_letter(
         marks = [say.pay_title, say.contact_title, facts.seller.sender.name]
         if facts.subjects:
             marks.insert(0, facts.subjects[0].name)
-        if step is Note.THANKS or not facts.subjects:
+        if step in AFTER_THE_DEBT or not facts.subjects:
             marks.remove(say.pay_title)
         places = [words.text.index(mark) for mark in marks]
         assert places == sorted(places)

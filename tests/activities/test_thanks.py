@@ -6,6 +6,7 @@ import pytest
 
 from activities.adapters.port import Refused, Unknown
 from tests.activities.conftest import Office, Post
+from tests.activities.test_credit_holds import hold
 
 
 @pytest.fixture
@@ -84,3 +85,32 @@ def test_thanks_are_never_tried_twice_on_one_address(
     shop.contact("INV-1")
     assert shop.live("INV-1").decision.rule == "settlement"
     assert len(post.taken) == 1
+
+
+def test_a_released_credit_hold_is_told_to_customer_and_sales_once(office: Office, post: Post) -> None:
+    office.policy("sandbox", thanks=True, settlement_days=5)
+    hold(office, "INV-9")
+    before = len(post.taken)
+    office.later(hours=1)
+    office.pay("INV-9", "1250.00")
+    for _ in range(2):
+        office.live("INV-9")
+        office.later(days=1)
+    assert post.items[before:] == ["INV-9=credit_hold_released/0"]
+    mail = post.mails[-1]
+    assert str(mail["Cc"]) == "Sam Reed <sam@seller.example>"
+    assert str(mail["Subject"]) == "New orders are possible again: Acme Ltd"
+    text = " ".join(mail.get_payload()[0].get_payload().split())  # type: ignore[index, union-attr]
+    assert "New orders from you are possible again, from today." in text
+    assert "your payment of $1,250.00 for invoice INV-9 has reached us" in text
+
+
+def test_sales_without_an_address_are_told_by_a_person(office: Office, post: Post) -> None:
+    office.open("INV-9", customer={"account_manager": {"name": "Sam Reed"}})
+    hold(office, "INV-9")
+    office.tell("INV-9", "invoice_cancelled", cancellation_id="X")
+    office.live("INV-9")
+    assert post.items[-1] == "INV-9=credit_hold_released/0"
+    (task,) = office.tasks("credit_hold_released")
+    assert task.why == "tell sales that Acme Ltd can order again"
+    assert office.row("INV-9").outcome == "cancelled"

@@ -284,6 +284,7 @@ class Life:
         if told.credit_hold_cycle is not None and is_settled(told, before.policy):
             told = apply(told, facts.CreditHoldReleased(cycle=told.credit_hold_cycle), now)
         self.cases[invoice_id] = Pursued(told, before.policy)
+        self._blocked()
         self.ended.discard(invoice_id)
         spare = told.overpaid - before.case.overpaid
         if spare:
@@ -304,6 +305,11 @@ class Life:
         pursued = self.cases[invoice_id]
         self.cases[invoice_id] = Pursued(apply(pursued.case, fact, self.now), pursued.policy)
 
+    def _blocked(self) -> None:
+        """The account knows because of which invoices orders are blocked."""
+        blocking = [name for name, p in self.cases.items() if p.case.credit_hold_cycle is not None]
+        self._account(credit_holds=frozenset(blocking))
+
     def _account(self, **changes: Any) -> None:
         for name, pursued in self.cases.items():
             changed = replace(pursued.case.account, **changes)
@@ -322,6 +328,7 @@ class Life:
         message_id = f"M-{self._number}"
         if decision.effect == "block_orders":
             self._file(invoice_id, facts.CreditHoldPlaced(cycle=decision.cycle))
+            self._blocked()
             self._note("block", {invoice_id: decision.step}, today, step=decision.step)
             return
         siblings = [p for p in self._open() if p.case.invoice_id != invoice_id]

@@ -221,3 +221,69 @@ def test_techglobal_is_thanked_once_for_its_remittance() -> None:
     life.until("2027-01-31")
     assert [((h.on - D0).days, len(h.items)) for h in life.messages() if h.step == Note.THANKS] == [(21, 3)]
     assert [(h.on - D0).days for h in life.log if h.what == "close"] == [28, 28, 28]
+
+
+# Orders flow again
+
+
+def blocked(**changes: Any) -> Case:
+    """A case whose credit hold stands since 2026-11-30."""
+    announced = took(late_case(**changes), "credit_hold", at("2026-11-25"), block_on=date(2026, 11, 30))
+    return apply(announced, facts.CreditHoldPlaced(cycle=0), at("2026-11-30", "10:00"))
+
+
+def living_blocked(*cases: Case, under: Policy | None = None) -> Life:
+    life = living(*cases, under=under)
+    life.now = at("2026-12-01", "10:00")
+    life._blocked()
+    return life
+
+
+def notes(life: Life) -> list[tuple[str, str, list[str]]]:
+    return [(h.on.isoformat()[5:], h.step, sorted(h.items)) for h in life.messages()]
+
+
+def test_that_orders_flow_again_is_told_once_and_thanks_as_well() -> None:
+    life = living_blocked(blocked()).tell(at("2026-12-02"), paid()).until("2027-01-15")
+    assert notes(life) == [("12-02", "credit_hold_released", ["INV-1"])]
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        credit("1250.00"),
+        wire.InvoiceCancelled(cancellation_id="C"),
+        facts.WrittenOff(write_off_id="W", amount="1250.00", by="Kim", reason="r"),
+    ],
+    ids=["credited", "cancelled", "written off"],
+)
+def test_it_is_told_however_the_debt_ended_and_before_the_case_closes(fact: object) -> None:
+    life = living_blocked(blocked()).tell(at("2026-12-04", "18:00"), fact).until("2027-01-15")
+    assert notes(life) == [("12-07", "credit_hold_released", ["INV-1"])]
+    assert [day for day, _ in life.told("close")] == ["12-07"]
+
+
+def test_it_is_told_where_nobody_is_thanked() -> None:
+    life = living_blocked(blocked(), under=policy()).tell(at("2026-12-02"), paid()).until("2027-01-15")
+    assert notes(life) == [("12-02", "credit_hold_released", ["INV-1"])]
+
+
+def test_it_is_told_when_the_last_invoice_that_blocked_is_settled() -> None:
+    life = living_blocked(blocked(), blocked(invoice_id="INV-2"))
+    life.tell(at("2026-12-02"), paid(), "INV-1").tell(at("2026-12-03"), paid(), "INV-2").until("2027-01-15")
+    assert notes(life) == [
+        ("12-02", "thanks", ["INV-1"]),
+        ("12-03", "credit_hold_released", ["INV-1", "INV-2"]),
+    ]
+
+
+def test_what_was_paid_with_it_is_thanked_for_in_the_same_message() -> None:
+    life = living_blocked(blocked(), late_case(invoice_id="INV-2", due=date(2027, 3, 1)))
+    life.tell(at("2026-12-02"), paid()).until("2027-01-15")
+    assert notes(life) == [("12-02", "credit_hold_released", ["INV-1", "INV-2"])]
+
+
+def test_a_block_that_never_came_is_not_released() -> None:
+    announced = took(late_case(), "credit_hold", at("2026-11-25"), block_on=date(2026, 12, 4))
+    life = living_blocked(announced, under=policy()).tell(at("2026-12-02"), paid()).until("2027-01-15")
+    assert notes(life) == []
