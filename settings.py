@@ -68,8 +68,11 @@ class Settings(BaseSettings):
     """Tests only: take a new run after so many revisions of a case."""
 
 
-async def connect(address: str | None = None) -> Client:
-    """A Temporal client from Temporal's own variables and profile file, or for a given address."""
+async def connect(address: str | None = None, *, lazy: bool = False) -> Client:
+    """A Temporal client from Temporal's own variables and profile file, or for a given address.
+
+    `lazy` connects with the first call, so that what can do without Temporal for a while also starts without.
+    """
     # Here, since half the commands of the command line only read the database.
     from temporalio.client import Client
     from temporalio.envconfig import ClientConfig
@@ -80,7 +83,7 @@ async def connect(address: str | None = None) -> Client:
     if address is not None:
         config["target_host"] = address
     config.setdefault("target_host", "127.0.0.1:7233")
-    return await Client.connect(**config, data_converter=data_converter, runtime=runtime())
+    return await Client.connect(**config, data_converter=data_converter, runtime=runtime(), lazy=lazy)
 
 
 @cache

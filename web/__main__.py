@@ -21,7 +21,7 @@ async def run(settings: Settings) -> None:
         )
     rulebook = load_rulebook(settings.config_folder, exhibits=settings.exhibit_folder)
     engine = create_engine(url, pool_size=settings.activity_threads)
-    made_of = parts(settings, engine, rulebook, await connect())
+    made_of = parts(settings, engine, rulebook, await connect(lazy=True))
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -42,8 +42,10 @@ from store.schema import CaseRow, LedgerEntryRow
 from tests.chaos import reckoning
 from tests.chaos.log import write
 from tests.chaos.providers import Post, Providers, sendgrid
+from tests.chaos.reports import Reports, WebProcess
 from tests.faults.worker_process import Told, WorkerProcess
 from tests.premises import Premises
+from tests.sendgrid_events import Signer
 from tests.sendgrid_server import SendGridServer
 
 FOLDER = ROOT / "var" / "chaos"
@@ -69,6 +71,8 @@ class Storm:
     premises: Premises
     told: list[Told]
     providers: Providers
+    web: WebProcess
+    reports: Reports
     logs: Path
     kills: Counter[str] = field(default_factory=Counter)
     known_ms: list[float] = field(default_factory=list)
@@ -100,9 +104,13 @@ class Storm:
             began = time.monotonic()
             while time.monotonic() - began < self.seconds or min(self.kills[v] for v in _VICTIMS) < 3:
                 await asyncio.sleep(self.dice.uniform(6, 14))
-                victim = self.dice.choices(["worker", "postgres", "temporal"], [6, 2, 2])[0]
+                victim = self.dice.choices([*_VICTIMS, "web"], [6, 2, 2, 1])[0]
                 write(FOLDER / "faults.jsonl", kind="kill", victim=victim)
                 self.kills[victim] += 1
+                if victim == "web":
+                    self.web.kill()
+                    self.web.start()
+                    continue
                 if victim == "worker":
                     workers.pop(self.dice.randrange(len(workers))).kill()
                     workers.append(self._worker(stack))
@@ -246,7 +254,10 @@ class Storm:
                     flush=True,
                 )
             self.providers.calm = True
-            await self.live_to(self._instant(self.day0 + timedelta(days=_DAYS), 17), patient=True)
+            last = self._instant(self.day0 + timedelta(days=_DAYS), 17)
+            await self.live_to(last, patient=True)
+            await asyncio.to_thread(self.reports.wait_until_told)
+            await self.live_to(last, patient=True)  # for those whom a report has woken
         finally:
             self.calm.set()
             await weather
@@ -272,14 +283,20 @@ def main() -> int:
     providers = Providers(FOLDER / "accepted.jsonl", asked.seed)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="duecourse-")))
-        (folder / "logs").mkdir()
+        logs = FOLDER / "logs"
+        logs.mkdir()
         postgres = stack.enter_context(LocalPostgres(folder / "postgres", own=True))
         temporal = stack.enter_context(
             LocalTemporal(folder / "temporal", free_port(), time_skipping=True, headless=True)
         )
         post = stack.enter_context(Post(providers=providers))
-        grid = stack.enter_context(SendGridServer(script=sendgrid(providers)))
         upgrade(postgres.url)
+        signer = Signer()
+        web = stack.enter_context(
+            WebProcess(postgres.url, temporal.address, free_port(), signer.public_key, logs / "web.log")
+        )
+        reports = stack.enter_context(Reports(signer, web.port, asked.seed))
+        grid = stack.enter_context(SendGridServer(script=sendgrid(providers, reports)))
         common = {
             "timeout_s": 10.0,
             "provider_timeout_s": 3.0,
@@ -303,14 +320,17 @@ def main() -> int:
                 premises,
                 told,
                 providers,
-                folder / "logs",
+                web,
+                reports,
+                logs,
             )
             await run.run()
             return run
 
         run = asyncio.run(storm())
         with run.premises.sessions() as session:
-            missed = reckoning.missed(session, providers.accepted)
+            missed = reckoning.missed(session, providers.accepted, reports.bounced)
+            after_bounced = reckoning.after_bounced(session, reports.bounced)
             after_known = reckoning.after_known(session, run.invoices)
             unknown, unseen = reckoning.unknown(session)
             opened = len(session.scalars(select(CaseRow.invoice_id)).all())
@@ -328,8 +348,9 @@ def main() -> int:
         "known_p50_ms": round(reckoning.percentile(run.known_ms, 50)),
         "known_p99_ms": round(reckoning.percentile(run.known_ms, 99)),
     }
-    faults = reckoning.verdict(figures, unseen)
-    for line in [*faults, *missed[:20], *after_known[:20], f"providers: {providers.tally}"]:
+    faults = reckoning.verdict(figures, unseen) + after_bounced
+    told = f"SendGrid told of {reports.told} events, {len(reports.bounced)} of them bounces"
+    for line in [*faults, *missed[:20], *after_known[:20], f"providers: {providers.tally}", told]:
         print(line, file=sys.stderr)
     print(json.dumps(figures))
     return 1 if faults else 0

@@ -15,6 +15,7 @@ from aiosmtpd.smtp import SMTP, Envelope
 from aiosmtpd.smtp import Session as SmtpSession
 
 from tests.chaos.log import write
+from tests.chaos.reports import Reports
 from tests.faults.post import PostOffice
 from tests.sendgrid_server import Call
 
@@ -22,10 +23,11 @@ from tests.sendgrid_server import Call
 LATE_S = 5.0
 #: What a provider does with a mail, and how often out of a thousand; `late`, `lost` and `error` leave it unknown.
 _ODDS = {
-    "accept": 840,
+    "accept": 825,
     "slow": 60,  # accepted, but it takes a while
     "busy": 40,  # 451 or 429: come back later
     "hang_up": 30,  # before anything was taken: over SMTP that proves it was not, over HTTP it does not
+    "bounce": 15,  # accepted, and reported as bounced a little later (SendGrid only)
     "late": 15,  # taken, and answered when nobody listens any more
     "drop": 10,  # taken, and hung up on
     "error": 5,  # taken, and answered 500 (SendGrid only)
@@ -85,7 +87,7 @@ class Post(PostOffice):
         return "250 2.0.0 accepted"
 
 
-def sendgrid(providers: Providers) -> Any:
+def sendgrid(providers: Providers, reports: Reports) -> Any:
     """The script of a SendGrid server with these moods."""
 
     def serve(call: Call) -> None:
@@ -101,6 +103,7 @@ def sendgrid(providers: Providers) -> Any:
         to = call.body["personalizations"][0]["to"][0]["email"]
         items = call.body.get("headers", {}).get("X-Duecourse-Items", "")
         providers.take("sendgrid", call.category, items, to)
+        reports.about(call.category, to, bounces=mood == "bounce")
         if mood == "late":
             time.sleep(LATE_S)
         if mood == "drop":

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from domain.vocabulary import Note, Step
@@ -46,23 +46,26 @@ def _beyond_first(counts: Iterable[int]) -> int:
     return sum(count - 1 for count in counts)
 
 
-def missed(session: Session, accepted: Path) -> list[str]:
-    """Rungs that were left out, as `invoice: rung`; and messages marked SENT that no provider has."""
+def missed(session: Session, accepted: Path, bounced: Set[str]) -> list[str]:
+    """Rungs that were left out, as `invoice: rung`; and messages marked SENT that no provider has.
+
+    A case one of whose mails bounced waits for a person, and one with an unknown mail may.
+    """
     taken: dict[str, list[str]] = defaultdict(list)
     for event in session.scalars(select(EventRow).where(EventRow.kind == "step_taken").order_by(EventRow.id)):
         taken[str(event.invoice_id)].append(event.payload["step"])
-    unknown = set(
+    waiting = set(
         session.scalars(
             select(MessageItemRow.invoice_id)
             .join(MessageRow, MessageRow.message_id == MessageItemRow.message_id)
-            .where(MessageRow.state == MessageState.SENDING)
+            .where(or_(MessageRow.state == MessageState.SENDING, MessageRow.message_id.in_(bounced)))
         )
     )
     absent = []
     for case in session.scalars(select(CaseRow).order_by(CaseRow.invoice_id)):
         steps = taken[case.invoice_id]
         last = max((RUNGS.index(Step(step)) for step in steps if Step(step) in RUNGS), default=-1)
-        to_the_end = case.settled_on is None and case.balance_minor > 0 and case.invoice_id not in unknown
+        to_the_end = case.settled_on is None and case.balance_minor > 0 and case.invoice_id not in waiting
         due = RUNGS if to_the_end else RUNGS[: last + 1]
         absent += [f"{case.invoice_id}: {rung}" for rung in due if rung not in steps]
     arrived = {line["message"] for line in read(accepted)}
@@ -93,6 +96,33 @@ def unknown(session: Session) -> tuple[int, list[str]]:
     ids = session.scalars(select(MessageRow.message_id).where(MessageRow.state == MessageState.SENDING)).all()
     listed = set(session.scalars(select(TaskRow.ref).where(TaskRow.state == TaskState.OPEN)))
     return len(ids), [message_id for message_id in ids if message_id not in listed]
+
+
+def after_bounced(session: Session, bounced: Set[str]) -> list[str]:
+    """Messages that bounced and are on nobody's worklist, and claims for an address that was known to bounce."""
+    wrong = []
+    tasks = set(session.scalars(select(TaskRow.ref).where(TaskRow.kind == "contact")))
+    for message_id in sorted(bounced):
+        message = session.get_one(MessageRow, message_id)
+        if not message.to:
+            continue
+        item = select(MessageItemRow.invoice_id).where(MessageItemRow.message_id == message_id)
+        staff = not session.scalars(item).first()
+        if staff:
+            continue
+        if message_id not in tasks:
+            wrong.append(f"{message_id}: bounced, and on nobody's worklist")
+        for invoice_id in session.scalars(item):
+            known = False
+            of_invoice = select(EventRow).where(EventRow.invoice_id == invoice_id).order_by(EventRow.id)
+            for event in session.scalars(of_invoice):
+                if event.kind == "notice_bounced" and event.payload["message_id"] == message_id:
+                    known = True
+                if known and event.kind == "step_claimed":
+                    claimed = session.get_one(MessageRow, event.payload["message_id"])
+                    if claimed.to == message.to:
+                        wrong.append(f"{invoice_id}: {claimed.message_id} claimed after the bounce")
+    return wrong
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 import urllib.request
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.error import HTTPError
 
 import pytest
@@ -14,8 +16,10 @@ import sqlalchemy as sa
 from activities import notices
 from activities.adapters.sendgrid import SendGridTransport
 from activities.rulebook import load_rulebook
+from deploy.local_process import free_port
 from settings import ROOT, Settings
 from store.schema import MessageRow, MessageState, TaskState
+from tests.chaos.reports import WebProcess
 from tests.faults.test_killed_workers import fate
 from tests.premises import Premises, case_of, contact, eventually, failed_tasks, start_input
 from tests.sendgrid_events import Signer, body_of, event
@@ -126,3 +130,16 @@ async def test_a_message_that_was_thought_lost_is_found_and_its_case_goes_on(pre
         for way in ("error", "lost")
     }
     assert states == {"error": [TaskState.DONE], "lost": [TaskState.OPEN]}
+
+
+def test_the_web_process_starts_while_temporal_is_down(database: str, tmp_path: Path) -> None:
+    """It comes back on its own after both were killed, in whatever order they are started."""
+    nobody = f"127.0.0.1:{free_port()}"
+    web = WebProcess(database, nobody, free_port(), Signer().public_key, tmp_path / "web.log")
+    with web:
+        for _ in range(100):
+            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{web.port}/readyz") as answer:
+                assert answer.status == 200
+                return
+            time.sleep(0.2)
+    pytest.fail((tmp_path / "web.log").read_text())
