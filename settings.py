@@ -44,6 +44,16 @@ class Settings(BaseSettings):
     erp_webhook_url: str | None = None
     """Told of every credit hold and its release, signed with the secret; see docs/delivery.md."""
     erp_webhook_secret: SecretStr | None = None
+    portal_url: str | None = None
+    """Where customers reach the web server, such as `https://accounts.seller.example`; without it there is no
+    portal and no link in any message; see docs/portal.md."""
+    portal_key: SecretStr | None = None
+    """Signs the links; the same for worker and web. Another key closes every link that was sent."""
+    portal_days: int = Field(default=60, ge=1, le=365)
+    """So long a link opens the account."""
+    web_proxies: str = ""
+    """Addresses of the proxies in front of the web server, by commas: only theirs are believed when they say
+    where a request came from."""
     web_host: str = "127.0.0.1"
     web_port: int = 8080
     openai_model: str | None = None

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from commands import case_commands
-from commands.options import InvoiceArgument, Json, State, to_day
+from commands.options import By, InvoiceArgument, Json, State, to_day
 
 app = typer.Typer(
     help="Duecourse collects unpaid invoices in due course, without losing the customer.",
@@ -25,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+portal_app = typer.Typer(help="Customers' pages: their links.", no_args_is_help=True, rich_markup_mode=None)
 policy_app = typer.Typer(help="Escalation policies.", no_args_is_help=True, rich_markup_mode=None)
 
 Day = Annotated[str | None, typer.Option(metavar="DATE", help="YYYY-MM-DD.", show_default=False)]
@@ -204,6 +205,40 @@ def describe(
 
 
 app.add_typer(policy_app, name="policy")
+
+
+@portal_app.command()
+def link(
+    customer: Annotated[str, typer.Argument(metavar="CUSTOMER", show_default=False)],
+    seller: Annotated[str, typer.Option(help="Whose invoices it shows.")] = "default",
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """Make a link into a customer's account; whoever has it is taken for the customer."""
+    from commands.portal import make_link
+
+    make_link(state, customer, seller, as_json=as_json)
+
+
+@portal_app.command()
+def revoke(
+    link: Annotated[
+        str | None, typer.Argument(metavar="LINK", help="A link, or its id.", show_default=False)
+    ] = None,
+    customer: Annotated[
+        str | None, typer.Option(metavar="CUSTOMER", help="All of theirs.", show_default=False)
+    ] = None,
+    by: By = None,
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """Close a link, or every link of a customer, at once."""
+    from commands.portal import revoke_links
+
+    revoke_links(state, link, customer, by, as_json=as_json)
+
+
+app.add_typer(portal_app, name="portal")
 
 
 @app.command()

@@ -35,6 +35,7 @@ from activities.failures import QuietFailures
 from activities.ledger import Ledger
 from activities.notices import Notices
 from activities.overrides import use_templates
+from activities.portal_links import PortalLinks, portal_links
 from activities.reconciliation import Reconciliation
 from activities.rendering import PdfRenderer
 from activities.rulebook import Rulebook, load_rulebook
@@ -70,10 +71,12 @@ class Parts:
     renderer: PdfRenderer
     drafter: Drafter | None = None
     """None: every word is a template's."""
+    portal: PortalLinks | None = None
+    """None: messages carry no link into the portal."""
     erp: Erp | None = None
     """None: nobody is told of credit holds; they are rows alone."""
     threads: int = 10
-    notices: dict[str, Callable[[], None]] = field(default_factory=dict)
+    notices: dict[str, Any] = field(default_factory=dict)
     """Hooks of the fault tests around claim and send."""
 
 
@@ -95,6 +98,7 @@ def parts(settings: Settings) -> Parts:
         transport=mail_transport(settings),
         renderer=PdfRenderer(processes=settings.pdf_processes),
         drafter=drafter(settings),
+        portal=portal_links(settings.portal_url, settings.portal_key, settings.portal_days),
         erp=erp(settings),
         threads=settings.activity_threads,
     )
@@ -170,7 +174,12 @@ def workers(
     ledger = Ledger(sessions, made_of.rulebook)
     account = AccountLedger(sessions, made_of.rulebook)
     notices = Notices(
-        sessions, made_of.rulebook, made_of.transport, drafter=made_of.drafter, **made_of.notices
+        sessions,
+        made_of.rulebook,
+        made_of.transport,
+        drafter=made_of.drafter,
+        portal=made_of.portal,
+        **made_of.notices,
     )
     documents = Documents(sessions, made_of.rulebook, made_of.renderer)
     reconciliation = Reconciliation(sessions, made_of.rulebook, made_of.transport)

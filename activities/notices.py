@@ -45,6 +45,7 @@ from activities.messages import (
     take_without_mail,
 )
 from activities.notice_facts import freeze, material
+from activities.portal_links import PortalLinks
 from activities.rulebook import Rulebook
 from domain import facts as internal
 from domain.contact import Contact, compose, ready
@@ -80,6 +81,7 @@ class Notices:
         transport: MailTransport,
         *,
         drafter: Drafter | None = None,
+        portal: PortalLinks | None = None,
         after_claim: Callable[[], None] = lambda: None,
         after_acceptance: Callable[[], None] = lambda: None,
         before_claim: Callable[[], None] = lambda: None,
@@ -88,6 +90,7 @@ class Notices:
         self._rulebook = rulebook
         self._transport = transport
         self._drafter = drafter
+        self._portal = portal
         # Where the fault tests stop a process; nothing else happens there.
         self._before_claim = before_claim
         self._after_claim = after_claim
@@ -141,6 +144,10 @@ class Notices:
             invoices = [item.invoice_id for item in contact.items]
             cannot_be_written(work, invoices, contact.step, message_id, reasons(problem))
             return Drafted(decided=work.settle(invoice_id))
+        link_id = None
+        if self._portal is not None and not facts.for_staff:
+            link_id = self._portal.new_id()
+            facts = facts.model_copy(update={"portal_link": self._portal.url(link_id)})
         to, cc = _people(addressed)
         reserved = outbox.reserve(
             work.session,
@@ -173,6 +180,9 @@ class Notices:
         )
         if isinstance(reserved, outbox.Held):
             return self._adopt(work, invoice_id, reserved)
+        if link_id is not None and self._portal is not None:
+            seller = work.row(invoice_id).seller
+            self._portal.keep(work.session, link_id, work.customer.customer_id, seller, message_id=message_id)
         work.note("message_reserved", message_id, {"step": contact.step, "items": len(contact.items)})
         return Drafted(message_id=message_id, send=contact.approval != "ask")
 

@@ -16,9 +16,11 @@ from types import FrameType
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import make_url
+from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client
 
 from activities.adapters.maildir import MaildirTransport
+from activities.portal_links import PortalLinks, key_in
 from activities.rendering import PdfRenderer, PdfUnavailable
 from activities.rulebook import load_rulebook
 from commands.day_by_day import DayByDay, first_day
@@ -35,9 +37,10 @@ from deploy.local_process import is_locked
 from deploy.local_stack import LOCK_FILE, LocalStack, StackAddress
 from deploy.virtual_time import VirtualTime
 from settings import ROOT, runtime
-from store import migrate
+from store import migrate, portal
 from store.database import create_engine, session_factory
 from store.history import store_settled
+from web import serving as web
 from worker import Parts, workers
 from workflows.converter import data_converter
 
@@ -124,9 +127,11 @@ async def _show(run: Demo, address: StackAddress) -> int:
             print_json(result)
         (notes() if run.as_json else out()).print(shown(result, diary.seconds))
         if not run.leave:
-            _announce(run, address, papers)
-            await stop.wait()
-            note("Stopping …")
+            pages = web.local_parts(made_of.engine, made_of.rulebook, client, made_of.portal)
+            async with web.serving(pages, "127.0.0.1", address.web_port):
+                _announce(run, address, papers, _portal_link(sessions, made_of.portal))
+                await stop.wait()
+                note("Stopping …")
     return 0
 
 
@@ -152,6 +157,7 @@ async def _working(run: Demo, address: StackAddress) -> AsyncIterator[tuple[Clie
         rulebook=load_rulebook(ROOT / "deploy"),
         transport=MaildirTransport(run.state / "mail"),
         renderer=_renderer(),
+        portal=PortalLinks(f"http://127.0.0.1:{address.web_port}", key_in(run.state)),
         threads=_THREADS,
     )
     async with AsyncExitStack() as running:
@@ -201,7 +207,19 @@ async def _live(run: Demo, days: DayByDay, staff: Staff) -> Diary:
     return diary
 
 
-def _announce(run: Demo, address: StackAddress, papers: int) -> None:
+def _portal_link(sessions: sessionmaker[Session], links: PortalLinks | None) -> str:
+    """A link into the account of the customer with the most open invoices, and whose it is."""
+    if links is None:
+        return "none"
+    with sessions.begin() as session:
+        shown = portal.with_most_open(session)
+        if shown is None:
+            return "none: nothing is open"
+        customer_id, seller, name = shown
+        return f"{links.issue(session, customer_id, seller)} ({name})"
+
+
+def _announce(run: Demo, address: StackAddress, papers: int, link: str) -> None:
     """Where everything is, until Ctrl-C."""
     lines = [
         f"Temporal UI   {address.ui_url}",
@@ -209,6 +227,7 @@ def _announce(run: Demo, address: StackAddress, papers: int) -> None:
         f"Temporal      {address.temporal}",
         f"Database      {make_url(address.database_url).render_as_string()}",
         f"Mail          {run.state / 'mail'}",
+        f"Portal        {link}",
         f"PDFs          {run.state / 'papers'} ({papers})",
         "",
         "In another terminal: python starter.py list, show INVOICE, worklist, pay INVOICE, …",

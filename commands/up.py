@@ -13,6 +13,7 @@ from urllib.parse import quote
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
+from activities.portal_links import key_in
 from commands.place import UP
 from commands.terminal import note
 from deploy.local_stack import LocalStack, StackAddress
@@ -41,14 +42,8 @@ def filter_links(ui_url: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def working(address: StackAddress, state: Path) -> AsyncIterator[Parts]:
-    """A worker for all task queues of a stack, in this process; what is under way is finished at the end.
-
-    Mail goes to `mail/` in the state folder unless the settings name another way.
-    """
-    settings = Settings().model_copy(
-        update={"database_url": SecretStr(address.database_url), "maildir": state / "mail"}
-    )
+async def working(address: StackAddress, settings: Settings) -> AsyncIterator[Parts]:
+    """A worker for all task queues of a stack, in this process; what is under way is finished at the end."""
     made_of = parts(settings)
     client = await connect(address.temporal)
     try:
@@ -59,6 +54,20 @@ async def working(address: StackAddress, state: Path) -> AsyncIterator[Parts]:
     finally:
         made_of.renderer.close()
         made_of.engine.dispose()
+
+
+def stack_settings(address: StackAddress, state: Path) -> Settings:
+    """The settings of a stack: its own database, mail into `mail/` unless another way is named, and a portal
+    on this machine unless customers reach it elsewhere."""
+    settings = Settings()
+    return settings.model_copy(
+        update={
+            "database_url": SecretStr(address.database_url),
+            "maildir": state / "mail",
+            "portal_url": settings.portal_url or f"http://127.0.0.1:{address.web_port}",
+            "portal_key": settings.portal_key or key_in(state),
+        }
+    )
 
 
 def up(state: Path | None, temporal_port: int, web_port: int) -> None:
@@ -79,11 +88,12 @@ async def _work(address: StackAddress, folder: Path) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with working(address, folder) as made_of:
+    settings = stack_settings(address, folder)
+    async with working(address, settings) as made_of:
         client = await connect(address.temporal)
         await ensure_schedules(client, erp=made_of.erp is not None)
-        pages = web.parts(Settings(), made_of.engine, made_of.rulebook, client)
-        async with web.serving(pages, "127.0.0.1", address.web_port):
+        pages = web.parts(settings, made_of.engine, made_of.rulebook, client)
+        async with web.serving(pages, "127.0.0.1", address.web_port, proxies=settings.web_proxies):
             _announce(address, folder)
             await stop.wait()
             note("Finishing what is under way …")
@@ -96,6 +106,7 @@ def _announce(address: StackAddress, folder: Path) -> None:
         *(f"  {name:<20} {link}" for name, link in filter_links(address.ui_url).items()),
         f"Database      {make_url(address.database_url).render_as_string()}",
         f"Mail          {folder / 'mail'}",
+        "Portal        python starter.py portal link CUSTOMER",
         f"Web           http://127.0.0.1:{address.web_port} (delivery reports: POST /webhooks/sendgrid)",
         "",
         "Ready. In another terminal: python starter.py import FILE.csv, list, show INVOICE, worklist",

@@ -227,6 +227,8 @@ class NoticeFacts(AccountFacts):
     reasons: tuple[Line, ...] = ()
     """Why staff are asked to act, for mails to staff alone."""
     referral_partner: ReferralPartner | None = None
+    portal_link: Line | None = None
+    """Where the reader sees the account and answers; secret, for whoever has it is taken for the customer."""
 
     @model_validator(mode="after")
     def _can_be_written(self) -> Self:

@@ -158,6 +158,8 @@ class Policy(_Part):
     grouping: bool = True
     settlement_days: Days = 5
     referral_watch_days: Days = 180
+    said_paid_days: Annotated[int, Field(ge=1, le=30)] = 5
+    """Business days without a message after the customer said that the money is on its way."""
     recheck_days: Annotated[int, Field(ge=1, le=365)] = 5
     promise: PromiseLimits = PromiseLimits()
     approval: ApprovalRules = ApprovalRules()

@@ -504,3 +504,53 @@ class SwitchRow(Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[dict[str, Any]]
     recorded_at: Mapped[Recorded]
+
+
+class PortalLinkRow(Base):
+    """A customer's way into the portal: what the signed token in a link stands for. Real clock throughout,
+    for whether a link still opens is no question of business time."""
+
+    __tablename__ = "portal_links"
+
+    link_id: Mapped[str] = mapped_column(primary_key=True)
+    customer_id: Mapped[CustomerKey] = mapped_column(index=True)
+    seller: Mapped[str]
+    message_id: Mapped[str | None] = mapped_column(ForeignKey("messages.message_id"))  # it was sent with
+    expires_real: Mapped[datetime]
+    revoked_real: Mapped[datetime | None]
+    revoked_by: Mapped[str | None]
+    recorded_at: Mapped[Recorded]
+
+
+class PortalAnswerRow(Base):
+    """What a customer confirmed on the portal. Its id is the form's nonce, so that it is taken once."""
+
+    __tablename__ = "portal_answers"
+
+    answer_id: Mapped[str] = mapped_column(primary_key=True)
+    link_id: Mapped[str] = mapped_column(ForeignKey("portal_links.link_id"))
+    customer_id: Mapped[CustomerKey]
+    seller: Mapped[str]
+    action: Mapped[str]
+    said: Mapped[dict[str, Any]]  # personal: invoices, values, the exact text shown and its language
+    address: Mapped[str]  # the IP address it came from; personal
+    at: Mapped[datetime]
+    outcome: Mapped[dict[str, Any] | None]  # null while it is under way
+    recorded_at: Mapped[Recorded]
+
+    __table_args__ = (Index("portal_answers_customer_idx", "customer_id", "recorded_at"),)
+
+
+class UploadRow(Base):
+    """A file that a customer sent with an answer. Shown to staff only, under its random id."""
+
+    __tablename__ = "uploads"
+
+    upload_id: Mapped[str] = mapped_column(primary_key=True)
+    answer_id: Mapped[str] = mapped_column(ForeignKey("portal_answers.answer_id"), index=True)
+    customer_id: Mapped[CustomerKey]
+    name: Mapped[str]  # as the customer calls it: never used as a path
+    media_type: Mapped[str]  # as its first bytes say
+    body: Mapped[bytes]
+    sha256: Mapped[bytes]
+    recorded_at: Mapped[Recorded]

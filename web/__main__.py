@@ -25,7 +25,7 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with serving(made_of, settings.web_host, settings.web_port) as port:
+    async with serving(made_of, settings.web_host, settings.web_port, proxies=settings.web_proxies) as port:
         print(f"listening on {settings.web_host}:{port}", file=sys.stderr, flush=True)
         await stop.wait()
     engine.dispose()

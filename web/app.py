@@ -9,11 +9,12 @@ from starlette.concurrency import run_in_threadpool
 
 from web import webhooks
 from web.parts import Parts
+from web.portal import routes as portal
 
 
 def create_app(made_of: Parts) -> FastAPI:
     """The application. It describes itself to nobody."""
-    app = FastAPI(title="Duecourse", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="Duecourse", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
 
     @app.get("/healthz")
     def healthz() -> Response:
@@ -29,6 +30,8 @@ def create_app(made_of: Parts) -> FastAPI:
 
     if made_of.sendgrid is not None:
         app.include_router(webhooks.sendgrid(made_of.sendgrid, made_of))
+    if made_of.portal is not None:
+        portal.add_to(app, made_of, made_of.portal)
     return app
 
 

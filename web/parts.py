@@ -9,7 +9,17 @@ from datetime import UTC, datetime
 from sqlalchemy.orm import Session, sessionmaker
 
 from activities.adapters.sendgrid_events import SendGridWebhook
+from activities.portal_links import PortalLinks
 from activities.rulebook import Rulebook
+from web.portal.workflows import Workflows
+
+
+@dataclass(frozen=True)
+class Portal:
+    """What the customers' pages are made of."""
+
+    links: PortalLinks
+    workflows: Workflows
 
 
 @dataclass(frozen=True)
@@ -22,4 +32,6 @@ class Parts:
     """Wakes the workflow of an invoice; one that has ended needs no waking."""
     sendgrid: SendGridWebhook | None = None
     """None: SendGrid's reports are not taken."""
+    portal: Portal | None = None
+    """None: customers have no pages."""
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))

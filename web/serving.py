@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import uvicorn
 from sqlalchemy import Engine
@@ -13,17 +14,27 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.adapters.sendgrid_events import SendGridWebhook
+from activities.portal_links import PortalLinks, portal_links
 from activities.rulebook import Rulebook
 from settings import Settings
 from store.database import session_factory
 from web.app import create_app
-from web.parts import Parts
+from web.parts import Parts, Portal
+from web.portal.workflows import TemporalWorkflows
 from workflows.invoice_collection import NUDGE, workflow_id
 
 
 def parts(settings: Settings, engine: Engine, rulebook: Rulebook, client: Client) -> Parts:
     """What the settings make of it. Raises ValueError with the setting and the fix."""
+    links = portal_links(settings.portal_url, settings.portal_key, settings.portal_days)
     key = settings.sendgrid_webhook_key
+    return replace(
+        local_parts(engine, rulebook, client, links), sendgrid=SendGridWebhook(key) if key else None
+    )
+
+
+def local_parts(engine: Engine, rulebook: Rulebook, client: Client, links: PortalLinks | None) -> Parts:
+    """What a stack without settings has: the customers' pages, and nothing for providers."""
 
     async def nudge(invoice_id: str) -> None:
         try:
@@ -36,7 +47,7 @@ def parts(settings: Settings, engine: Engine, rulebook: Rulebook, client: Client
         sessions=session_factory(engine),
         rulebook=rulebook,
         nudge=nudge,
-        sendgrid=SendGridWebhook(key) if key else None,
+        portal=Portal(links, TemporalWorkflows(client)) if links is not None else None,
     )
 
 
@@ -49,12 +60,18 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(made_of: Parts, host: str, port: int) -> AsyncIterator[int]:
+async def serving(made_of: Parts, host: str, port: int, *, proxies: str = "") -> AsyncIterator[int]:
     """Serve in the background, on the port that is yielded (0 lets the kernel choose). Raises OSError where
-    the port is taken; requests that are under way are answered at the end."""
+    the port is taken; requests that are under way are answered at the end. `proxies` are the addresses that
+    are believed when they say where a request came from."""
     with socket.create_server((host, port)) as listening:
         config = uvicorn.Config(
-            create_app(made_of), log_level="warning", server_header=False, proxy_headers=False
+            create_app(made_of),
+            log_level="warning",
+            access_log=False,  # a path holds the token of a link
+            server_header=False,
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=proxies or None,
         )
         server = _Server(config)
         task = asyncio.create_task(server.serve([listening]))

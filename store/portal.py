@@ -1,0 +1,190 @@
+"""The portal's rows: links that open it, what customers answered, and the files they sent."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session, defer
+
+from domain.letter import FOR_STAFF
+from store.schema import (
+    CaseRow,
+    CustomerRow,
+    DocumentRow,
+    MessageItemRow,
+    MessageRow,
+    MessageState,
+    PortalAnswerRow,
+    PortalLinkRow,
+    UploadRow,
+)
+
+
+def add_link(
+    session: Session,
+    *,
+    customer_id: str,
+    seller: str,
+    expires: datetime,
+    link_id: str,
+    message_id: str | None = None,
+) -> None:
+    """Add a link for one customer of one seller; `expires` is of the real clock."""
+    session.add(
+        PortalLinkRow(
+            link_id=link_id,
+            customer_id=customer_id,
+            seller=seller,
+            message_id=message_id,
+            expires_real=expires,
+        )
+    )
+
+
+def link(session: Session, link_id: str) -> PortalLinkRow | None:
+    """A link, whether or not it still opens anything."""
+    return session.get(PortalLinkRow, link_id)
+
+
+def revoke(
+    session: Session,
+    *,
+    at: datetime,
+    by: str,
+    link_id: str | None = None,
+    customer_id: str | None = None,
+) -> int:
+    """Revoke one link, or every link of a customer; returns how many this closed."""
+    wanted = update(PortalLinkRow).where(PortalLinkRow.revoked_real.is_(None))
+    if link_id is not None:
+        wanted = wanted.where(PortalLinkRow.link_id == link_id)
+    if customer_id is not None:
+        wanted = wanted.where(PortalLinkRow.customer_id == customer_id)
+    if link_id is None and customer_id is None:
+        raise ValueError("name a link or a customer")
+    closed = session.scalars(
+        wanted.values(revoked_real=at, revoked_by=by)
+        .returning(PortalLinkRow.link_id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(closed.all())
+
+
+def cases_of(
+    session: Session, customer_id: str, seller: str, *, settled: int = 10, most: int = 300
+) -> list[CaseRow]:
+    """What a customer sees of a seller's invoices: those that are open, the earliest due first, and the newest
+    that ended."""
+    mine = select(CaseRow).where(CaseRow.customer_id == customer_id, CaseRow.seller == seller)
+    is_open = mine.where(CaseRow.closed_at.is_(None)).order_by(CaseRow.due_on, CaseRow.invoice_id)
+    ended = mine.where(CaseRow.closed_at.is_not(None)).order_by(CaseRow.closed_at.desc(), CaseRow.invoice_id)
+    return [*session.scalars(is_open.limit(most)), *session.scalars(ended.limit(settled))]
+
+
+def with_most_open(session: Session) -> tuple[str, str, str] | None:
+    """Customer, seller and the customer's name where the most invoices are open; None where none is."""
+    opened = (
+        select(CaseRow.customer_id, CaseRow.seller)
+        .where(CaseRow.closed_at.is_(None), CaseRow.balance_minor > 0)
+        .group_by(CaseRow.customer_id, CaseRow.seller)
+        .order_by(func.count().desc(), CaseRow.customer_id)
+        .limit(1)
+    )
+    found = session.execute(opened).one_or_none()
+    if found is None:
+        return None
+    name = session.get_one(CustomerRow, found.customer_id).profile.get("name")
+    return found.customer_id, found.seller, name or found.customer_id
+
+
+def case_of(session: Session, invoice_id: str, customer_id: str, seller: str) -> CaseRow | None:
+    """One invoice, where it is this customer's with this seller."""
+    row = session.get(CaseRow, invoice_id)
+    return row if row is not None and (row.customer_id, row.seller) == (customer_id, seller) else None
+
+
+def messages_to(session: Session, customer_id: str, seller: str, *, most: int = 50) -> list[MessageRow]:
+    """What was sent to the customer, newest first; without the mail itself."""
+    sent = (
+        select(MessageRow)
+        .where(
+            MessageRow.customer_id == customer_id,
+            MessageRow.seller == seller,
+            MessageRow.state == MessageState.SENT,
+            MessageRow.step.not_in(sorted(FOR_STAFF)),
+        )
+        .order_by(MessageRow.sent_at.desc(), MessageRow.message_id)
+        .limit(most)
+        .options(defer(MessageRow.payload))
+    )
+    return list(session.scalars(sent))
+
+
+def message_to(session: Session, message_id: str, customer_id: str, seller: str) -> MessageRow | None:
+    """One message, where it was sent to this customer for this seller."""
+    row = session.get(MessageRow, message_id)
+    if row is None or row.step in FOR_STAFF or row.state is not MessageState.SENT:
+        return None
+    return row if (row.customer_id, row.seller) == (customer_id, seller) else None
+
+
+def invoices_in(session: Session, message_ids: Collection[str]) -> dict[str, list[str]]:
+    """The numbers of the invoices that each message is about."""
+    found: dict[str, list[str]] = {message_id: [] for message_id in message_ids}
+    rows = (
+        select(MessageItemRow.message_id, CaseRow.number)
+        .join(CaseRow, CaseRow.invoice_id == MessageItemRow.invoice_id)
+        .where(MessageItemRow.message_id.in_(found))
+        .order_by(CaseRow.due_on, CaseRow.number)
+    )
+    for message_id, number in session.execute(rows):
+        found[message_id].append(number)
+    return found
+
+
+def papers_with(session: Session, message_ids: Collection[str]) -> dict[str, list[tuple[str, str]]]:
+    """Id and name of each PDF that went to the customer with these messages."""
+    found: dict[str, list[tuple[str, str]]] = {message_id: [] for message_id in message_ids}
+    rows = (
+        select(DocumentRow.message_id, DocumentRow.document_id, DocumentRow.name)
+        .where(DocumentRow.message_id.in_(found), DocumentRow.media_type == "application/pdf")
+        .order_by(DocumentRow.name)
+    )
+    for message_id, document_id, name in session.execute(rows):
+        if not name.startswith(PARTNERS):
+            found[message_id].append((document_id, name))
+    return found
+
+
+#: How the papers begin that are kept with a customer's message for somebody else.
+PARTNERS = "referral-pack"
+
+
+def paper(session: Session, document_id: str) -> DocumentRow | None:
+    """One paper by its id, but for those that are kept for somebody else."""
+    row = session.get(DocumentRow, document_id)
+    if row is None or row.media_type != "application/pdf" or row.name.startswith(PARTNERS):
+        return None
+    return row
+
+
+def answers_since(session: Session, customer_id: str, action: str, since: datetime) -> int:
+    """How many answers of a kind a customer gave since an instant of the real clock."""
+    counted = select(func.count()).where(
+        PortalAnswerRow.customer_id == customer_id,
+        PortalAnswerRow.action == action,
+        PortalAnswerRow.recorded_at >= since,
+    )
+    return session.scalars(counted).one()
+
+
+def answer(session: Session, answer_id: str) -> PortalAnswerRow | None:
+    """One answer."""
+    return session.get(PortalAnswerRow, answer_id)
+
+
+def uploads_of(session: Session, answer_id: str) -> list[UploadRow]:
+    """The files that came with an answer."""
+    return list(session.scalars(select(UploadRow).where(UploadRow.answer_id == answer_id)))

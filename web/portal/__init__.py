@@ -1,0 +1,1 @@
+"""The customers' pages: one account each, reached by the signed link of a message."""

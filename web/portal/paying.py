@@ -1,0 +1,74 @@
+"""How to pay: the seller's accounts with the reference, a payment code where the bank's app reads one, the pay link."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from segno.helpers import make_epc_qr
+
+from activities.words import Block, ways_to_pay
+from domain.letter import InvoiceFacts, open_totals
+from domain.money import Money
+from domain.seller import BankAccount
+from web.portal.pages import total_text
+from web.portal.view import Account
+
+#: Countries whose accounts take SEPA credit transfers (European Payments Council, EPC409-09).
+SEPA = frozenset(
+    "AD AL AT BE BG CH CY CZ DE DK EE ES FI FR GB GI GR HR HU IE IS IT LI LT LU LV MC MD ME MK MT NL NO PL PT RO RS "
+    "SE SI SK SM VA".split()
+)
+#: The longest reference and payee's name that the code holds (EPC069-12).
+_LONGEST_REFERENCE, _LONGEST_NAME = 140, 70
+#: The largest amount it holds, in cents.
+_MOST_MINOR = 99_999_999_999
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to pay, with the code that a banking app reads where there is one."""
+
+    block: Block
+    amount: str | None = None
+    qr: str | None = None
+
+
+def ways(account: Account, items: Sequence[InvoiceFacts]) -> list[Way]:
+    """Every way to pay these invoices, as a letter names them."""
+    say, habits = account.words.labels, account.words.habits
+    by_title = {say.transfer_in(currency): money for currency, money in open_totals(items).items()}
+    found = []
+    for block in ways_to_pay(account.seller, items, say):
+        money = by_title.get(block.title)
+        bank = account.seller.bank_accounts.get(money.currency) if money is not None else None
+        if money is None or bank is None:
+            found.append(Way(block))
+            continue
+        reference = ", ".join(dict.fromkeys(i.number for i in items if i.currency == money.currency))
+        found.append(Way(block, habits.money(money), payment_code(bank, money, reference)))
+    return found
+
+
+def total(account: Account, items: Sequence[InvoiceFacts]) -> str:
+    """What is open on these invoices."""
+    return total_text(open_totals(items), account.words)
+
+
+def payment_code(bank: BankAccount, amount: Money, reference: str) -> str | None:
+    """The EPC069-12 code of a SEPA transfer as a picture in the page; None where the transfer is none.
+
+    A SEPA credit transfer is in euro, to an IBAN of a country that takes part.
+    """
+    if amount.currency != "EUR" or not 0 < amount.minor <= _MOST_MINOR or bank.iban is None:
+        return None
+    if bank.iban[:2] not in SEPA:
+        return None
+    text = reference if len(reference) <= _LONGEST_REFERENCE else reference[: _LONGEST_REFERENCE - 1] + "…"
+    try:
+        code = make_epc_qr(
+            name=bank.holder[:_LONGEST_NAME], iban=bank.iban, amount=amount.decimal, text=text, bic=bank.bic
+        )
+    except ValueError:
+        return None
+    return str(code.svg_data_uri(scale=4, border=4, omitsize=True))

@@ -1,0 +1,195 @@
+"""One customer's account as the pages show it: read as it is committed, without the lock, and changing nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from urllib.parse import quote, urlencode
+
+from sqlalchemy.orm import Session
+
+from activities.account_facts import AccountRead, read_account
+from activities.rulebook import Rulebook
+from activities.words import entry_text
+from domain.answers import said_paid_until
+from domain.contact import Pursued
+from domain.contract import AccountManager
+from domain.letter import InvoiceFacts, by_due_date, open_totals, past_due_totals, running_balances
+from domain.money import Money
+from domain.pauses import PromiseState, calendar_of, is_settled, promises
+from domain.seller import Seller
+from store import portal
+from store.portfolio import profile_of
+from store.schema import CaseRow, CustomerRow, PortalLinkRow
+from web.portal.words import Words, chosen_language
+
+
+@dataclass(frozen=True)
+class Movement:
+    """One movement of the account's balance."""
+
+    on: date
+    invoice: InvoiceFacts
+    what: str
+    amount: Money
+    balance: Money
+
+
+@dataclass(frozen=True)
+class Account:
+    """What a customer's link shows."""
+
+    link: PortalLinkRow
+    token: str
+    seller: Seller
+    customer: CustomerRow
+    read: AccountRead | None
+    """None where there is no invoice at all."""
+    rows: dict[str, CaseRow]
+    words: Words
+    asked_language: str | None
+    now: datetime
+    base: str
+    """Path of the account page."""
+    open: tuple[InvoiceFacts, ...] = ()
+    settled: tuple[InvoiceFacts, ...] = ()
+    totals: dict[str, Money] = field(default_factory=dict)
+    past_due: dict[str, Money] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """How the customer is called."""
+        return profile_of(self.customer).shown_name
+
+    @property
+    def today(self) -> date:
+        """The customer's day."""
+        return self.read.today if self.read is not None else self.now.date()
+
+    @property
+    def manager(self) -> AccountManager | None:
+        """The account manager, where the customer's particulars name one that can be written to."""
+        manager = profile_of(self.customer).account_manager
+        return manager if manager is not None and manager.email is not None else None
+
+    def local_date(self, at: datetime) -> date:
+        """The customer's day at an instant."""
+        if self.read is None or not self.rows:
+            return at.date()
+        pursued = self.read.pursued[next(iter(self.rows))]
+        return calendar_of(pursued.case.account, pursued.policy).local_date(at)
+
+    def path(self, *parts: str, **query: str | None) -> str:
+        """The address of a page of this account, in the language that was asked for."""
+        asked = {"lang": self.asked_language, **query}
+        kept = {name: value for name, value in asked.items() if value}
+        path = "/".join((self.base, *(quote(part, safe="") for part in parts)))
+        return f"{path}?{urlencode(kept)}" if kept else path
+
+    def item(self, invoice_id: str) -> InvoiceFacts | None:
+        """An invoice of the account."""
+        return next((item for item in (*self.open, *self.settled) if item.invoice_id == invoice_id), None)
+
+    def pursued(self, invoice_id: str) -> Pursued:
+        """The case behind an invoice of the account."""
+        assert self.read is not None, "there is an invoice"
+        return self.read.pursued[invoice_id]
+
+    def states(self, item: InvoiceFacts) -> list[str]:
+        """What was said about an invoice and stands, in the customer's words."""
+        say, habits = self.words, self.words.habits
+        pursued = self.pursued(item.invoice_id)
+        states: list[str] = []
+        for promise in promises(pursued.case, pursued.policy, self.today):
+            if promise.state is PromiseState.OPEN:
+                amount = Money(
+                    pursued.case.balance if promise.amount is None else promise.amount, item.currency
+                )
+                states.append(
+                    say("state_promised", amount=habits.money(amount), day=habits.day(promise.pay_by))
+                )
+        if item.disputed is not None:
+            states.append(say("state_disputed", amount=habits.money(item.disputed)))
+        until = said_paid_until(pursued.case, self.today)
+        if until is not None:
+            states.append(say("state_paid", day=habits.day(until)))
+        return states
+
+    def movements(self, currency: str, only: InvoiceFacts | None = None) -> list[Movement]:
+        """Every movement of the open invoices in one currency with the running balance, oldest first."""
+        items = [only] if only is not None else [item for item in self.open if item.currency == currency]
+        entries = sorted(
+            ((entry, item) for item in items for entry in item.entries), key=lambda pair: pair[0].on
+        )
+        balances = running_balances(entry for entry, _ in entries)
+        return [
+            Movement(entry.on, item, entry_text(entry, item, self.words.labels), entry.amount, balance)
+            for (entry, item), balance in zip(entries, balances, strict=True)
+        ]
+
+
+def read(
+    session: Session,
+    link: PortalLinkRow,
+    token: str,
+    rulebook: Rulebook,
+    now: datetime,
+    *,
+    base: str,
+    language: str | None,
+    invoice_id: str | None = None,
+) -> Account:
+    """The account behind a link. `invoice_id` adds an invoice that ended long ago, where it is the customer's."""
+    customer = session.get_one(CustomerRow, link.customer_id)
+    now = now if customer.latest_at is None else max(now, customer.latest_at)
+    seller = rulebook.seller(link.seller)
+    profile = profile_of(customer)
+    asked = language if language in seller.languages else None
+    chosen = chosen_language(asked, _locales(customer), seller.languages)
+    words = Words(chosen, profile.locale or chosen, profile.country)
+    rows = portal.cases_of(session, link.customer_id, link.seller)
+    if invoice_id is not None and all(row.invoice_id != invoice_id for row in rows):
+        wanted = portal.case_of(session, invoice_id, link.customer_id, link.seller)
+        rows += [wanted] if wanted is not None else []
+    account = Account(
+        link=link,
+        token=token,
+        seller=seller,
+        customer=customer,
+        read=None,
+        rows={row.invoice_id: row for row in rows},
+        words=words,
+        asked_language=asked,
+        now=now,
+        base=base,
+    )
+    if not rows:
+        return account
+    known = read_account(session, rows, rulebook, now, language=chosen)
+    return _divided(account, known, rows)
+
+
+def _divided(account: Account, known: AccountRead, rows: Sequence[CaseRow]) -> Account:
+    """The account with its invoices, those that are owed apart from those that are not."""
+    owed: list[InvoiceFacts] = []
+    over: list[InvoiceFacts] = []
+    for item in known.facts.items:
+        pursued = known.pursued[item.invoice_id]
+        case = pursued.case
+        over_now = case.cancelled_at is not None or is_settled(case, pursued.policy)
+        (over if over_now else owed).append(item)
+    return replace(
+        account,
+        read=known,
+        open=tuple(by_due_date(owed)),
+        settled=tuple(sorted(over, key=lambda item: (item.due_on, item.number), reverse=True)),
+        totals=open_totals(owed),
+        past_due=past_due_totals(owed),
+    )
+
+
+def _locales(customer: CustomerRow) -> list[str | None]:
+    """The languages that the customer's people read, the customer's own last."""
+    profile = profile_of(customer)
+    return [*(contact.locale for contact in profile.contacts[:1]), profile.locale]

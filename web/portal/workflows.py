@@ -1,0 +1,94 @@
+"""How the pages talk to workflows: requests that may be refused, and facts. The customer's words come elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+
+from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from workflows import customer_account
+from workflows.invoice_collection import workflow_id
+from workflows.options import MAIN_QUEUE
+
+#: So long a customer waits for an answer before the page says that it is not known yet.
+PATIENCE = timedelta(seconds=12)
+
+
+class Unreachable(Exception):
+    """The workflow cannot be asked at the moment; whether it heard is not known, and asking again is safe."""
+
+
+class Ended(Exception):
+    """The invoice's workflow is over."""
+
+
+class Workflows(Protocol):
+    """What the pages ask of workflows."""
+
+    async def ask(
+        self, invoice_id: str, update: str, request: Mapping[str, Any], request_id: str
+    ) -> str | None:
+        """An update: None once it is committed, else the rule that refused it. Raises Unreachable and Ended."""
+
+    async def tell(self, invoice_id: str, signal: str, fact: Mapping[str, Any]) -> None:
+        """A fact about an invoice. Raises Unreachable and Ended."""
+
+    async def tell_account(self, customer_id: str, signal: str, fact: Mapping[str, Any]) -> None:
+        """A fact about the account. Raises Unreachable."""
+
+
+@dataclass(frozen=True)
+class TemporalWorkflows:
+    """The workflows of a Temporal namespace."""
+
+    client: Client
+
+    async def ask(
+        self, invoice_id: str, update: str, request: Mapping[str, Any], request_id: str
+    ) -> str | None:
+        handle = self.client.get_workflow_handle(workflow_id(invoice_id))
+        try:
+            await handle.execute_update(
+                update, dict(request), id=request_id, result_type=dict, rpc_timeout=PATIENCE
+            )
+        except WorkflowUpdateFailedError as refused:
+            cause = refused.cause
+            return (cause.type if isinstance(cause, ApplicationError) else None) or "Refused"
+        except (WorkflowUpdateRPCTimeoutOrCancelledError, RPCError) as problem:
+            raise _of(problem) from None
+        return None
+
+    async def tell(self, invoice_id: str, signal: str, fact: Mapping[str, Any]) -> None:
+        handle = self.client.get_workflow_handle(workflow_id(invoice_id))
+        try:
+            await handle.signal(signal, dict(fact), rpc_timeout=PATIENCE)
+        except RPCError as problem:
+            raise _of(problem) from None
+
+    async def tell_account(self, customer_id: str, signal: str, fact: Mapping[str, Any]) -> None:
+        try:
+            await self.client.start_workflow(
+                "CustomerAccount",
+                {"customer": {"customer_id": customer_id}},
+                id=customer_account.workflow_id(customer_id),
+                task_queue=MAIN_QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                start_signal=signal,
+                start_signal_args=[dict(fact)],
+                rpc_timeout=PATIENCE,
+            )
+        except RPCError as problem:
+            raise _of(problem) from None
+
+
+def _of(problem: Exception) -> Exception:
+    if isinstance(problem, RPCError) and problem.status is RPCStatusCode.NOT_FOUND:
+        return Ended()
+    return Unreachable(type(problem).__name__)
