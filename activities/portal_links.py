@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -114,6 +115,10 @@ class PortalLinks:
         if row.revoked_real is not None or row.expires_real <= datetime.now(UTC):
             opens = Opens.FRESH_LINK
         return row, opens
+
+    def without_links(self, text: str, instead: str) -> str:
+        """A text with every link into the portal taken out."""
+        return re.sub(rf"{re.escape(self.base_url.rstrip('/'))}/{PATH}/[\w.~-]+", instead, text)
 
     def seal(self, content: dict[str, Any]) -> str:
         """What a form will say when it is confirmed: signed and dated, so that it comes back as it went out."""

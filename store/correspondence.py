@@ -43,11 +43,22 @@ class SentMessage:
 
 
 def correspondence(
-    session: Session, *, customer_id: str, seller: str, limit: int = 50, before: str | None = None
+    session: Session,
+    *,
+    customer_id: str,
+    seller: str,
+    limit: int = 50,
+    before: str | None = None,
+    only: str | None = None,
 ) -> list[SentMessage]:
     """The messages that a customer got from a seller, newest first; for the next page, `before` is the
-    `message_id` of the last one. What colleagues got, and what nobody knows to have gone out, is left out."""
+    `message_id` of the last one, and `only` names the one that is wanted.
+
+    What colleagues got, and what nobody knows to have gone out, is left out.
+    """
     sent = select(MessageRow).where(*_theirs(customer_id, seller))
+    if only is not None:
+        sent = sent.where(MessageRow.message_id == only)
     if before is not None:
         last = select(MessageRow.sent_at, MessageRow.message_id).where(
             MessageRow.message_id == before, *_theirs(customer_id, seller)

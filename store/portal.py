@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm import Session
 
-from domain.letter import FOR_STAFF
-from store.schema import (
-    CaseRow,
-    CustomerRow,
-    DocumentRow,
-    MessageItemRow,
-    MessageRow,
-    MessageState,
-    PortalAnswerRow,
-    PortalLinkRow,
-    UploadRow,
-)
+from store.schema import CaseRow, CustomerRow, PortalAnswerRow, PortalLinkRow, UploadRow
 
 
 def add_link(
@@ -103,71 +91,6 @@ def case_of(session: Session, invoice_id: str, customer_id: str, seller: str) ->
     """One invoice, where it is this customer's with this seller."""
     row = session.get(CaseRow, invoice_id)
     return row if row is not None and (row.customer_id, row.seller) == (customer_id, seller) else None
-
-
-def messages_to(session: Session, customer_id: str, seller: str, *, most: int = 50) -> list[MessageRow]:
-    """What was sent to the customer, newest first; without the mail itself."""
-    sent = (
-        select(MessageRow)
-        .where(
-            MessageRow.customer_id == customer_id,
-            MessageRow.seller == seller,
-            MessageRow.state == MessageState.SENT,
-            MessageRow.step.not_in(sorted(FOR_STAFF)),
-        )
-        .order_by(MessageRow.sent_at.desc(), MessageRow.message_id)
-        .limit(most)
-        .options(defer(MessageRow.payload))
-    )
-    return list(session.scalars(sent))
-
-
-def message_to(session: Session, message_id: str, customer_id: str, seller: str) -> MessageRow | None:
-    """One message, where it was sent to this customer for this seller."""
-    row = session.get(MessageRow, message_id)
-    if row is None or row.step in FOR_STAFF or row.state is not MessageState.SENT:
-        return None
-    return row if (row.customer_id, row.seller) == (customer_id, seller) else None
-
-
-def invoices_in(session: Session, message_ids: Collection[str]) -> dict[str, list[str]]:
-    """The numbers of the invoices that each message is about."""
-    found: dict[str, list[str]] = {message_id: [] for message_id in message_ids}
-    rows = (
-        select(MessageItemRow.message_id, CaseRow.number)
-        .join(CaseRow, CaseRow.invoice_id == MessageItemRow.invoice_id)
-        .where(MessageItemRow.message_id.in_(found))
-        .order_by(CaseRow.due_on, CaseRow.number)
-    )
-    for message_id, number in session.execute(rows):
-        found[message_id].append(number)
-    return found
-
-
-def papers_with(session: Session, message_ids: Collection[str]) -> dict[str, list[tuple[str, str]]]:
-    """Id and name of each PDF that went to the customer with these messages."""
-    found: dict[str, list[tuple[str, str]]] = {message_id: [] for message_id in message_ids}
-    rows = (
-        select(DocumentRow.message_id, DocumentRow.document_id, DocumentRow.name)
-        .where(DocumentRow.message_id.in_(found), DocumentRow.media_type == "application/pdf")
-        .order_by(DocumentRow.name)
-    )
-    for message_id, document_id, name in session.execute(rows):
-        if not name.startswith(PARTNERS):
-            found[message_id].append((document_id, name))
-    return found
-
-
-#: How the papers begin that are kept with a customer's message for somebody else.
-PARTNERS = "referral-pack"
-
-
-def paper(session: Session, document_id: str) -> DocumentRow | None:
-    """One paper by its id, but for those that are kept for somebody else."""
-    row = session.get(DocumentRow, document_id)
-    if row is None or row.media_type != "application/pdf" or row.name.startswith(PARTNERS):
-        return None
-    return row
 
 
 def answers_since(session: Session, customer_id: str, action: str, since: datetime) -> int:

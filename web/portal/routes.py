@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
-from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.staticfiles import StaticFiles
@@ -15,13 +13,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
-from activities.documents import WORDS
 from activities.phrasing import Labels
 from activities.portal_links import PATH, Opens
 from activities.words import imprint
-from domain.seller import one_line
-from store import outbox, portal
-from store.schema import MessageRow
+from store.correspondence import SentMessage, correspondence, paper
 from web.parts import Parts, Portal
 from web.portal import pages, paying
 from web.portal.guard import Guarded, Throttle
@@ -31,15 +26,6 @@ from web.portal.view import Account, read
 MOST_REFUSED, MOST_PAGES, TEN_MINUTES = 40, 600, 600.0
 #: Ids as the contract has them: nothing else is looked up.
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-
-
-class ShownMessage(NamedTuple):
-    """A message in the list."""
-
-    message_id: str
-    subject: str
-    on: date
-    papers: list[tuple[str, str]]
 
 
 class NotThere(Exception):
@@ -140,7 +126,7 @@ class Pages:
                 is_open=item in account.open,
                 states=account.states(item),
                 movements=account.movements(item.currency, item),
-                papers=self._papers(session, account, item.invoice_id),
+                messages=[m for m in self._messages(session, account) if invoice_id in m.invoices][:8],
                 papers_say=Labels(account.words.language, account.words.habits.functions(), "papers"),
                 answers=(),
             )
@@ -150,34 +136,28 @@ class Pages:
             account = self.account(session, request, token)
             if isinstance(account, Response):
                 return account
-            row = portal.message_to(
-                session, checked(message_id), account.link.customer_id, account.link.seller
-            )
-            if row is None:
+            found = self._messages(session, account, only=checked(message_id))
+            if not found:
                 raise NotThere
-            return self.shown(
-                request,
-                "message.html",
-                account,
-                subject=one_line(row.subject or ""),
-                on=self._day(account, row),
-                text=_text(session, row, account.words("private_part")),
-                papers=portal.papers_with(session, [message_id])[message_id],
-            )
+            text = self.links.without_links(found[0].text, account.words("private_part"))
+            return self.shown(request, "message.html", account, message=found[0], text=text)
 
     def paper(self, request: Request, token: str, document_id: str) -> Response:
         with self.made_of.sessions() as session:
             account = self.account(session, request, token)
             if isinstance(account, Response):
                 return account
-            paper = portal.paper(session, checked(document_id))
-            if paper is None or not portal.message_to(
-                session, paper.message_id, account.link.customer_id, account.link.seller
-            ):
+            found = paper(
+                session,
+                customer_id=account.link.customer_id,
+                seller=account.link.seller,
+                document_id=checked(document_id),
+            )
+            if found is None:
                 raise NotThere
-            name = re.sub(r"[^A-Za-z0-9._-]", "_", paper.name)
+            name = re.sub(r"[^A-Za-z0-9._-]", "_", found.name)
             headers = {"content-disposition": f'attachment; filename="{name}"'}
-            return Response(paper.body, media_type="application/pdf", headers=headers)
+            return Response(found.body, media_type=found.media_type, headers=headers)
 
     def pay(self, request: Request, token: str) -> Response:
         invoice_id = request.query_params.get("invoice")
@@ -203,37 +183,11 @@ class Pages:
 
     # -- details ----------------------------------------------------------------------------------
 
-    def _messages(self, session: Session, account: Account) -> list[ShownMessage]:
-        rows = portal.messages_to(session, account.link.customer_id, account.link.seller)
-        papers = portal.papers_with(session, [row.message_id for row in rows])
-        return [
-            ShownMessage(
-                row.message_id,
-                one_line(row.subject or "") or row.step,
-                self._day(account, row),
-                papers[row.message_id],
-            )
-            for row in rows
-        ]
-
-    def _papers(self, session: Session, account: Account, invoice_id: str) -> list[tuple[str, str, date]]:
-        """The papers that went out about an invoice, newest first."""
-        sent = [
-            row
-            for row in portal.messages_to(session, account.link.customer_id, account.link.seller)
-            if invoice_id in {item.invoice_id for item in outbox.items_of(session, row.message_id)}
-        ][:5]
-        papers = portal.papers_with(session, [row.message_id for row in sent])
-        return [
-            (document_id, name, self._day(account, row))
-            for row in sent
-            for document_id, name in papers[row.message_id]
-        ]
-
     @staticmethod
-    def _day(account: Account, row: MessageRow) -> date:
-        """The customer's day on which a message went out."""
-        return account.local_date(row.sent_at or row.reserved_at)
+    def _messages(session: Session, account: Account, only: str | None = None) -> list[SentMessage]:
+        return correspondence(
+            session, customer_id=account.link.customer_id, seller=account.link.seller, only=only
+        )
 
 
 def checked(value: str) -> str:
@@ -246,14 +200,6 @@ def checked(value: str) -> str:
 def client_address(request: Request) -> str:
     """The address a request came from, as the server sees it (behind a proxy: as the proxy says)."""
     return request.client.host if request.client is not None else "unknown"
-
-
-def _text(session: Session, row: MessageRow, instead: str) -> str:
-    """The words of a message as they were sent, without the links into the portal that stood in them."""
-    written = outbox.document(session, row.message_id, WORDS)
-    text = str(json.loads(written)["text"]) if written is not None else ""
-    link = row.facts.get("portal_link")
-    return text.replace(str(link), instead) if link else text
 
 
 def add_to(app: FastAPI, made_of: Parts, of: Portal) -> None:
