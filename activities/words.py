@@ -62,6 +62,14 @@ class Phrased:
     parts: dict[str, list[str]]
 
 
+#: How German sentences begin that do not begin with a noun, a name or the formal address.
+_GERMAN_SMALL_WORDS = frozenset(
+    "Als Am An Auf Aus Bei Bis Bitte Da Damit Danke Das Dazu Der Des Deshalb Die Dies Diese Dieses Ein Eine "
+    "Einige Es Für Gern Herzlichen Heute Hier Im In Leider Mit Nach Neue Noch Seit Um Unser Unsere Viele "
+    "Vielen Von Vor Wenn Wie Wir Zu Zum Zur".split()
+)
+
+
 def phrased(facts: NoticeFacts) -> Phrased:
     """The phrases of `facts.step` in the nearest tone it has, in the customer's language."""
     habits = habits_of(facts)
@@ -169,7 +177,18 @@ def _parts(rendered: str) -> dict[str, list[str]]:
 
 
 def _typeset(parts: dict[str, list[str]], language: str) -> dict[str, list[str]]:
+    if language == "de":
+        parts = parts | {"opening": _after_salutation(parts["greeting"], parts["opening"])}
     return {name: [typeset(paragraph, language) for paragraph in own] for name, own in parts.items()}
+
+
+def _after_salutation(greeting: Sequence[str], opening: Sequence[str]) -> list[str]:
+    """A German letter goes on in lower case after the comma of its salutation, unless with a noun or a name."""
+    first, *others = opening
+    word = re.match(r"\w+", first)
+    if not greeting[-1].endswith(",") or word is None or word.group() not in _GERMAN_SMALL_WORDS:
+        return list(opening)
+    return [first[0].lower() + first[1:], *others]
 
 
 def _sender(seller: Seller) -> str:

@@ -1,5 +1,6 @@
 """Every language says the same as English: complete, formally addressed, untranslated nowhere, without threats."""
 
+import itertools
 import re
 from datetime import date
 from pathlib import Path
@@ -348,3 +349,16 @@ def test_a_statement_is_in_its_language(language: str) -> None:
 
 def test_a_folder_of_every_language_is_found_where_the_templates_lie() -> None:
     assert Path(phrasing.__file__).parent == TEMPLATES.parent
+
+
+def test_a_german_letter_goes_on_in_lower_case_after_its_salutation() -> None:
+    """DIN 5008: the comma of the salutation ends no sentence; nouns, names and the formal address stay."""
+    ours = {"Lindenmoor", "Acme"}
+    for step, tone in itertools.product([*Step, *Note], Tone):
+        if step in FOR_STAFF:
+            continue
+        for facts in samples("de", step, tone):
+            greeting, opening, *_ = write_notice(facts).text.split("\n\n")
+            first = opening.split()[0]
+            assert greeting.endswith(",")
+            assert first[0].islower() or first in ours, f"{step} {tone}: {opening}"
