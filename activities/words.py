@@ -488,7 +488,7 @@ def _text_detail(detail: Detail, say: Labels) -> str:
     """One invoice with its movements and running balance, in plain text."""
     lines = [
         f"{say.invoice} {detail.name}",
-        *([_wrap(", ".join(detail.about), "  ")] if detail.about else []),
+        *([_wrap(" · ".join(detail.about), "  ")] if detail.about else []),
     ]
     if detail.movements:
         amounts = max(len(movement.amount) for movement in detail.movements)
