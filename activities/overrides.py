@@ -30,7 +30,7 @@ from domain.letter import (
 )
 from domain.money import Money
 from domain.seller import BankAccount, Mailbox, PostalAddress, ReferralPartner, Seller
-from domain.vocabulary import Note, Step, Tone
+from domain.vocabulary import AFTER_THE_DEBT, Note, Step, Tone
 
 _TODAY = date(2026, 12, 8)
 _NAMES_OF_LABELS = {"labels.jinja", "papers.jinja"}
@@ -319,4 +319,13 @@ def _sample(step: Step | Note, tone: Tone, language: str, **more: Any) -> Notice
         else None,
         "call": CallFacts(spoken_with="Bo Sample", on=_TODAY) if step is Note.CALL_CONFIRMED else None,
     }
+    if step in AFTER_THE_DEBT:
+        more["items"] = tuple(_paid(item) for item in more["items"])
     return NoticeFacts(**fields | more)
+
+
+def _paid(item: InvoiceFacts) -> InvoiceFacts:
+    """The same invoice once nothing is owed on it."""
+    payment = StatementEntry(on=_TODAY, kind=EntryKind.PAYMENT, amount=-item.balance)
+    settled = {"entries": (*item.entries, payment), "balance": Money.zero(item.currency), "asked": None}
+    return item.model_copy(update={**settled, "promised": None, "disputed": None})

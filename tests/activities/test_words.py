@@ -258,7 +258,7 @@ def test_demand_says_everything_a_demand_must() -> None:
     for part in (
         "Creditor: Lindenmoor Studio LLC 48 Alder Wharf New York, NY 10004 United States",
         "Debtor: Acme Limited 1 Main St New York, NY 10001 United States Customer no. C-17",
-        "Invoice INV-1001 Issued Sep 24, 2026, Due Oct 24, 2026, Agreement MSA 2024-7",
+        "Invoice INV-1001 Issued Sep 24, 2026 · Due Oct 24, 2026 · Agreement MSA 2024-7",
         "Oct 14, 2026 Payment received: wire 77-A −250.00 1,000.00",
         "Balance $1,000.00",
         "$1,010.00 was owed as of December 8, 2026",
