@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
-from domain.policy import InvalidPolicy, Policy, load_policy
+from domain.policy import InvalidPolicy, Policy, PolicyStep, load_policy
 from domain.vocabulary import Step, Tone
 
-DEPLOYED = Path(__file__).resolve().parents[2] / "deploy" / "policies"
+ROOT = Path(__file__).resolve().parents[2]
+DEPLOYED = ROOT / "deploy" / "policies"
+GUIDE = ROOT / "docs" / "policies.md"
 NAMES = ["standard", "strategic", "chronic_late", "sandbox"]
 
 LEAST = """
@@ -186,3 +190,23 @@ def test_the_outreach_stands_beside_the_ladder() -> None:
     policy = load_policy('name = "p"\n' + step("referral", 60) + step("at_risk", 78), "p.toml")
     assert [rung.step for rung in policy.ladder] == [Step.REFERRAL]
     assert policy.by_step[Step.AT_RISK].day == 78
+
+
+def test_the_guide_names_every_field_of_a_policy() -> None:
+    guide = GUIDE.read_text(encoding="utf-8")
+    parts = [Policy, PolicyStep, *_tables(Policy)]
+    named = set(re.findall(r"`\[*(\w+)\]*`", guide))
+    unnamed = [f"{part.__name__}.{name}" for part in parts for name in part.model_fields if name not in named]
+    assert unnamed == []
+
+
+def test_the_shortest_policy_of_the_guide_works() -> None:
+    guide = GUIDE.read_text(encoding="utf-8")
+    shortest = guide.partition("```toml\n")[2].partition("```")[0]
+    assert [str(rung.step) for rung in load_policy(shortest, "guide").ladder] == ["due", "overdue"]
+
+
+def _tables(part: type[BaseModel]) -> list[type[BaseModel]]:
+    """The models of a policy's own tables."""
+    kinds = [field.annotation for field in part.model_fields.values()]
+    return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
