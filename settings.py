@@ -41,6 +41,16 @@ class Settings(BaseSettings):
     """`https://api.eu.sendgrid.com` for accounts whose data stay in the EU."""
     sendgrid_webhook_key: str | None = None
     """The public key with which SendGrid's Signed Event Webhook is verified; without it nothing is taken."""
+    inbound_token: SecretStr | None = None
+    """The secret last part of the address that SendGrid's Inbound Parse posts to; without it nothing is taken."""
+    inbound_maildir: Path | None = None
+    """A Maildir into which a mail server of yours delivers customers' answers; see docs/replies.md."""
+    imap_host: str | None = None
+    """An IMAP server (TLS) whose unseen mails are customers' answers."""
+    imap_port: int = 993
+    imap_user: str | None = None
+    imap_password: SecretStr | None = None
+    imap_mailbox: str = "INBOX"
     erp_webhook_url: str | None = None
     """Told of every credit hold and its release, signed with the secret; see docs/delivery.md."""
     erp_webhook_secret: SecretStr | None = None

@@ -16,6 +16,7 @@ import typer
 
 from commands import case_commands
 from commands.options import By, InvoiceArgument, Json, State, to_day
+from domain.vocabulary import AnswerKind, DisputeReason
 
 app = typer.Typer(
     help="Duecourse collects unpaid invoices in due course, without losing the customer.",
@@ -104,6 +105,37 @@ def worklist(
     from commands.lists import print_worklist
 
     print_worklist(state, kind=kind, customer=customer, invoice=invoice, as_json=as_json)
+
+
+@app.command()
+def reply(
+    item: Annotated[str, typer.Argument(metavar="ITEM", help="Of the worklist.", show_default=False)],
+    confirm: Annotated[bool, typer.Option("--confirm", help="Tell the case what it means.")] = False,
+    kind: Annotated[
+        AnswerKind | None, typer.Option("--as", help="What it means; as suggested.", show_default=False)
+    ] = None,
+    pay_by: Day = None,
+    amount: Annotated[str | None, typer.Option(help="Of a promise or dispute.", show_default=False)] = None,
+    reason: Annotated[DisputeReason | None, typer.Option(help="Of a dispute.", show_default=False)] = None,
+    invoice: Annotated[str | None, typer.Option(help="What it is about.", show_default=False)] = None,
+    raw: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the mail as it came.", show_default=False)
+    ] = None,
+    by: By = None,
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """Read a customer's mail, and confirm what it means."""
+    from commands.reply import Said, show_reply, write_mail
+    from commands.reply import confirm as confirm_reply
+
+    if raw is not None:
+        write_mail(state, item, raw)
+    if confirm or kind is not None:
+        said = Said(kind, _day(pay_by), amount, reason, invoice)
+        confirm_reply(state, item, said, by, as_json=as_json)
+    elif raw is None:
+        show_reply(state, item, as_json=as_json)
 
 
 @app.command()

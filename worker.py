@@ -32,22 +32,24 @@ from activities.credit_holds import CreditHolds
 from activities.documents import Documents
 from activities.drafting import Drafter
 from activities.failures import QuietFailures
+from activities.inbox import ImapSource, Inbox, MaildirSource, Source
 from activities.ledger import Ledger
 from activities.notices import Notices
 from activities.overrides import use_templates
 from activities.portal_links import PortalLinks, portal_links
 from activities.reconciliation import Reconciliation
 from activities.rendering import PdfRenderer
+from activities.replies import Reader, Replies
 from activities.rulebook import Rulebook, load_rulebook
 from settings import Settings, connect
 from store.database import create_engine, session_factory
 from workflows.customer_account import CustomerAccount
-from workflows.housekeeping import CreditHoldNotices, DailyClose, DeliveryCheck
+from workflows.housekeeping import CreditHoldNotices, DailyClose, DeliveryCheck, InboxPoll
 from workflows.invoice_collection import InvoiceCollection
 from workflows.options import DOCUMENTS_QUEUE, LEDGER_QUEUE, MAIN_QUEUE
 from workflows.schedules import ensure_schedules
 
-WORKFLOWS = [InvoiceCollection, CustomerAccount, DeliveryCheck, DailyClose, CreditHoldNotices]
+WORKFLOWS = [InvoiceCollection, CustomerAccount, DeliveryCheck, DailyClose, CreditHoldNotices, InboxPoll]
 #: How long running activities may finish when the worker is told to stop.
 GRACE = timedelta(seconds=30)
 #: Our own pure modules are the same in every workflow; a test keeps clocks out of `domain`.
@@ -75,6 +77,10 @@ class Parts:
     """None: messages carry no link into the portal."""
     erp: Erp | None = None
     """None: nobody is told of credit holds; they are rows alone."""
+    inboxes: tuple[Source, ...] = ()
+    """Where mail from customers is fetched; empty: nowhere."""
+    reader: Reader | None = None
+    """None: what a mail may mean is read from its words alone."""
     threads: int = 10
     notices: dict[str, Any] = field(default_factory=dict)
     """Hooks of the fault tests around claim and send."""
@@ -100,8 +106,29 @@ def parts(settings: Settings) -> Parts:
         drafter=drafter(settings),
         portal=portal_links(settings.portal_url, settings.portal_key, settings.portal_days),
         erp=erp(settings),
+        inboxes=inboxes(settings),
         threads=settings.activity_threads,
     )
+
+
+def inboxes(settings: Settings) -> tuple[Source, ...]:
+    """Where mail from customers waits. Raises with the setting and the fix."""
+    found: list[Source] = []
+    if settings.inbound_maildir is not None:
+        found.append(MaildirSource(settings.inbound_maildir))
+    if settings.imap_host is not None:
+        if settings.imap_user is None or settings.imap_password is None:
+            raise ValueError("DUECOURSE_IMAP_USER and DUECOURSE_IMAP_PASSWORD are not set: give both")
+        found.append(
+            ImapSource(
+                settings.imap_host,
+                settings.imap_user,
+                settings.imap_password.get_secret_value(),
+                port=settings.imap_port,
+                mailbox=settings.imap_mailbox,
+            )
+        )
+    return tuple(found)
 
 
 def erp(settings: Settings) -> Erp | None:
@@ -184,6 +211,7 @@ def workers(
     documents = Documents(sessions, made_of.rulebook, made_of.renderer)
     reconciliation = Reconciliation(sessions, made_of.rulebook, made_of.transport)
     credit_holds = CreditHolds(sessions, made_of.erp)
+    inbox = Inbox(Replies(sessions, made_of.rulebook, made_of.reader), made_of.inboxes)
     activities: dict[str, list[Callable[..., Any]]] = {
         MAIN_QUEUE: [
             notices.draft_notice,
@@ -191,6 +219,7 @@ def workers(
             reconciliation.reconcile_deliveries,
             reconciliation.close_day,
             credit_holds.tell_erp,
+            inbox.poll_inbox,
         ],
         LEDGER_QUEUE: [
             ledger.open_case,
@@ -229,7 +258,7 @@ async def run(settings: Settings, queues: Sequence[str]) -> None:
         for each in workers(client, made_of, queues):
             await running.enter_async_context(each)
         if MAIN_QUEUE in queues:
-            await ensure_schedules(client, erp=made_of.erp is not None)
+            await ensure_schedules(client, erp=made_of.erp is not None, inbox=bool(made_of.inboxes))
         print(f"working on {', '.join(queues)}", file=sys.stderr, flush=True)
         await stop.wait()
     made_of.renderer.close()

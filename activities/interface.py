@@ -177,6 +177,11 @@ class DayClosed(_Message):
     deferred: int = 0
 
 
+class Polled(_Message):
+    taken: int = 0
+    nudge: tuple[str, ...] = ()
+
+
 class ErpTold(_Message):
     told: int = 0
     failed: int = 0

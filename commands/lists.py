@@ -145,6 +145,10 @@ def print_worklist(
     out().print(listed)
     out().print()
     out().print(words(count(len(tasks), "item")))
+    if any(task.kind in ("reply", "unmatched_reply") for task in tasks):
+        notes().print(
+            "Customers' mail: python starter.py reply ITEM, with --confirm where the suggestion is right"
+        )
     if any(task.kind in (*TASKS, "referral") for task in tasks):
         notes().print("Call sheets and referral packs: python starter.py papers INVOICE -o FOLDER")
 

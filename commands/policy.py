@@ -154,6 +154,14 @@ def _sections(policy: Policy) -> Iterator[tuple[str, list[str]]]:
             else "never confirmed",
         ],
     )
+    yield (
+        "When a customer writes",
+        [
+            f"nothing automatic goes out for {_business_days(policy.reply_pause_days)}, or until a person has read it"
+            if policy.reply_pause_days
+            else "everything goes on"
+        ],
+    )
     risk = policy.at_risk
     yield (
         "At risk",

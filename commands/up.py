@@ -91,7 +91,7 @@ async def _work(address: StackAddress, folder: Path) -> None:
     settings = stack_settings(address, folder)
     async with working(address, settings) as made_of:
         client = await connect(address.temporal)
-        await ensure_schedules(client, erp=made_of.erp is not None)
+        await ensure_schedules(client, erp=made_of.erp is not None, inbox=bool(made_of.inboxes))
         pages = web.parts(settings, made_of.engine, made_of.rulebook, client)
         async with web.serving(pages, "127.0.0.1", address.web_port, proxies=settings.web_proxies):
             _announce(address, folder)

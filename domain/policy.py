@@ -168,6 +168,8 @@ class Policy(_Part):
     late_entry: LateEntry = LateEntry()
     tolerance: Mapping[str, str] = Field(default_factory=dict)
     confirm_calls: bool = True
+    reply_pause_days: Annotated[int, Field(ge=0, le=30)] = 2
+    """Business days for which nothing automatic is sent to a customer who wrote, unless a person has read it."""
     thanks: bool = False
     """Whether who has paid is thanked; policies written before there were thanks send none."""
     steps: tuple[PolicyStep, ...]

@@ -105,6 +105,18 @@ class HoldReason(StrEnum):
     UNREADABLE = "unreadable"
 
 
+class AnswerKind(StrEnum):
+    """What a customer's written answer means."""
+
+    PROMISE = "promise"
+    DISPUTE = "dispute"
+    PAID = "paid"
+    QUESTION = "question"
+    OUT_OF_OFFICE = "out_of_office"
+    WRONG_PERSON = "wrong_person"
+    UNCLEAR = "unclear"
+
+
 class CallOutcome(StrEnum):
     REACHED = "reached"
     NO_ANSWER = "no_answer"

@@ -385,6 +385,35 @@ class DeliveryEventRow(Base):
     recorded_at: Mapped[Recorded]
 
 
+class ReplyRow(Base):
+    """A mail that came in, as it came. What it is about, what it may mean and what a person made of it."""
+
+    __tablename__ = "replies"
+
+    reply_id: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[bytes] = mapped_column(unique=True)  # of the mail without its way here
+    raw: Mapped[bytes]  # whole, or the beginning of one that is too long
+    raw_sha256: Mapped[bytes]  # of all that came
+    kind: Mapped[str]  # reply, automatic or report
+    customer_id: Mapped[str | None]  # null: nobody knows whose it is
+    invoices: Mapped[list[str]]
+    matched_by: Mapped[str]  # tag, thread, sender, person or nothing
+    sender: Mapped[str]
+    subject: Mapped[str]
+    text: Mapped[str]  # its words, without markup
+    problem: Mapped[str] = mapped_column(default="")
+    suggestion: Mapped[dict[str, Any] | None]
+    answered_by: Mapped[str | None]
+    answered_as: Mapped[str | None]
+    received_at: Mapped[datetime]
+    recorded_at: Mapped[Recorded]
+
+    __table_args__ = (
+        Index("replies_customer_idx", "customer_id", "received_at"),
+        Index("replies_invoices_idx", "invoices", postgresql_using="gin"),
+    )
+
+
 task_numbers = Sequence("task_numbers", metadata=Base.metadata)
 
 

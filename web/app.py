@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 from starlette.concurrency import run_in_threadpool
 
-from web import webhooks
+from web import inbound, webhooks
 from web.parts import Parts
 from web.portal import routes as portal
 
@@ -30,6 +30,8 @@ def create_app(made_of: Parts) -> FastAPI:
 
     if made_of.sendgrid is not None:
         app.include_router(webhooks.sendgrid(made_of.sendgrid, made_of))
+    if made_of.inbound is not None:
+        app.include_router(inbound.inbound(made_of.inbound, made_of))
     if made_of.portal is not None:
         portal.add_to(app, made_of, made_of.portal)
     return app

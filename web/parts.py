@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from pydantic import SecretStr
 from sqlalchemy.orm import Session, sessionmaker
 
 from activities.adapters.sendgrid_events import SendGridWebhook
 from activities.portal_links import PortalLinks
+from activities.replies import Reader
 from activities.rulebook import Rulebook
 from web.portal.workflows import Workflows
 
@@ -32,6 +34,10 @@ class Parts:
     """Wakes the workflow of an invoice; one that has ended needs no waking."""
     sendgrid: SendGridWebhook | None = None
     """None: SendGrid's reports are not taken."""
+    inbound: SecretStr | None = None
+    """The token of the address that takes customers' mail; None: none is taken here."""
+    reader: Reader | None = None
+    """Suggests what a mail means; None: its words alone do."""
     portal: Portal | None = None
     """None: customers have no pages."""
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))

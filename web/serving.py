@@ -29,7 +29,9 @@ def parts(settings: Settings, engine: Engine, rulebook: Rulebook, client: Client
     links = portal_links(settings.portal_url, settings.portal_key, settings.portal_days)
     key = settings.sendgrid_webhook_key
     return replace(
-        local_parts(engine, rulebook, client, links), sendgrid=SendGridWebhook(key) if key else None
+        local_parts(engine, rulebook, client, links),
+        sendgrid=SendGridWebhook(key) if key else None,
+        inbound=settings.inbound_token,
     )
 
 

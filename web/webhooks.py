@@ -28,7 +28,7 @@ def sendgrid(webhook: SendGridWebhook, made_of: Parts) -> APIRouter:
 
     @router.post("/webhooks/sendgrid")
     async def take(request: Request) -> Response:
-        body = await _body(request)
+        body = await body_of(request, MOST_BYTES)
         if body is None:
             return Response(status_code=413)
         signature, timestamp = request.headers.get(SIGNATURE, ""), request.headers.get(TIMESTAMP, "")
@@ -39,23 +39,23 @@ def sendgrid(webhook: SendGridWebhook, made_of: Parts) -> APIRouter:
         except ValueError:
             return Response(status_code=400)
         recorded = await run_in_threadpool(deliveries.record, told, made_of.now())
-        woken = await _nudge(made_of.nudge, recorded.nudge)
+        woken = await wake(made_of.nudge, recorded.nudge)
         return Response(status_code=200 if woken and not recorded.unrecorded else 503)
 
     return router
 
 
-async def _body(request: Request) -> bytes | None:
+async def body_of(request: Request, most: int) -> bytes | None:
     """The raw bytes, since only those are signed; None where they are too many."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MOST_BYTES:
+        if len(body) > most:
             return None
     return bytes(body)
 
 
-async def _nudge(nudge: Callable[[str], Awaitable[None]], invoice_ids: Iterable[str]) -> bool:
+async def wake(nudge: Callable[[str], Awaitable[None]], invoice_ids: Iterable[str]) -> bool:
     """Whether every workflow that still runs knows that its case has changed."""
     try:
         for invoice_id in invoice_ids:

@@ -6,7 +6,7 @@ from temporalio import workflow
 from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
-    from activities.interface import DayClosed, ErpTold, OnDay, Reconciled
+    from activities.interface import DayClosed, ErpTold, OnDay, Polled, Reconciled
     from workflows.invoice_collection import nudge
     from workflows.options import HOUSEKEEPING
 
@@ -58,3 +58,20 @@ class CreditHoldNotices:
             summary="Tell the ERP of credit holds and releases",
             **HOUSEKEEPING,
         )
+
+
+@workflow.defn(name="InboxPoll")
+class InboxPoll:
+    """Fetches the mail that customers wrote."""
+
+    @workflow.run
+    async def run(self, *args: RawValue) -> None:
+        """Take in a portion, and wake the invoices of whoever wrote."""
+        polled = await workflow.execute_activity(
+            "poll_inbox",
+            OnDay(at=workflow.now()),
+            result_type=Polled,
+            summary="Fetch mail from customers",
+            **HOUSEKEEPING,
+        )
+        await nudge(polled.nudge)

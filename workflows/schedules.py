@@ -23,8 +23,10 @@ from workflows.options import MAIN_QUEUE
 CHECK_EVERY = timedelta(minutes=5)
 #: How soon the ERP knows of a hold, and a customer who has paid can order again.
 TELL_EVERY = timedelta(minutes=1)
-#: What runs only where an ERP is to be told.
-FOR_ERP = frozenset({"credit-hold-notices"})
+#: How soon an answer stops the next reminder.
+POLL_EVERY = timedelta(minutes=1)
+#: What runs only where an ERP is to be told, and where mail is fetched.
+FOR_ERP, FOR_INBOX = frozenset({"credit-hold-notices"}), frozenset({"inbox-poll"})
 
 #: By the schedule's id: what it starts, in words, and when.
 SCHEDULES = {
@@ -38,6 +40,11 @@ SCHEDULES = {
         "Tell the ERP of credit holds",
         ScheduleSpec(intervals=[ScheduleIntervalSpec(every=TELL_EVERY)]),
     ),
+    "inbox-poll": (
+        "InboxPoll",
+        "Fetch mail from customers",
+        ScheduleSpec(intervals=[ScheduleIntervalSpec(every=POLL_EVERY)]),
+    ),
     "daily-close": (
         "DailyClose",
         "Close the day",
@@ -46,10 +53,10 @@ SCHEDULES = {
 }
 
 
-async def ensure_schedules(client: Client, *, erp: bool = False) -> None:
+async def ensure_schedules(client: Client, *, erp: bool = False, inbox: bool = False) -> None:
     """Create the schedules that are not there; what an operator paused or moved stays as it is."""
     for schedule_id, (kind, summary, spec) in SCHEDULES.items():
-        if schedule_id in FOR_ERP and not erp:
+        if (schedule_id in FOR_ERP and not erp) or (schedule_id in FOR_INBOX and not inbox):
             continue
         action = ScheduleActionStartWorkflow(
             kind, id=schedule_id, task_queue=MAIN_QUEUE, static_summary=summary

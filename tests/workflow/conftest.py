@@ -19,6 +19,7 @@ from temporalio.service import RPCError
 from activities.adapters.maildir import MaildirTransport
 from activities.adapters.port import MailTransport
 from activities.drafting import Drafter
+from activities.inbox import MaildirSource
 from activities.rendering import PdfRenderer
 from activities.rulebook import load_rulebook
 from commands.day_by_day import DayByDay, first_day
@@ -258,6 +259,7 @@ class Builder:
             transport=transport or MaildirTransport(maildir),
             renderer=renderer or NoPaper(),
             drafter=drafter,
+            inboxes=(MaildirSource(self.folder / "inbox"),),
             threads=4,
         )
         clock = VirtualTime(self.client)
