@@ -14,6 +14,7 @@ from domain.case import Case
 from domain.contact import Contact, ContactItem, Pursued
 from domain.demand import jurisdiction_of
 from domain.letter import (
+    AnswerFacts,
     CallFacts,
     CustomerFacts,
     EntryKind,
@@ -22,6 +23,7 @@ from domain.letter import (
     LineFacts,
     NoticeFacts,
     PromiseFacts,
+    ResolutionFacts,
     StatementEntry,
     language_for,
 )
@@ -95,6 +97,8 @@ def freeze(work: CaseWork, contact: Contact, recipients: Recipients, message_id:
         usual_day=work.usual_day() if contact.step in (Step.PRE_DUE, Step.PRE_DUE_2) else None,
         promise=_promise(work, contact),
         call=_call(work, contact),
+        answer=_answer(work, contact),
+        resolution=_resolution(work, contact),
         by_template=contact.rung is not None and contact.rung.draft == "template",
         late_entry=any(pursued.case.opened_on > pursued.case.due for pursued in cases),
         at_risk=contact.step is Step.AT_RISK,
@@ -121,6 +125,8 @@ def material(facts: NoticeFacts, people: Iterable[Sequence[Mapping[str, Any]]]) 
         "people": [[contact.get("email") for contact in contacts] for contacts in people],
         "promise": facts.promise,
         "call": facts.call,
+        "answer": facts.answer,
+        "resolution": facts.resolution,
         "items": sorted(
             [
                 item.invoice_id,
@@ -256,6 +262,22 @@ def _call(work: CaseWork, contact: Contact) -> CallFacts | None:
     call = pursued.case.calls[contact.ref]
     on = calendar_of(pursued.case.account, pursued.policy).local_date(call.at)
     return CallFacts(on=on)  # the note is for colleagues; it never reaches the customer
+
+
+def _answer(work: CaseWork, contact: Contact) -> AnswerFacts | None:
+    if contact.step is not Note.ANSWER_NOTED:
+        return None
+    answered = work.case(contact.items[0].invoice_id).case.answers[contact.ref].fact
+    return AnswerFacts(action=answered.action, until=answered.until)
+
+
+def _resolution(work: CaseWork, contact: Contact) -> ResolutionFacts | None:
+    if contact.step is not Note.DISPUTE_RESOLVED:
+        return None
+    case = work.case(contact.items[0].invoice_id).case
+    resolved = case.resolutions[contact.ref].fact
+    credit = Money.parse(resolved.credit.amount, case.currency) if resolved.credit is not None else None
+    return ResolutionFacts(outcome=resolved.outcome, credit=credit)
 
 
 def _reasons(work: CaseWork, contact: Contact) -> tuple[str, ...]:

@@ -20,12 +20,14 @@ from activities.phrasing import LANGUAGES, TEMPLATES, environment, use_folder
 from activities.statement import statement_html
 from activities.words import Words, tones_of, write_notice
 from domain.letter import (
+    AnswerFacts,
     CallFacts,
     CustomerFacts,
     EntryKind,
     InvoiceFacts,
     NoticeFacts,
     PromiseFacts,
+    ResolutionFacts,
     StatementEntry,
 )
 from domain.money import Money
@@ -33,6 +35,8 @@ from domain.seller import BankAccount, Mailbox, PostalAddress, ReferralPartner, 
 from domain.vocabulary import AFTER_THE_DEBT, Note, Step, Tone
 
 _TODAY = date(2026, 12, 8)
+#: Kinds of answers, so that samples have different ones.
+_ANSWERS = ("paid", "dispute", "question", "contact")
 _NAMES_OF_LABELS = {"labels.jinja", "papers.jinja"}
 
 
@@ -317,6 +321,10 @@ def _sample(step: Step | Note, tone: Tone, language: str, **more: Any) -> Notice
         "promise": PromiseFacts(amount=Money.parse("9.00", "USD"), pay_by=date(2026, 12, 18))
         if promised
         else None,
+        "answer": AnswerFacts(action=_ANSWERS[len(more) % len(_ANSWERS)], until=date(2026, 12, 15))
+        if step is Note.ANSWER_NOTED
+        else None,
+        "resolution": ResolutionFacts(outcome="rejected") if step is Note.DISPUTE_RESOLVED else None,
         "call": CallFacts(spoken_with="Bo Sample", on=_TODAY) if step is Note.CALL_CONFIRMED else None,
     }
     if step in AFTER_THE_DEBT:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, timedelta
 
 from domain.case import Case, hold_ends
-from domain.pauses import calendar_of, is_settled
+from domain.pauses import SAID_PAID, calendar_of, is_settled
 from domain.policy import Policy
 from domain.requests import Refused
+from domain.vocabulary import Note
 
-#: The holds that stand because the customer said that the money is on its way.
-SAID_PAID = "paid-"
+#: What the customer asked for by answering this is a fresh link, and the message that brings it is the answer.
+FRESH_LINK = "fresh"
 
 
 def said_paid_until(case: Case, today: date) -> date | None:
@@ -36,3 +37,36 @@ def hold_for_payment(case: Case, policy: Policy, today: date) -> date | Refused:
     ):
         return Refused("PaidSaidBefore", "the customer said before that it is paid")
     return calendar_of(case.account, policy).add_business_days(today, policy.said_paid_days)
+
+
+def owed_notes(case: Case, policy: Policy) -> list[tuple[Note, str, datetime, str]]:
+    """The messages that a customer's answers call for, sent or not: note, ref, from when, and about what.
+
+    Answers that come together are noted in one message, so it waits as long as a case waits for others to open.
+    A dispute that began on the portal is also answered when it is resolved.
+    """
+    notes: list[tuple[Note, str, datetime, str]] = []
+    patience = timedelta(seconds=policy.opening_wait_seconds)
+    for answer_id, stamped in sorted(case.answers.items()):
+        fresh = stamped.fact.action == FRESH_LINK
+        note = Note.PORTAL_LINK if fresh else Note.ANSWER_NOTED
+        what = "fresh link" if fresh else f"answer ({stamped.fact.action})"
+        notes.append((note, answer_id, stamped.at if fresh else stamped.at + patience, what))
+        resolved = case.resolutions.get(answer_id)
+        if resolved is not None:
+            notes.append((Note.DISPUTE_RESOLVED, answer_id, resolved.at, "resolution of the dispute"))
+    return notes
+
+
+def next_note(case: Case, policy: Policy, now: datetime) -> tuple[Note, str, datetime, str] | None:
+    """The first message that a customer's answers still call for, with the minute of it; None where there is
+    none, nobody can be written to, or a person keeps the case back."""
+    if not case.answers or case.claimed or not case.account.reachable:
+        return None
+    calendar = calendar_of(case.account, policy)
+    if any(not hold.hold_id.startswith(SAID_PAID) for hold in case.open_holds(calendar.local_date(now))):
+        return None
+    for note, ref, since, what in owed_notes(case, policy):
+        if (note, ref) not in case.confirmed:
+            return note, ref, calendar.next_open(max(now, since), policy.send_window), what
+    return None

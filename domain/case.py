@@ -127,6 +127,8 @@ class Case:
     approved: frozenset[str] = frozenset()
     snoozed: Stamped[facts.Snoozed] | None = None
     calls: Mapping[str, Stamped[facts.CallLogged]] = field(default_factory=dict)
+    answers: Mapping[str, Stamped[facts.PortalAnswered]] = field(default_factory=dict)
+    """What the customer answered on the portal, by answer."""
     confirmed: frozenset[tuple[Note, str]] = frozenset()
     credit_hold_cycle: int | None = None
     """The cycle whose credit hold stands, None where orders flow."""
@@ -604,6 +606,11 @@ def _(fact: facts.WrittenOff, case: Case, at: datetime) -> Case:
 @_file.register
 def _(fact: facts.Recalled, case: Case, at: datetime) -> Case:
     return changed(case, recalled=Stamped(fact, at, case.epoch))
+
+
+@_file.register
+def _(fact: facts.PortalAnswered, case: Case, at: datetime) -> Case:
+    return _add(case, "answers", fact.answer_id, fact, at)
 
 
 @_file.register

@@ -170,6 +170,8 @@ def _note(
     that are to be told of today."""
     calendar = calendar_of(trigger.case.account, trigger.policy)
     today = calendar.local_date(now)
+    if note is Note.ANSWER_NOTED:
+        return _answers(trigger, decision, siblings, now)
     if note not in AFTER_THE_DEBT:
         asked = collectable(trigger.case, trigger.policy, today)
         item = ContactItem(trigger.case.invoice_id, note, decision.cycle, asked, False, decision.ref)
@@ -188,6 +190,22 @@ def _note(
     released = any(item.step is Note.CREDIT_HOLD_RELEASED for item in items)
     step = Note.CREDIT_HOLD_RELEASED if released else Note.THANKS
     return Contact(step, decision.cycle, tuple(items), (), None, trigger.policy, "none", 0, "", today)
+
+
+def _answers(trigger: Pursued, decision: CarryOut, siblings: Sequence[Pursued], now: datetime) -> Contact:
+    """An answer about several invoices is noted once, for all of them."""
+    today = calendar_of(trigger.case.account, trigger.policy).local_date(now)
+    note, ref = Note.ANSWER_NOTED, decision.ref
+    about = [
+        pursued
+        for pursued in (trigger, *siblings)
+        if pursued is trigger or (ref in pursued.case.answers and (note, ref) not in pursued.case.confirmed)
+    ]
+    items = tuple(
+        ContactItem(pursued.case.invoice_id, note, pursued.case.cycle, 0, False, ref)
+        for pursued in sorted(about, key=lambda each: (each.case.due, each.case.invoice_id))
+    )
+    return Contact(note, decision.cycle, items, (), None, trigger.policy, "none", 0, ref, today)
 
 
 def ready(pursued: Pursued, now: datetime) -> CarryOut | None:

@@ -15,13 +15,14 @@ from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Literal
 
+from domain.answers import next_note
 from domain.case import Case, Taken
-from domain.cycles import reopened_on
+from domain.cycles import moved_since_closing, reopened_on
 from domain.decision import LOOK_AGAIN, AskApproval, CarryOut, Decision, NextStep, TaskRequest, Wait
 from domain.ending import ended
 from domain.facts import ApprovalAsked
 from domain.ladder import Due, choose
-from domain.pauses import PromiseState, calendar_of, pause, promises
+from domain.pauses import SAID_PAID, PromiseState, calendar_of, pause, promises
 from domain.policy import Policy
 from domain.proof import await_proof
 from domain.risk import assess, flagged_from
@@ -36,7 +37,8 @@ def decide(case: Case, policy: Policy, now: datetime) -> Decision:
     """What happens next to `case` under `policy` at `now`. Pure and total: always some decision."""
     today = calendar_of(case.account, policy).local_date(now)
     return (
-        ended(case, policy, now, today)
+        _answered(case, policy, now)
+        or ended(case, policy, now, today)
         or _unclear(case, policy, now)
         or _confirmation(case, policy, now, today)
         or _paused(case, policy, now, today)
@@ -83,12 +85,35 @@ def _unclear(case: Case, policy: Policy, now: datetime) -> Decision | None:
     )
 
 
+# -- does the customer wait for a word on what they said? -------------------------------------------
+
+
+def _answered(case: Case, policy: Policy, now: datetime) -> Decision | None:
+    """What customers answered is noted in writing, and what came of it is told: also where nothing is owed any
+    more, as long as the case has not been closed."""
+    if case.closed is not None and not moved_since_closing(case):
+        return None
+    owed = next_note(case, policy, now)
+    if owed is None:
+        return None
+    note, ref, at, what = owed
+    why = f"the customer is told about their {what}"
+    if at <= now:
+        return CarryOut(step=note, cycle=case.cycle, ref=ref, why=why, rule="answer")
+    stop = pause(case, policy, calendar_of(case.account, policy).local_date(now))
+    waiting = stop.waiting_on if stop is not None else WaitingOn.TIME
+    next_step = NextStep(step=note, at=at)
+    return Wait(until=at, waiting_on=waiting, why=why, rule="answer", next_step=next_step)
+
+
 # -- must something be confirmed? ------------------------------------------------------------------
 
 
 def _confirmation(case: Case, policy: Policy, now: datetime, today: date) -> Decision | None:
     """Promises and calls are confirmed in writing inside the window, free of gap and pace."""
-    if not (case.promises or case.calls) or case.open_holds(today) or not case.account.reachable:
+    if not (case.promises or case.calls) or not case.account.reachable:
+        return None
+    if any(not hold.hold_id.startswith(SAID_PAID) for hold in case.open_holds(today)):
         return None
     pending: list[tuple[Note, str, str]] = []
     for promise in promises(case, policy, today):

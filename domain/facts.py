@@ -182,6 +182,19 @@ class UnreadableFact(InternalFact):
     item_id: str
 
 
+class PortalAnswered(InternalFact):
+    """The customer answered on the portal; what they said in their own words is not here.
+
+    `action` says what kind of answer it is, `until` the last day without a reminder where it leads to one.
+    Answers about several invoices have one id. A dispute has the answer's id.
+    """
+
+    kind: Literal["portal_answered"] = "portal_answered"
+    answer_id: str
+    action: str
+    until: date | None = None
+
+
 class PolicyChanged(InternalFact):
     """A person moved the case to another policy; the policy itself is pinned in the case's row."""
 
@@ -217,6 +230,7 @@ INTERNAL_FACTS: dict[str, type[InternalFact]] = {
         WrittenOff,
         Recalled,
         UnreadableFact,
+        PortalAnswered,
         PolicyChanged,
         CaseClosed,
     )

@@ -178,6 +178,20 @@ class PromiseFacts(_Frozen):
     pay_by: date
 
 
+class AnswerFacts(_Frozen):
+    """What the customer told us on the portal, by its kind; never in their own words."""
+
+    action: FilledLine
+    until: date | None = None
+
+
+class ResolutionFacts(_Frozen):
+    """How a dispute ended."""
+
+    outcome: FilledLine
+    credit: Money | None = None
+
+
 class CallFacts(_Frozen):
     """A conversation that a letter confirms: with whom, when, and what was agreed, in staff's own words."""
 
@@ -220,6 +234,8 @@ class NoticeFacts(AccountFacts):
     usual_day: Annotated[int, Field(ge=1)] | None = None
     promise: PromiseFacts | None = None
     call: CallFacts | None = None
+    answer: AnswerFacts | None = None
+    resolution: ResolutionFacts | None = None
     by_template: bool = False
     """Whether the policy keeps this step to its template, whatever model there is."""
     late_entry: bool = False
@@ -237,6 +253,8 @@ class NoticeFacts(AccountFacts):
             Step.DEMAND: ("answer_by", self.answer_by),
             Note.PROMISE_CONFIRMED: ("promise", self.promise),
             Note.CALL_CONFIRMED: ("call", self.call),
+            Note.ANSWER_NOTED: ("answer", self.answer),
+            Note.DISPUTE_RESOLVED: ("resolution", self.resolution),
         }
         field, value = needed.get(self.step, ("", True))
         if value is None:

@@ -12,6 +12,10 @@ from domain.case import Account, Case, hold_ends
 from domain.policy import Policy
 from domain.vocabulary import WaitingOn
 
+#: How the ids of those holds begin that stand because the customer says that the money is on its way. They stop
+#: reminders, not the answers to what the customer says.
+SAID_PAID = "paid-"
+
 
 class PromiseState(StrEnum):
     OPEN = "open"

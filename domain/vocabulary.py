@@ -32,6 +32,9 @@ class Note(StrEnum):
     CALL_CONFIRMED = "call_confirmed"
     THANKS = "thanks"
     CREDIT_HOLD_RELEASED = "credit_hold_released"
+    ANSWER_NOTED = "answer_noted"
+    DISPUTE_RESOLVED = "dispute_resolved"
+    PORTAL_LINK = "portal_link"
 
 
 #: What is told once nothing is owed any more.

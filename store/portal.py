@@ -71,6 +71,14 @@ def cases_of(
     return [*session.scalars(is_open.limit(most)), *session.scalars(ended.limit(settled))]
 
 
+def open_with(session: Session, customer_id: str, seller: str) -> list[CaseRow]:
+    """A customer's open cases with a seller, the earliest due first."""
+    rows = select(CaseRow).where(
+        CaseRow.customer_id == customer_id, CaseRow.seller == seller, CaseRow.closed_at.is_(None)
+    )
+    return list(session.scalars(rows.order_by(CaseRow.due_on, CaseRow.invoice_id)))
+
+
 def with_most_open(session: Session) -> tuple[str, str, str] | None:
     """Customer, seller and the customer's name where the most invoices are open; None where none is."""
     opened = (

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from domain.letter import (
+    AnswerFacts,
     CallFacts,
     CustomerFacts,
     EntryKind,
     InvoiceFacts,
     NoticeFacts,
     PromiseFacts,
+    ResolutionFacts,
     StatementEntry,
 )
 from domain.money import Money
@@ -118,6 +120,10 @@ def notice(
         fields["answer_by"] = date(2026, 12, 22)
     if step is Note.PROMISE_CONFIRMED:
         fields["promise"] = PromiseFacts(amount=money("1250.00"), pay_by=date(2026, 12, 18))
+    if step is Note.ANSWER_NOTED:
+        fields["answer"] = AnswerFacts(action="paid", until=date(2026, 12, 15))
+    if step is Note.DISPUTE_RESOLVED:
+        fields["resolution"] = ResolutionFacts(outcome="partly", credit=money("40.00"))
     if step is Note.CALL_CONFIRMED:
         fields["call"] = CallFacts(
             spoken_with="Bo Chen", on=AS_OF, agreed="You will send us the missing order."

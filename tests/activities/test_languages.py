@@ -51,12 +51,12 @@ THREATS = {
 #: Words that English shares with the language, looked at one by one, and the banks' own terms.
 BANKING = {"iban", "bic", "swift", "usd", "eur", "chf", "exmpus", "exmpde", "beispielbank"}
 SHARED = {
-    "de": {"stand", "mail", "bank", "online", "was", "also", "november", "moment", "person"},
+    "de": {"link", "stand", "mail", "bank", "online", "was", "also", "november", "moment", "person"},
     "fr": {"oct", "nov", "question", "questions", "message", "date", "dates", "total", "suit", "part", "document",
            "arrive", "simple", "possible", "moment", "solution", "contact", "interruption", "objections", "due",
            "pause", "place", "conversation", "page"},
     "es": {"ago", "oct", "nov", "total", "formal", "plan"},
-    "pt": {"ago", "for", "mail", "out", "nov", "set", "total", "formal", "decide"},
+    "pt": {"ago", "link", "for", "mail", "out", "nov", "set", "total", "formal", "decide"},
 }  # fmt: skip
 PERSONAL = {
     "en": "your payments usually arrive around day 45",

@@ -47,7 +47,7 @@ class House:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    async def bill(self, *, amount: str = "1250.00", days: int = 5, **told: Any) -> str:
+    async def bill(self, *, amount: str = "1250.00", days: int = 30, **told: Any) -> str:
         """A customer of its own with one invoice that is due in so many days; returns the invoice's id.
 
         Not due yet: nothing goes out by itself while a test looks.

@@ -9,6 +9,7 @@ from threading import Lock
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.portal.pages import HEADERS, STRICT_TRANSPORT
@@ -17,6 +18,11 @@ from web.portal.pages import HEADERS, STRICT_TRANSPORT
 MOST_BYTES = 16 * 1024 * 1024
 #: Addresses and links that are counted at once; the oldest are forgotten.
 _MOST_COUNTED = 10_000
+
+
+def client_address(request: Request) -> str:
+    """The address a request came from, as the server sees it (behind a proxy: as the proxy says)."""
+    return request.client.host if request.client is not None else "unknown"
 
 
 class Throttle:

@@ -18,18 +18,14 @@ from activities.portal_links import PATH, Opens
 from activities.words import imprint
 from store.correspondence import SentMessage, correspondence, paper
 from web.parts import Parts, Portal
-from web.portal import pages, paying
-from web.portal.guard import Guarded, Throttle
+from web.portal import forms, pages, paying
+from web.portal.answering import Answering, NotThere, checked
+from web.portal.guard import Guarded, Throttle, client_address
 from web.portal.view import Account, read
+from web.portal.workflows import Unreachable
 
 #: Refused tokens from one address, and pages of one link, in ten minutes.
 MOST_REFUSED, MOST_PAGES, TEN_MINUTES = 40, 600, 600.0
-#: Ids as the contract has them: nothing else is looked up.
-_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-
-
-class NotThere(Exception):
-    """Nothing is here, or not for this link."""
 
 
 class Pages:
@@ -86,8 +82,8 @@ class Pages:
         """A page of the account."""
         here = request.url.path
         kept = [(key, value) for key, value in request.query_params.items() if key == "invoice"]
-        if kept and _ID.fullmatch(kept[0][1]):
-            here += f"?invoice={kept[0][1]}"
+        if kept:
+            here += f"?invoice={checked(kept[0][1])}"
         lines = imprint(account.seller, account.words.habits, account.words.labels)
         return pages.render(name, account, status, here=here, imprint=lines, **values)
 
@@ -106,8 +102,8 @@ class Pages:
                 account,
                 messages=messages,
                 unapplied=unapplied,
-                answers=(),
-                always=(),
+                answers=forms.ABOUT_INVOICES,
+                always=forms.ABOUT_ACCOUNT,
             )
 
     def invoice(self, request: Request, token: str, invoice_id: str) -> Response:
@@ -128,7 +124,7 @@ class Pages:
                 movements=account.movements(item.currency, item),
                 messages=[m for m in self._messages(session, account) if invoice_id in m.invoices][:8],
                 papers_say=Labels(account.words.language, account.words.habits.functions(), "papers"),
-                answers=(),
+                answers=forms.ABOUT_INVOICES,
             )
 
     def message(self, request: Request, token: str, message_id: str) -> Response:
@@ -178,7 +174,7 @@ class Pages:
                 invoice=invoice,
                 ways=paying.ways(account, items),
                 total=paying.total(account, items),
-                answers=(),
+                answers=forms.ABOUT_INVOICES,
             )
 
     # -- details ----------------------------------------------------------------------------------
@@ -188,18 +184,6 @@ class Pages:
         return correspondence(
             session, customer_id=account.link.customer_id, seller=account.link.seller, only=only
         )
-
-
-def checked(value: str) -> str:
-    """An id of the contract. Raises NotThere for anything else, as for an id that nobody has."""
-    if not _ID.fullmatch(value):
-        raise NotThere
-    return value
-
-
-def client_address(request: Request) -> str:
-    """The address a request came from, as the server sees it (behind a proxy: as the proxy says)."""
-    return request.client.host if request.client is not None else "unknown"
 
 
 def add_to(app: FastAPI, made_of: Parts, of: Portal) -> None:
@@ -215,6 +199,12 @@ def add_to(app: FastAPI, made_of: Parts, of: Portal) -> None:
     }
     for path, page in gets.items():
         router.add_api_route(path, page, methods=["GET"], response_model=None)
+    answering = Answering(shown, made_of)
+    router.add_api_route("/answer/{answer_id}", answering.answered, methods=["GET"], response_model=None)
+    router.add_api_route("/confirm", answering.confirm, methods=["POST"], response_model=None)
+    router.add_api_route("/fresh", answering.fresh, methods=["POST"], response_model=None)
+    router.add_api_route("/{action}", answering.form, methods=["GET"], response_model=None)
+    router.add_api_route("/{action}", answering.review, methods=["POST"], response_model=None)
     app.include_router(router)
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     app.add_middleware(Guarded, path=f"/{PATH}/", secure=of.links.secure)
@@ -235,6 +225,7 @@ def add_to(app: FastAPI, made_of: Parts, of: Portal) -> None:
         return pages.unavailable(request) if is_page(request) else Response(status_code=503)
 
     app.add_exception_handler(NotThere, missing)
+    app.add_exception_handler(Unreachable, down)
     app.add_exception_handler(HTTPException, refused)
     for kind in (DBAPIError, PoolTimeout):
         app.add_exception_handler(kind, down)

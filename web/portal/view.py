@@ -80,6 +80,11 @@ class Account:
         pursued = self.read.pursued[next(iter(self.rows))]
         return calendar_of(pursued.case.account, pursued.policy).local_date(at)
 
+    @staticmethod
+    def after(pursued: Pursued, day: date, business_days: int) -> date:
+        """So many business days of the customer after a day."""
+        return calendar_of(pursued.case.account, pursued.policy).add_business_days(day, business_days)
+
     def path(self, *parts: str, **query: str | None) -> str:
         """The address of a page of this account, in the language that was asked for."""
         asked = {"lang": self.asked_language, **query}
