@@ -20,9 +20,9 @@ from commands.place import Place, find
 from commands.starting import Starter
 from commands.tell import RECORDED_WITHIN_S, os_user
 from commands.terminal import clean, note, out, print_json, words
-from domain.answers import SAID_PAID, hold_for_payment
+from domain.answers import hold_for_payment
 from domain.contract import Invoice, Start
-from domain.pauses import calendar_of
+from domain.pauses import SAID_PAID, calendar_of
 from domain.replies import Suggestion
 from domain.requests import Refused
 from domain.vocabulary import AnswerKind, DisputeReason, HoldReason
