@@ -41,6 +41,8 @@ from store import migrate, portal
 from store.database import create_engine, session_factory
 from store.history import store_settled
 from web import serving as web
+from web.inbox.pages import Sandbox
+from web.portal.workflows import TemporalWorkflows
 from worker import Parts, workers
 from workflows.converter import data_converter
 
@@ -128,7 +130,8 @@ async def _show(run: Demo, address: StackAddress) -> int:
         (notes() if run.as_json else out()).print(shown(result, diary.seconds))
         if not run.leave:
             pages = web.local_parts(made_of.engine, made_of.rulebook, client, made_of.portal)
-            async with web.serving(pages, "127.0.0.1", address.web_port):
+            sandbox = Sandbox(run.state / "inbox", TemporalWorkflows(client))
+            async with web.serving(pages, "127.0.0.1", address.web_port, sandbox=sandbox):
                 _announce(run, address, papers, _portal_link(sessions, made_of.portal))
                 await stop.wait()
                 note("Stopping …")
@@ -228,6 +231,7 @@ def _announce(run: Demo, address: StackAddress, papers: int, link: str) -> None:
         f"Database      {make_url(address.database_url).render_as_string()}",
         f"Mail          {run.state / 'mail'}",
         f"Portal        {link}",
+        f"Inbox         http://127.0.0.1:{address.web_port}/inbox (read, answer, bounce and pay as a customer)",
         f"PDFs          {run.state / 'papers'} ({papers})",
         "",
         "In another terminal: python starter.py list, show INVOICE, worklist, pay INVOICE, …",

@@ -21,6 +21,8 @@ from deploy.local_temporal import NAMESPACE
 from settings import Settings, connect
 from store import migrate
 from web import serving as web
+from web.inbox.pages import Sandbox
+from web.portal.workflows import TemporalWorkflows
 from worker import Parts, parts, workers
 from workflows.schedules import ensure_schedules
 
@@ -93,7 +95,12 @@ async def _work(address: StackAddress, folder: Path) -> None:
         client = await connect(address.temporal)
         await ensure_schedules(client, erp=made_of.erp is not None, inbox=bool(made_of.inboxes))
         pages = web.parts(settings, made_of.engine, made_of.rulebook, client)
-        async with web.serving(pages, "127.0.0.1", address.web_port, proxies=settings.web_proxies):
+        sandbox = None
+        if settings.mail == "maildir":
+            sandbox = Sandbox(folder / "inbox", TemporalWorkflows(client))
+        async with web.serving(
+            pages, "127.0.0.1", address.web_port, proxies=settings.web_proxies, sandbox=sandbox
+        ):
             _announce(address, folder)
             await stop.wait()
             note("Finishing what is under way …")
@@ -107,6 +114,7 @@ def _announce(address: StackAddress, folder: Path) -> None:
         f"Database      {make_url(address.database_url).render_as_string()}",
         f"Mail          {folder / 'mail'}",
         "Portal        python starter.py portal link CUSTOMER",
+        f"Inbox         http://127.0.0.1:{address.web_port}/inbox (where mails are files)",
         f"Web           http://127.0.0.1:{address.web_port} (delivery reports: POST /webhooks/sendgrid)",
         "",
         "Ready. In another terminal: python starter.py import FILE.csv, list, show INVOICE, worklist",

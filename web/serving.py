@@ -19,6 +19,7 @@ from activities.rulebook import Rulebook
 from settings import Settings
 from store.database import session_factory
 from web.app import create_app
+from web.inbox.pages import Sandbox
 from web.parts import Parts, Portal
 from web.portal.workflows import TemporalWorkflows
 from workflows.invoice_collection import NUDGE, workflow_id
@@ -62,13 +63,15 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(made_of: Parts, host: str, port: int, *, proxies: str = "") -> AsyncIterator[int]:
+async def serving(
+    made_of: Parts, host: str, port: int, *, proxies: str = "", sandbox: Sandbox | None = None
+) -> AsyncIterator[int]:
     """Serve in the background, on the port that is yielded (0 lets the kernel choose). Raises OSError where
     the port is taken; requests that are under way are answered at the end. `proxies` are the addresses that
     are believed when they say where a request came from."""
     with socket.create_server((host, port)) as listening:
         config = uvicorn.Config(
-            create_app(made_of),
+            create_app(made_of, sandbox),
             log_level="warning",
             access_log=False,  # a path holds the token of a link
             server_header=False,

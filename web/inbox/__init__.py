@@ -1,0 +1,1 @@
+"""The sandbox inbox: on a demo's machine alone, the customers' side of its mails."""
