@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from temporalio.client import Client
     from temporalio.runtime import Runtime
 
+    from activities.adapters.model import DraftModel
+
 ROOT = Path(__file__).parent
 
 
@@ -79,6 +81,8 @@ class Settings(BaseSettings):
     """Whether relationship notes go into the question, with known names and every figure left out."""
     openai_reads_customer_text: bool = False
     """Whether what customers wrote about a dispute or promise goes into it, quoted as it is."""
+    openai_reads_replies: bool = False
+    """Whether customers' mails are shown to it, so that it suggests what they mean (docs/replies.md)."""
     templates: Path | None = None
     """Your own templates: files of the same name as ours win over them (docs/templates.md)."""
     health_port: int | None = None
@@ -86,6 +90,30 @@ class Settings(BaseSettings):
     activity_threads: int = 10
     continue_as_new_every: int | None = None
     """Tests only: take a new run after so many revisions of a case."""
+
+
+def language_model(settings: Settings) -> DraftModel | None:
+    """The model that the settings name, if any. Raises ValueError with the setting and the fix."""
+    if settings.openai_model is None:
+        if settings.openai_api_key is not None or settings.openai_base_url is not None:
+            raise ValueError("DUECOURSE_OPENAI_MODEL is not set: name the model that is to draft")
+        return None
+    if settings.openai_api_key is None and settings.openai_base_url is None:
+        raise ValueError(
+            "DUECOURSE_OPENAI_API_KEY is not set: give the key, or DUECOURSE_OPENAI_BASE_URL of an endpoint "
+            "that needs none"
+        )
+    # Here, since importing the package takes longer than the rest of a worker together.
+    from activities.adapters.openai_model import OPENAI, OpenAIModel
+
+    return OpenAIModel(
+        model=settings.openai_model,
+        api_key=settings.openai_api_key or SecretStr("none"),
+        base_url=settings.openai_base_url or OPENAI,
+        timeout=settings.openai_timeout_seconds,
+        most_tokens=settings.openai_most_tokens,
+        most_bytes=settings.openai_most_bytes,
+    )
 
 
 async def connect(address: str | None = None, *, lazy: bool = False) -> Client:

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from pydantic import SecretStr
 from sqlalchemy import Engine, text
 from temporalio.client import Client
 from temporalio.worker import Worker
@@ -37,11 +36,12 @@ from activities.ledger import Ledger
 from activities.notices import Notices
 from activities.overrides import use_templates
 from activities.portal_links import PortalLinks, portal_links
+from activities.reading import MailReader
 from activities.reconciliation import Reconciliation
 from activities.rendering import PdfRenderer
 from activities.replies import Reader, Replies
 from activities.rulebook import Rulebook, load_rulebook
-from settings import Settings, connect
+from settings import Settings, connect, language_model
 from store.database import create_engine, session_factory
 from workflows.customer_account import CustomerAccount
 from workflows.housekeeping import CreditHoldNotices, DailyClose, DeliveryCheck, InboxPoll
@@ -107,6 +107,7 @@ def parts(settings: Settings) -> Parts:
         portal=portal_links(settings.portal_url, settings.portal_key, settings.portal_days),
         erp=erp(settings),
         inboxes=inboxes(settings),
+        reader=reader(settings),
         threads=settings.activity_threads,
     )
 
@@ -139,28 +140,17 @@ def erp(settings: Settings) -> Erp | None:
     return ErpWebhook(settings.erp_webhook_url, secret)
 
 
+def reader(settings: Settings) -> Reader | None:
+    """What suggests the meaning of customers' mail beside its words, where a model may read it."""
+    model = language_model(settings) if settings.openai_reads_replies else None
+    return None if model is None else MailReader(model)
+
+
 def drafter(settings: Settings) -> Drafter | None:
     """What drafts with a model, where the settings name one. Raises with the setting and the fix."""
-    if settings.openai_model is None:
-        if settings.openai_api_key is not None or settings.openai_base_url is not None:
-            raise ValueError("DUECOURSE_OPENAI_MODEL is not set: name the model that is to draft")
+    model = language_model(settings)
+    if model is None:
         return None
-    if settings.openai_api_key is None and settings.openai_base_url is None:
-        raise ValueError(
-            "DUECOURSE_OPENAI_API_KEY is not set: give the key, or DUECOURSE_OPENAI_BASE_URL of an endpoint "
-            "that needs none"
-        )
-    # Here, since importing the package takes longer than the rest of a worker together.
-    from activities.adapters.openai_model import OPENAI, OpenAIModel
-
-    model = OpenAIModel(
-        model=settings.openai_model,
-        api_key=settings.openai_api_key or SecretStr("none"),
-        base_url=settings.openai_base_url or OPENAI,
-        timeout=settings.openai_timeout_seconds,
-        most_tokens=settings.openai_most_tokens,
-        most_bytes=settings.openai_most_bytes,
-    )
     return Drafter(
         model,
         reads_notes=settings.openai_reads_notes,

@@ -15,8 +15,9 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.adapters.sendgrid_events import SendGridWebhook
 from activities.portal_links import PortalLinks, portal_links
+from activities.reading import MailReader
 from activities.rulebook import Rulebook
-from settings import Settings
+from settings import Settings, language_model
 from store.database import session_factory
 from web.app import create_app
 from web.inbox.pages import Sandbox
@@ -29,10 +30,12 @@ def parts(settings: Settings, engine: Engine, rulebook: Rulebook, client: Client
     """What the settings make of it. Raises ValueError with the setting and the fix."""
     links = portal_links(settings.portal_url, settings.portal_key, settings.portal_days)
     key = settings.sendgrid_webhook_key
+    model = language_model(settings) if settings.openai_reads_replies else None
     return replace(
         local_parts(engine, rulebook, client, links),
         sendgrid=SendGridWebhook(key) if key else None,
         inbound=settings.inbound_token,
+        reader=None if model is None else MailReader(model),
     )
 
 
