@@ -1,0 +1,218 @@
+"""The pages in a real browser: every answer with and without scripts, on a desk and a phone, by keyboard alone."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from store.schema import MessageState
+from tests.portal.conftest import House
+from tests.premises import eventually, noon_zone, today_in
+from web.portal.words import Words
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+DESK, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 740}
+LOCALES = {"en": "en-US", "de": "de-DE", "fr": "fr-FR", "es": "es-ES", "pt": "pt-BR"}
+ANSWERS = ("paid", "promise", "dispute", "received", "question", "copy", "preferences", "contact")
+#: Pages on which a form ends that was filled in rightly say so.
+DONE = "answered_title"
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    assert CHROMIUM is not None, "no Chromium: deploy/system-packages test installs Debian's"
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield launched
+        await launched.close()
+
+
+async def open_page(browser: Browser, *, scripts: bool, phone: bool) -> Page:
+    context = await browser.new_context(viewport=PHONE if phone else DESK, java_script_enabled=scripts)
+    page = await context.new_page()
+    page.set_default_timeout(20_000)
+    page.on("console", lambda said: _no_complaint(said.type, said.text))
+    return page
+
+
+def _no_complaint(kind: str, text: str) -> None:
+    # A form that is refused answers 422, which the browser notes as an error of its own.
+    assert kind != "error" or "422" in text, text
+
+
+async def look(page: Page, *, scripts: bool) -> None:
+    """Nothing runs out sideways, and nothing keeps anybody out."""
+    if not scripts:
+        return
+    wide = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert wide <= 0, f"{page.url.rsplit('/', 1)[-1]} runs {wide} px out of the window"
+    found = await Axe().run(page)
+    serious = [
+        (violation["id"], violation["nodes"][0]["html"][:200])
+        for violation in found.response["violations"]
+        if violation["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+
+
+async def fill(page: Page, action: str, day: str) -> None:
+    """Fill in the form of an answer about the one invoice there is."""
+    match action:
+        case "paid":
+            await page.fill("#how", "wire 4711")
+        case "promise":
+            await page.fill("#day", day)
+        case "dispute":
+            await page.check("#reason-wrong_amount")
+            await page.check("#how-part")
+            await page.fill("#amount", "250")
+            await page.fill("#note", "Two hours too many")
+        case "received":
+            await page.check("#answer-yes")
+        case "question":
+            await page.fill("#note", "Is tax included?")
+        case "preferences":
+            await page.check("#channel-letter")
+        case "contact":
+            await page.fill("#name", "Zoe Quint")
+            await page.fill("#email", "zoe@acme.example")
+
+
+async def answer(
+    house: House, browser: Browser, action: str, language: str, *, scripts: bool, phone: bool, pdf: Path
+) -> None:
+    """Open the account, follow its button to a form, fill it in, confirm it, and go back to the account."""
+    invoice_id = await house.bill(customer={"locale": LOCALES[language]})
+    words = Words(language, LOCALES[language])
+    url = house.link(invoice_id)
+    page = await open_page(browser, scripts=scripts, phone=phone)
+    try:
+        await page.goto(url)
+        await look(page, scripts=scripts)
+        if action in ("promise", "dispute"):
+            await page.click(f'a[href*="/invoice/{invoice_id}"]')
+            await look(page, scripts=scripts)
+        await page.click(f'a[href*="/{action}"]')
+        await look(page, scripts=scripts)
+        await fill(page, action, str(today_in(noon_zone()) + timedelta(days=7)))
+        await page.click("form button")
+        await expect(page.locator("h1")).to_have_text(words("confirm_title"))
+        await look(page, scripts=scripts)
+        if action == "dispute":
+            await page.set_input_files("#files", pdf)
+        await page.click("form button")
+        await expect(page.locator("h1")).to_have_text(words(DONE))
+        await look(page, scripts=scripts)
+        await page.click("main a.button")
+        await expect(page.locator("h1")).to_have_text(words("your_account"))
+    finally:
+        await page.context.close()
+    (taken,) = await asyncio.to_thread(house.answers, invoice_id)
+    assert (taken.action, set((taken.outcome or {}).values())) == (action, {None})
+    assert taken.said["language"] == language
+
+
+@pytest.fixture(scope="module")
+def pdf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("files") / "note.pdf"
+    path.write_bytes(b"%PDF-1.4\n%%EOF\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("action", "language", "scripts", "phone"),
+    [
+        (action, ("en", "de")[place % 2], place % 3 != 0, place % 2 == 0)
+        for place, action in enumerate(ANSWERS)
+    ],
+)
+async def test_every_answer_once(
+    house: House, browser: Browser, action: str, language: str, scripts: bool, phone: bool, pdf: Path
+) -> None:
+    await answer(house, browser, action, language, scripts=scripts, phone=phone, pdf=pdf)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phone", [False, True], ids=["desk", "phone"])
+@pytest.mark.parametrize("scripts", [False, True], ids=["plain", "scripts"])
+@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("action", ANSWERS)
+async def test_every_answer_in_every_way(
+    house: House, browser: Browser, action: str, language: str, scripts: bool, phone: bool, pdf: Path
+) -> None:
+    await answer(house, browser, action, language, scripts=scripts, phone=phone, pdf=pdf)
+
+
+@pytest.mark.parametrize("language", ["de", "pt"])
+async def test_pages_that_are_only_read(house: House, browser: Browser, language: str) -> None:
+    """Long names and numbers on a phone, paying, messages, and the pages that say no."""
+    lines = [{"description": "Wartungsvertragsverlängerung" * 3, "quantity": "1", "amount": "1234567890.55"}]
+    invoice_id = await house.bill(
+        amount="1234567890.55",
+        days=0,
+        invoice={"currency": "EUR", "number": "R" + "0" * 60, "lines": lines, "description": "x" * 300},
+        customer={"locale": LOCALES[language], "name": "Donaudampfschifffahrtsgesellschaft" * 3},
+    )
+    await eventually(lambda: house.premises.messages(invoice_id, MessageState.SENT))
+    (message,) = house.premises.messages(invoice_id, MessageState.SENT)
+    url = house.link(invoice_id)
+    page = await open_page(browser, scripts=True, phone=True)
+    for path in ("", f"/invoice/{invoice_id}", "/pay", f"/message/{message.message_id}"):
+        await page.goto(url + path)
+        await look(page, scripts=True)
+    await page.goto(url)
+    await page.click("details summary")
+    await look(page, scripts=True)
+    await page.context.close()
+
+
+async def test_a_promise_by_keyboard_alone(house: House, browser: Browser) -> None:
+    invoice_id = await house.bill(customer={"locale": "en-US"})
+    url = house.link(invoice_id)
+    page = await open_page(browser, scripts=True, phone=False)
+    await page.goto(f"{url}/promise?invoice={invoice_id}")
+    await page.keyboard.press("Tab")
+    assert await page.evaluate("document.activeElement.className") == "skip"
+    for _ in range(20):
+        await page.keyboard.press("Tab")
+        if await page.evaluate("document.activeElement.id") == "day":
+            break
+    day = today_in(noon_zone()) + timedelta(days=5)
+    await page.keyboard.type(f"{day:%m%d%Y}")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("h1")).to_have_text("Please check and confirm")
+    assert await page.evaluate("document.activeElement.tagName") == "H1", "who reads on is at the new heading"
+    for _ in range(20):
+        await page.keyboard.press("Tab")
+        if await page.evaluate("document.activeElement.tagName") == "BUTTON":
+            break
+    outline = await page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid", "it shows where the keyboard is"
+    await page.keyboard.press("Enter")
+    await expect(page.locator("h1")).to_have_text("Thank you, we have noted it")
+    await page.context.close()
+    (taken,) = await asyncio.to_thread(house.answers, invoice_id)
+    assert taken.said["values"]["day"] == str(day)
+
+
+async def test_a_refused_form_says_why_in_its_place(house: House, browser: Browser) -> None:
+    invoice_id = await house.bill(customer={"locale": "en-US"})
+    url = house.link(invoice_id)
+    page = await open_page(browser, scripts=True, phone=True)
+    await page.goto(f"{url}/promise?invoice={invoice_id}")
+    await page.evaluate("document.querySelector('#day').removeAttribute('max')")
+    await page.fill("#day", str(today_in(noon_zone()) + timedelta(days=200)))
+    await page.click("form button")
+    await expect(page.locator("[role=alert]")).to_contain_text("the date is too late")
+    await look(page, scripts=True)
+    await page.context.close()
