@@ -64,11 +64,17 @@ def payment_code(bank: BankAccount, amount: Money, reference: str) -> str | None
         return None
     if bank.iban[:2] not in SEPA:
         return None
-    text = reference if len(reference) <= _LONGEST_REFERENCE else reference[: _LONGEST_REFERENCE - 1] + "…"
-    try:
-        code = make_epc_qr(
-            name=bank.holder[:_LONGEST_NAME], iban=bank.iban, amount=amount.decimal, text=text, bic=bank.bic
-        )
-    except ValueError:
-        return None
-    return str(code.svg_data_uri(scale=4, border=4, omitsize=True))
+    for longest in (_LONGEST_REFERENCE, 35):  # the code holds 331 bytes in all, whatever the characters
+        text = reference if len(reference) <= longest else reference[: longest - 1] + "…"
+        try:
+            code = make_epc_qr(
+                name=bank.holder[:_LONGEST_NAME],
+                iban=bank.iban,
+                amount=amount.decimal,
+                text=text,
+                bic=bank.bic,
+            )
+        except ValueError:
+            continue
+        return str(code.svg_data_uri(scale=4, border=4, omitsize=True))
+    return None

@@ -20,6 +20,10 @@ from workflows.options import MAIN_QUEUE
 PATIENCE = timedelta(seconds=12)
 
 
+#: How the client says that Temporal does not answer; RuntimeError where it never did since this process began.
+_DOWN = (RPCError, RuntimeError)
+
+
 class Unreachable(Exception):
     """The workflow cannot be asked at the moment; whether it heard is not known, and asking again is safe."""
 
@@ -60,7 +64,7 @@ class TemporalWorkflows:
         except WorkflowUpdateFailedError as refused:
             cause = refused.cause
             return (cause.type if isinstance(cause, ApplicationError) else None) or "Refused"
-        except (WorkflowUpdateRPCTimeoutOrCancelledError, RPCError) as problem:
+        except (WorkflowUpdateRPCTimeoutOrCancelledError, *_DOWN) as problem:
             raise _of(problem) from None
         return None
 
@@ -68,7 +72,7 @@ class TemporalWorkflows:
         handle = self.client.get_workflow_handle(workflow_id(invoice_id))
         try:
             await handle.signal(signal, dict(fact), rpc_timeout=PATIENCE)
-        except RPCError as problem:
+        except _DOWN as problem:
             raise _of(problem) from None
 
     async def tell_account(self, customer_id: str, signal: str, fact: Mapping[str, Any]) -> None:
@@ -84,7 +88,7 @@ class TemporalWorkflows:
                 start_signal_args=[dict(fact)],
                 rpc_timeout=PATIENCE,
             )
-        except RPCError as problem:
+        except _DOWN as problem:
             raise _of(problem) from None
 
 
