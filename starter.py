@@ -270,6 +270,19 @@ def revoke(
     revoke_links(state, link, customer, by, as_json=as_json)
 
 
+@portal_app.command()
+def files(
+    answer: Annotated[str, typer.Argument(metavar="ANSWER", show_default=False)],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", show_default=False)],
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """Write the files that a customer sent with an answer; worklist items name it."""
+    from commands.portal import write_files
+
+    write_files(state, answer, output, as_json=as_json)
+
+
 app.add_typer(portal_app, name="portal")
 
 

@@ -1,4 +1,4 @@
-"""What staff do about the portal: make a link, revoke links."""
+"""What staff do about the portal: make a link, revoke links, look at files that customers sent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from activities.portal_links import PortalLinks, key_in, portal_links
 from commands.failures import BadInput
 from commands.place import find
 from commands.tell import os_user
-from commands.terminal import count, print_json
+from commands.terminal import clean, count, print_json
 from deploy.local_stack import StackAddress
 from settings import Settings
 from store import portal
@@ -53,3 +53,31 @@ def revoke_links(
         print_json({"revoked": closed})
     else:
         print(f"{count(closed, 'link')} revoked")
+
+
+def write_files(state: Path | None, answer: str, output: Path, *, as_json: bool) -> None:
+    """Write the files of an answer into a folder, each under its random id with the ending of what it is."""
+    if output.exists() and not output.is_dir():
+        raise BadInput(f"-o: {output} is not a folder")
+    place = find(state)
+    with place.reading() as session:
+        if portal.answer(session, answer) is None:
+            raise BadInput(f"ANSWER: nothing was answered as {answer!r}")
+        uploads = portal.uploads_of(session, answer)
+    output.mkdir(parents=True, exist_ok=True)
+    written = []
+    for upload in uploads:
+        path = output / f"{upload.upload_id}{_ENDINGS[upload.media_type]}"
+        path.write_bytes(upload.body)
+        written.append({"file": str(path), "name": upload.name, "sha256": upload.sha256.hex()})
+    if as_json:
+        print_json(written)
+        return
+    for each in written:
+        print(f"{each['file']}  {clean(each['name'])}")
+    if not written:
+        print("No files came with it")
+
+
+#: What customers may send.
+_ENDINGS = {"application/pdf": ".pdf", "image/png": ".png", "image/jpeg": ".jpg"}

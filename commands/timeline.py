@@ -30,6 +30,20 @@ _LETTERS = {
 _PROOF = {"delivered": "delivered", "accepted": "accepted", "none": "sent"}
 
 
+#: What customers say on the portal, by its kind.
+_PORTAL = {
+    "paid": "it is paid",
+    "dispute": "something is wrong",
+    "received": "received, and in order",
+    "not_received": "not received",
+    "question": "a question",
+    "copy": "a copy is asked for",
+    "preferences": "language and channel are chosen",
+    "contact": "another contact is proposed",
+    "fresh": "a fresh link is asked for",
+}
+
+
 @dataclass(frozen=True)
 class Entry:
     """One line of the story. `balance_minor` is what is owed after it, where it moved that."""
@@ -288,6 +302,12 @@ class _Story:
     @_tell.register
     def _(self, fact: internal.CallLogged) -> str:
         return f"Call by {fact.by}: {_plain(fact.outcome)}{_because(fact.note)}"
+
+    @_tell.register
+    def _(self, fact: internal.PortalAnswered) -> str:
+        said = _PORTAL.get(fact.action, fact.action)
+        until = f"; no reminders until {day(fact.until)}" if fact.until is not None else ""
+        return f"The customer, on the portal: {said}{until} ({fact.answer_id})"
 
     @_tell.register
     def _(self, fact: internal.CreditHoldPlaced) -> str:
