@@ -35,6 +35,7 @@ from activities.inbox import ImapSource, Inbox, MaildirSource, Source
 from activities.ledger import Ledger
 from activities.notices import Notices
 from activities.overrides import use_templates
+from activities.plan_waking import PlanWaking
 from activities.portal_links import PortalLinks, portal_links
 from activities.reading import MailReader
 from activities.reconciliation import Reconciliation
@@ -47,9 +48,18 @@ from workflows.customer_account import CustomerAccount
 from workflows.housekeeping import CreditHoldNotices, DailyClose, DeliveryCheck, InboxPoll
 from workflows.invoice_collection import InvoiceCollection
 from workflows.options import DOCUMENTS_QUEUE, LEDGER_QUEUE, MAIN_QUEUE
+from workflows.payment_plan import PaymentPlan
 from workflows.schedules import ensure_schedules
 
-WORKFLOWS = [InvoiceCollection, CustomerAccount, DeliveryCheck, DailyClose, CreditHoldNotices, InboxPoll]
+WORKFLOWS = [
+    InvoiceCollection,
+    CustomerAccount,
+    PaymentPlan,
+    DeliveryCheck,
+    DailyClose,
+    CreditHoldNotices,
+    InboxPoll,
+]
 #: How long running activities may finish when the worker is told to stop.
 GRACE = timedelta(seconds=30)
 #: Our own pure modules are the same in every workflow; a test keeps clocks out of `domain`.
@@ -57,6 +67,7 @@ _PASSED_THROUGH = (
     "domain",
     "activities",
     "workflows.story",
+    "workflows.plan_story",
     "workflows.options",
     "workflows.arrivals",
     "pydantic_core",
@@ -202,9 +213,11 @@ def workers(
     reconciliation = Reconciliation(sessions, made_of.rulebook, made_of.transport)
     credit_holds = CreditHolds(sessions, made_of.erp)
     inbox = Inbox(Replies(sessions, made_of.rulebook, made_of.reader), made_of.inboxes)
+    plans = PlanWaking(client, MAIN_QUEUE)
     activities: dict[str, list[Callable[..., Any]]] = {
         MAIN_QUEUE: [
             notices.draft_notice,
+            notices.draft_plan_notice,
             notices.send_notice,
             reconciliation.reconcile_deliveries,
             reconciliation.close_day,
@@ -215,6 +228,8 @@ def workers(
             ledger.open_case,
             ledger.record_facts,
             ledger.review_case,
+            ledger.follow_plan,
+            plans.wake_plans,
             account.record_account_facts,
         ],
         DOCUMENTS_QUEUE: [documents.render_documents],

@@ -60,10 +60,10 @@ class AccountWork:
         for work in self._works.values():
             work.forget()
 
-    def settle(self) -> tuple[str, ...]:
+    def settle(self) -> AccountRecorded:
         """Decide on every case that may be concerned, but for very many: those decide when they are nudged.
 
-        Returns their invoices.
+        Returns their invoices, and the plans whose next step may have changed.
         """
         self.forget()
         concerned = self.open_invoices()
@@ -71,7 +71,8 @@ class AccountWork:
             concerned.update(dict.fromkeys(work.nudge, work))
         for invoice_id in sorted(concerned)[:MOST_SETTLED]:
             concerned[invoice_id].settle(invoice_id)
-        return tuple(sorted(concerned))
+        plans = {plan_id for work in self._works.values() for plan_id in work.plans}
+        return AccountRecorded(nudge=tuple(sorted(concerned)), plans=tuple(sorted(plans)))
 
 
 class AccountLedger:
@@ -116,7 +117,7 @@ class AccountLedger:
                 works.account.forget()
             for signal in batch.signals:
                 take(works, signal)
-            return AccountRecorded(errors=told, nudge=works.settle())
+            return works.settle().model_copy(update={"errors": told})
 
     def _list_start(self, session: Session, batch: RecordAccountFacts, errors: list[FieldError]) -> None:
         worklist.open_task(

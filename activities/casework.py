@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from temporalio import activity
 
+from activities import plan_book
 from activities.interface import Decided
 from activities.rulebook import Rulebook, business_holidays
 from domain import contract as wire
@@ -59,7 +60,9 @@ class CaseWork:
         self._items: dict[str, list[MessageItemRow]] = {}
         self._unreadable_policies: set[str] = set()
         self._touched: set[str] = set()
+        self._plans_touched: set[str] = set()
         self.nudge: set[str] = set()
+        self.plans: set[str] = set()
 
     @classmethod
     def on_invoice(cls, session: Session, invoice_id: str, rulebook: Rulebook, at: datetime) -> CaseWork:
@@ -175,6 +178,9 @@ class CaseWork:
         after = Pursued(apply(before.case, fact, self.now), before.policy)
         self._pursued[invoice_id] = after
         self._touched.add(invoice_id)
+        self._plans_touched.update(
+            plan_id for plan_id in after.case.plans if plan_id not in before.case.plans_ended
+        )
         self._post(before.case, after.case, fact, kind, event_id)
         body = {"event_id": event_id, "payload_sha256": recorded.event.payload_sha256.hex()}
         self.note(kind, invoice_id, body, fact.model_dump_json(exclude_unset=True))
@@ -292,13 +298,20 @@ class CaseWork:
         Other cases that got a fact in this transaction are written too; their workflows look for themselves.
         """
         decision = self._write_down(invoice_id)
-        while self._touched:
+        while self._touched or self._plans_touched:
+            for plan_id in sorted(self._plans_touched):
+                self._plans_touched.discard(plan_id)
+                self.plans.add(plan_id)
+                plan_book.write_down(self, plan_id)
             for touched in sorted(self._touched):
                 written = self._write_down(touched)
                 decision = written if touched == invoice_id else decision
         row, pursued = self.row(invoice_id), self.case(invoice_id)
+        self.plans.update(plan_book.unfollowed(self, invoice_id))
         every = self.rulebook.continue_as_new_every
-        shown = view(pursued.case, pursued.policy, self.now)
+        shown = view(pursued.case, pursued.policy, self.now).model_copy(
+            update=plan_book.shown(self, invoice_id)
+        )
         return Decided(
             revision=row.revision,
             decision=decision,
@@ -308,6 +321,7 @@ class CaseWork:
             zone=pursued.case.account.zone or pursued.policy.timezone,
             tier=self.customer.tier or pursued.policy.name,
             nudge=tuple(sorted(self.nudge - {invoice_id})),
+            plans=tuple(sorted(self.plans)),
             continue_as_new=every is not None and row.revision % every == 0,
         )
 

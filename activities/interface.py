@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ConfigDict
 
 from domain.decision import Decision, Lean
+from domain.plan import PlanDecision
 
 #: Input above this is kept as its SHA-256 and first 4 kB: no fact of the contract is as long.
 LONGEST_FACT = 64 * 1024
@@ -108,6 +109,8 @@ class Decided(_Message):
     """The customer's time zone, in which people read dates."""
     nudge: tuple[str, ...] = ()
     """Other invoices whose next step may have changed."""
+    plans: tuple[str, ...] = ()
+    """Plans whose next step may have changed, or that nobody follows yet."""
     continue_as_new: bool = False
 
 
@@ -159,6 +162,37 @@ class RecordAccountFacts(_Message):
 class AccountRecorded(_Message):
     errors: tuple[str, ...] = ()
     nudge: tuple[str, ...] = ()
+    plans: tuple[str, ...] = ()
+
+
+class OnPlan(_Message):
+    """An activity on one plan at a business time; `signals` are what nobody sends to a plan."""
+
+    plan_id: str
+    at: datetime
+    signals: tuple[SignalInput, ...] = ()
+
+
+class WakePlans(_Message):
+    plans: tuple[str, ...]
+
+
+class PlanDecided(_Message):
+    """What was decided about a plan on committed facts; without a decision there is no such plan."""
+
+    decision: PlanDecision | None = None
+    lead: str = ""
+    """The invoice through which the plan is written to."""
+    customer_id: str = ""
+    currency: str = ""
+    outstanding: str = "0"
+    invoices: tuple[str, ...] = ()
+    view: dict[str, Any] = {}
+    """The plan as queries answer it."""
+    zone: str = "UTC"
+    tier: str = ""
+    nudge: tuple[str, ...] = ()
+    continue_as_new: bool = False
 
 
 class OnDay(_Message):

@@ -5,18 +5,22 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Collection
+from typing import Any
 
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
+from activities import plan_book
 from activities.casework import CaseWork
 from activities.documents import edit_words
 from activities.inputs import AsItCame, as_it_came, read_input
 from activities.interface import (
     Decided,
     OnCase,
+    OnPlan,
     OpenCase,
     Opened,
+    PlanDecided,
     Recorded,
     RecordFacts,
     Reply,
@@ -28,10 +32,11 @@ from activities.opening import open_case, refuse_start
 from activities.rulebook import Rulebook
 from domain import contract as wire
 from domain import facts as internal
+from domain.asking import Answer, Refused
 from domain.draft import Draft
-from domain.requests import Answer, Refused, answer, unfit
+from domain.requests import answer, unfit
 from domain.vocabulary import Step
-from store import facts, outbox, worklist
+from store import facts, outbox, plans, portfolio, worklist
 from store.customers import UnknownInvoice
 from store.database import can_never_succeed
 from store.schema import Approval, MessageState
@@ -94,6 +99,22 @@ class Ledger:
         with self._sessions.begin() as session:
             return CaseWork.on_invoice(session, on.invoice_id, self._rulebook, on.at).settle(on.invoice_id)
 
+    @activity.defn
+    def follow_plan(self, on: OnPlan) -> PlanDecided:
+        """Decide on a plan anew. What was signalled to it is nothing it knows, and goes to a person."""
+        with self._sessions.begin() as session:
+            row = plans.get(session, on.plan_id)
+            if row is None:
+                why = f"nothing is known of a plan {on.plan_id[:64]!r}"
+                worklist.open_task(session, kind="unknown_plan", why=why, at=on.at, ref=on.plan_id)
+                return PlanDecided()
+            work = CaseWork.on_customer(session, row.customer_id, self._rulebook, on.at)
+            for signal in on.signals:
+                why = f"a plan takes no signal named {signal.name[:64]!r}"
+                came = as_it_came(signal.name, signal.inputs)
+                work.open_item("unknown_signal", why, invoices=row.invoices, **came._asdict())
+            return plan_book.decided(work, on.plan_id)
+
     # -- requests ---------------------------------------------------------------------------------
 
     def _request_alone(self, work: CaseWork, invoice_id: str, request: UpdateInput) -> Reply:
@@ -130,8 +151,12 @@ class Ledger:
             if isinstance(witnessed, facts.Conflicting):
                 return _refusal(request, "InvalidRequest", "this update id was used for another request")
             pursued = work.case(invoice_id)
+            around: dict[str, Any] = {}
+            if isinstance(read, wire.ProposePlan):
+                around["others"] = [other.case for other in work.siblings(invoice_id)]
+                around["limits"] = self._rulebook.plan_limits(portfolio.profile_of(work.customer))
             answered = answer(
-                pursued.case, pursued.policy, read, work.now, update_id, self._rulebook.policies
+                pursued.case, pursued.policy, read, work.now, update_id, self._rulebook.policies, **around
             )
             if isinstance(read, wire.DecideStep) and not isinstance(answered, Refused):
                 answered = _decide_for_all(work, invoice_id, read)
@@ -169,6 +194,12 @@ class Ledger:
                     _close_about(work, invoice_id, kind, by=fact.by, outcome="waived", refs=messages)
                 if not any(task.kind == "notice_missing" for task in work.decide(invoice_id).tasks):
                     _close_about(work, invoice_id, "notice_missing", by=fact.by, outcome="waived")
+            case internal.PlanTabled():
+                plan_book.put_on_table(work, fact)
+            case internal.PlanAccepted():
+                plan_book.accept(work, fact)
+            case internal.PlanEnded():
+                plan_book.end(work, fact)
             case internal.Recalled():
                 work.file(invoice_id, fact, event_id)
                 _close_about(work, invoice_id, "referral", by=fact.by, outcome="recalled")

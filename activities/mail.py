@@ -166,7 +166,7 @@ def message_id(message: str, sender: str) -> str:
 def items_header(facts: NoticeFacts) -> str:
     """`INV-1001=overdue/0, INV-1002=due/0`: the invoices at a step; a note carries its own kind."""
     if isinstance(facts.step, Note):
-        items = [(item.invoice_id, str(facts.step), item.cycle) for item in facts.items]
+        items = [(item.invoice_id, facts.kind or str(facts.step), item.cycle) for item in facts.items]
     else:
         items = [
             (item.invoice_id, str(item.step), item.cycle) for item in facts.items if item.step is not None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from pydantic import ValidationError
 
+from activities import plan_book
 from activities.adapters.port import Proof
 from activities.casework import CaseWork
 from domain import facts as internal
@@ -17,9 +20,22 @@ ANOTHER_VERSION = "it was written by another version of Duecourse"
 _NOTES = frozenset(note.value for note in Note)
 
 
+#: The kind of a plan's message: `plan_proposed`, `plan_reminder_1`, of a second plan `plan2_reminder_1`.
+_OF_PLAN = re.compile(r"plan\d*_([a-z]+)(?:_(\d+))?", re.ASCII)
+
+
 def step_of(name: str) -> Step | Note:
     """What an item of a message is: a rung of the ladder, or the answer to something."""
+    plan = _OF_PLAN.fullmatch(name)
+    if plan is not None:
+        return Note(f"plan_{plan[1]}")
     return Note(name) if name in _NOTES else Step(name)
+
+
+def number_of(name: str) -> int:
+    """The instalment that a plan's message is about; 0 where it is about the whole plan."""
+    plan = _OF_PLAN.fullmatch(name)
+    return int(plan[2]) if plan is not None and plan[2] else 0
 
 
 def frozen_facts(message: MessageRow) -> NoticeFacts | None:
@@ -40,8 +56,11 @@ def take_steps(work: CaseWork, message: MessageRow, proof: str) -> None:
     message_id = message.message_id
     for item in work.items(message_id):
         case = work.case(item.invoice_id).case
-        if item.step in _NOTES:
-            sent = internal.ConfirmationSent(note=Note(item.step), ref=item.ref, message_id=message_id)
+        step = step_of(item.step)
+        if isinstance(step, Note):
+            sent = internal.ConfirmationSent(
+                note=step, ref=item.ref, message_id=message_id, number=number_of(item.step)
+            )
             work.file(item.invoice_id, sent, message_id)
         elif any(taken.fact.message_id == message_id for taken in case.steps):
             if proof == "delivered":  # a person had taken it upon themselves before the answer came
@@ -61,6 +80,8 @@ def take_steps(work: CaseWork, message: MessageRow, proof: str) -> None:
                 }
             )
             work.file(item.invoice_id, taken, message_id)
+    if message.step == Step.AM_ALERT:
+        plan_book.open_alert_offer(work, [item.invoice_id for item in work.items(message_id)])
 
 
 def note_sent(work: CaseWork, message: MessageRow, proof: Proof) -> None:
@@ -111,6 +132,8 @@ def take_without_mail(work: CaseWork, message: MessageRow) -> None:
     for item in work.items(message.message_id):
         taken = internal.StepTaken(step=Step(item.step), cycle=item.cycle)
         work.file(item.invoice_id, taken, message.message_id)
+    if message.step == Step.AM_ALERT:
+        plan_book.open_alert_offer(work, [item.invoice_id for item in work.items(message.message_id)])
 
 
 def give_up(work: CaseWork, message: MessageRow, why: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
+from activities import plan_book
 from activities.casework import CaseWork
 from activities.contacts import Recipients
 from activities.phrasing import LANGUAGES, part_of
@@ -13,15 +14,18 @@ from domain import contract as wire
 from domain.case import Case
 from domain.contact import Contact, ContactItem, Pursued
 from domain.demand import jurisdiction_of
+from domain.facts import PlanTabled
 from domain.letter import (
     AnswerFacts,
     CallFacts,
     CustomerFacts,
     EntryKind,
     ExhibitFacts,
+    InstalmentFacts,
     InvoiceFacts,
     LineFacts,
     NoticeFacts,
+    PlanFacts,
     PromiseFacts,
     ResolutionFacts,
     StatementEntry,
@@ -31,8 +35,9 @@ from domain.money import Money
 from domain.pauses import calendar_of, frozen_amount, promised_amount, promises
 from domain.risk import assess
 from domain.seller import Mailbox, Seller, one_line
-from domain.vocabulary import AFTER_THE_DEBT, CustomerKind, Note, Step, Tone
+from domain.vocabulary import AFTER_THE_DEBT, PLAN_NOTES, CustomerKind, Note, Step, Tone
 from store import facts as ledger
+from store import plans
 from store.portfolio import country_of, profile_of
 from store.schema import CaseRow, LedgerEntryRow
 
@@ -99,6 +104,8 @@ def freeze(work: CaseWork, contact: Contact, recipients: Recipients, message_id:
         call=_call(work, contact),
         answer=_answer(work, contact),
         resolution=_resolution(work, contact),
+        plan=_plan(work, contact),
+        kind=contact.kind or None,
         by_template=contact.rung is not None and contact.rung.draft == "template",
         late_entry=any(pursued.case.opened_on > pursued.case.due for pursued in cases),
         at_risk=contact.step is Step.AT_RISK,
@@ -127,6 +134,7 @@ def material(facts: NoticeFacts, people: Iterable[Sequence[Mapping[str, Any]]]) 
         "call": facts.call,
         "answer": facts.answer,
         "resolution": facts.resolution,
+        "plan": facts.plan,
         "items": sorted(
             [
                 item.invoice_id,
@@ -253,6 +261,61 @@ def _promise(work: CaseWork, contact: Contact) -> PromiseFacts | None:
     )
     amount = pursued.case.balance if promise.amount is None else promise.amount
     return PromiseFacts(amount=Money(amount, pursued.case.currency), pay_by=promise.pay_by)
+
+
+def _plan(work: CaseWork, contact: Contact) -> PlanFacts | None:
+    """The plan that a message is about, or that the account manager is to offer."""
+    if contact.step is Step.AM_ALERT:
+        offer = plan_book.alert_offer(work, [item.invoice_id for item in contact.items])
+        return None if offer is None else _offered(offer)
+    if contact.step not in PLAN_NOTES:
+        return None
+    plan, row = plan_book.load(work, contact.ref), plans.get(work.session, contact.ref)
+    assert plan is not None, "a plan's message is about one"
+    assert row is not None, "a plan was tabled"
+    currency = plan.terms.currency
+    days = contact.policy.plan.cure_days
+    is_cure = contact.step is Note.PLAN_CURE
+    return _offered(plan.terms).model_copy(
+        update={
+            "number": contact.number,
+            "instalments": tuple(
+                InstalmentFacts(
+                    number=each.number,
+                    due_on=each.due_on,
+                    amount=Money(each.amount, currency),
+                    paid=Money(each.paid, currency),
+                    covered=each.covered,
+                )
+                for each in plan.instalments()
+            ),
+            "total": Money(plan.terms.total - plan.relief, currency),
+            "outstanding": Money(plan.outstanding, currency),
+            "cure_by": plan.calendar.add_business_days(contact.on, days) if is_cure else None,
+            "terms": row.terms_text,
+        }
+    )
+
+
+def _offered(tabled: PlanTabled) -> PlanFacts:
+    """A plan as it lies on the table, nothing of it paid."""
+    currency = tabled.currency
+    return PlanFacts(
+        plan_id=tabled.plan_id,
+        instalments=tuple(
+            InstalmentFacts(
+                number=number,
+                due_on=each.due_on,
+                amount=Money(each.amount, currency),
+                paid=Money.zero(currency),
+            )
+            for number, each in enumerate(tabled.instalments, start=1)
+        ),
+        total=Money(tabled.total, currency),
+        outstanding=Money(tabled.total, currency),
+        open_until=tabled.open_until,
+        whole_falls_due=tabled.whole_falls_due,
+    )
 
 
 def _call(work: CaseWork, contact: Contact) -> CallFacts | None:

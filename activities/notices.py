@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities import plan_book
 from activities.adapters.port import Accepted, MailTransport, Refused, Unknown
 from activities.casework import CaseWork
 from activities.contacts import Recipients, recipients, refuse_contact, refuse_copies
@@ -29,7 +30,7 @@ from activities.documents import (
     write_words,
 )
 from activities.drafting import Drafter
-from activities.interface import Decided, Drafted, OnCase, OnMessage
+from activities.interface import Decided, Drafted, OnCase, OnMessage, OnPlan
 from activities.messages import (
     ANOTHER_VERSION,
     cannot_be_written,
@@ -51,8 +52,8 @@ from domain import facts as internal
 from domain.contact import Contact, compose, ready
 from domain.decision import CarryOut
 from domain.pauses import calendar_of
-from domain.vocabulary import Note, Step
-from store import outbox, portfolio
+from domain.vocabulary import PLAN_NOTES, Note, Step
+from store import outbox, plans, portfolio
 from store.schema import Approval, CreditHoldRow, MessageRow, MessageState
 
 #: A claim older than this, by the monotonic clock, is handed back unsent: somebody else may look at it by then.
@@ -63,6 +64,9 @@ PROVIDER_TIMEOUT_S = 30.0
 QUIET_TRIES = 5
 #: After so many cancelled drafts the words are written and claimed under one lock.
 MOST_CANCELS = 3
+
+#: What goes with its papers or not at all: it is written anew, however often facts overtake it.
+_NEVER_AT_ONCE = frozenset({Step.DEMAND, *PLAN_NOTES})
 
 #: What a task asks for.
 _TO_DO: dict[Step | Note, str] = {
@@ -105,16 +109,44 @@ class Notices:
             )
         if drafted.message_id is None:
             return drafted
+        return self._write(drafted, on.invoice_id, on.at)
+
+    def _write(self, drafted: Drafted, invoice_id: str, at: datetime) -> Drafted:
+        """Write the words of what was reserved, without any lock; one that cannot be written is given up."""
+        assert drafted.message_id is not None, "something was reserved"
         try:
             write_words(self._sessions, drafted.message_id, self._drafter)
         except UNWRITABLE as problem:
             with self._sessions.begin() as session:
-                work = CaseWork.on_invoice(session, on.invoice_id, self._rulebook, on.at)
+                work = CaseWork.on_invoice(session, invoice_id, self._rulebook, at)
                 message = outbox.get(session, drafted.message_id)
                 if message is not None and message.state is MessageState.RESERVED:
                     give_up(work, message, reasons(problem))
-                return Drafted(decided=work.settle(on.invoice_id))
+                return Drafted(decided=work.settle(invoice_id))
         return drafted
+
+    @activity.defn
+    def draft_plan_notice(self, on: OnPlan) -> Drafted:
+        """Decide again about a plan; reserve the message the decision leads to, then write it."""
+        with self._sessions.begin() as session:
+            row = plans.get(session, on.plan_id)
+            assert row is not None, "a plan is tabled before anybody follows it"
+            work = CaseWork.on_customer(session, row.customer_id, self._rulebook, on.at)
+            contact = plan_book.contact(work, on.plan_id)
+            if contact is None:
+                return Drafted()
+            lead = contact.items[0].invoice_id
+            under_way = _adoptable(work, lead)
+            addressed = _recipients(work, contact)
+            if under_way is not None:
+                drafted = under_way
+            elif addressed is None:
+                return Drafted()
+            else:
+                drafted = self._reserve_contact(work, lead, contact, addressed, row.why)
+        if drafted.message_id is None:
+            return Drafted()
+        return self._write(drafted, lead, on.at)
 
     def _reserve(self, work: CaseWork, invoice_id: str) -> Drafted:
         decision = work.decide(invoice_id)
@@ -123,10 +155,9 @@ class Notices:
         if decision.effect == "block_orders":
             _block_orders(work, invoice_id, decision)
             return Drafted(decided=work.settle(invoice_id))
-        while (under_way := _under_way(work, invoice_id)) is not None:
-            if frozen_facts(under_way) is not None:
-                return Drafted(message_id=under_way.message_id, send=True)
-            work.withdraw(under_way.message_id, ANOTHER_VERSION)
+        under_way = _adoptable(work, invoice_id)
+        if under_way is not None:
+            return under_way
         contact = compose(work.case(invoice_id), decision, work.siblings(invoice_id), work.now)
         if contact.approval == "ask":
             _expire(work, contact)
@@ -135,8 +166,15 @@ class Notices:
             _open_tasks(work, contact)
             if addressed is None:
                 work.take(contact, None, "none")
+                if contact.step is Step.AM_ALERT:
+                    plan_book.open_alert_offer(work, [item.invoice_id for item in contact.items])
         if addressed is None:
             return Drafted(decided=work.settle(invoice_id))
+        return self._reserve_contact(work, invoice_id, contact, addressed, decision.why)
+
+    def _reserve_contact(
+        self, work: CaseWork, invoice_id: str, contact: Contact, addressed: Recipients, why: str
+    ) -> Drafted:
         message_id = f"M-{secrets.token_hex(8)}"
         try:
             facts = freeze(work, contact, addressed, message_id)
@@ -155,7 +193,7 @@ class Notices:
                 message_id=message_id,
                 customer_id=work.customer.customer_id,
                 seller=work.row(invoice_id).seller,
-                step=contact.step,
+                step=contact.name,
                 ref=contact.ref,
                 channel="email",
                 to=to,
@@ -163,13 +201,13 @@ class Notices:
                 unsolicited=contact.unsolicited,
                 facts=facts.model_dump(mode="json"),
                 at=work.now,
-                why=decision.why,
+                why=why,
             ),
             [
                 outbox.Item(
                     invoice_id=item.invoice_id,
                     cycle=item.cycle,
-                    step=item.step,
+                    step=contact.kind or item.step,
                     recipient=addressed.key,
                     channel="email",
                     asked_minor=item.asked,
@@ -254,8 +292,7 @@ class Notices:
         changed = _changed(work, message)
         if changed is not None:
             work.withdraw(message.message_id, changed)
-            # A demand never goes without its papers: it is written anew, however often facts overtake it.
-            at_once = message.cancels >= MOST_CANCELS and message.step != Step.DEMAND
+            at_once = message.cancels >= MOST_CANCELS and step_of(message.step) not in _NEVER_AT_ONCE
             fresh = self._write_at_once(work, on.invoice_id) if at_once else None
             if fresh is None:
                 return None
@@ -378,6 +415,15 @@ def _under_way(work: CaseWork, invoice_id: str) -> MessageRow | None:
     return work.session.scalars(rows).one_or_none()
 
 
+def _adoptable(work: CaseWork, invoice_id: str) -> Drafted | None:
+    """What is under way to the customer and may be finished by us; what another version wrote is withdrawn."""
+    while (under_way := _under_way(work, invoice_id)) is not None:
+        if frozen_facts(under_way) is not None:
+            return Drafted(message_id=under_way.message_id, send=True)
+        work.withdraw(under_way.message_id, ANOTHER_VERSION)
+    return None
+
+
 def _expire(work: CaseWork, contact: Contact) -> None:
     """Nobody decided in time: the drafts of these invoices give way to a fresh one of a higher rank."""
     for item in contact.items:
@@ -395,12 +441,17 @@ def _open_tasks(work: CaseWork, contact: Contact) -> None:
     """Put a call or an alert on the worklist, one for all the customer's invoices at that step."""
     assert contact.rung is not None
     kind = Step.CALL if contact.rung.assignee == "staff" else Step.AM_ALERT
-    # Nothing about the invoices: more of them may join the task while it is open.
+    invoices = [item.invoice_id for item in contact.items]
+    why = _TO_DO[contact.step]
+    offer = plan_book.alert_offer(work, invoices) if contact.step is Step.AM_ALERT else None
+    if offer is not None:
+        why = f"{why}; offer a plan of {plan_book.offer_in_words(offer)}, open until {offer.open_until}"
+    # Nothing else about the invoices: more of them may join the task while it is open.
     work.open_item(
         kind,
-        _TO_DO[contact.step],
+        why,
         ref=f"{contact.step}-{contact.cycle}",
-        invoices=[item.invoice_id for item in contact.items],
+        invoices=invoices,
         due_on=contact.on,
     )
 
@@ -426,13 +477,9 @@ def _changed(work: CaseWork, message: MessageRow) -> str | None:
     written = frozen_facts(message)
     if written is None:
         return ANOTHER_VERSION
-    first = work.items(message.message_id)[0]
-    trigger = work.case(first.invoice_id)
-    is_note = isinstance(step_of(first.step), Note)
-    decision = work.decide(first.invoice_id) if is_note else ready(trigger, work.now)
-    if not isinstance(decision, CarryOut):
+    contact = _due_contact(work, message)
+    if contact is None:
         return "the step is not due any more"
-    contact = compose(trigger, decision, work.siblings(first.invoice_id), work.now)
     if contact.approval != "none" and message.approval is not Approval.APPROVED:
         return "a person has not approved it"
     if contact.on != written.as_of and message.approval is None:
@@ -446,10 +493,23 @@ def _changed(work: CaseWork, message: MessageRow) -> str | None:
         return "the facts changed after it was written"
     if _is_sooner(written.block_on, true.block_on) or _is_sooner(written.answer_by, true.answer_by):
         return "the dates it names have come too near"
-    same = contact.ref == message.ref and material(true, _people(addressed)) == material(
-        written, (message.to, message.cc)
-    )
+    same = (contact.ref, contact.name) == (message.ref, message.step) and material(
+        true, _people(addressed)
+    ) == material(written, (message.to, message.cc))
     return None if same else "the facts changed after it was written"
+
+
+def _due_contact(work: CaseWork, message: MessageRow) -> Contact | None:
+    """The contact that a written message would be made for now; None where there is none any more."""
+    first = work.items(message.message_id)[0]
+    step = step_of(first.step)
+    if step in PLAN_NOTES:
+        return plan_book.contact(work, message.ref)
+    trigger = work.case(first.invoice_id)
+    decision = work.decide(first.invoice_id) if isinstance(step, Note) else ready(trigger, work.now)
+    if not isinstance(decision, CarryOut):
+        return None
+    return compose(trigger, decision, work.siblings(first.invoice_id), work.now)
 
 
 def _is_sooner(named: date | None, earliest: date | None) -> bool:

@@ -24,15 +24,17 @@ from domain.letter import (
     CallFacts,
     CustomerFacts,
     EntryKind,
+    InstalmentFacts,
     InvoiceFacts,
     NoticeFacts,
+    PlanFacts,
     PromiseFacts,
     ResolutionFacts,
     StatementEntry,
 )
 from domain.money import Money
 from domain.seller import BankAccount, Mailbox, PostalAddress, ReferralPartner, Seller
-from domain.vocabulary import AFTER_THE_DEBT, Note, Step, Tone
+from domain.vocabulary import AFTER_THE_DEBT, PLAN_NOTES, Note, Step, Tone
 
 _TODAY = date(2026, 12, 8)
 #: Kinds of answers, so that samples have different ones.
@@ -303,6 +305,18 @@ _CASES: tuple[dict[str, Any], ...] = (
 )  # fmt: skip
 
 
+def _plan(whole: bool) -> PlanFacts:
+    amount, nothing = Money.parse("9.00", "USD"), Money.zero("USD")
+    instalments = tuple(
+        InstalmentFacts(number=number, due_on=_TODAY + timedelta(days=30 * number), amount=amount,
+                        paid=amount if whole else nothing, covered=whole)
+        for number in (1, 2)
+    )  # fmt: skip
+    return PlanFacts(plan_id="PL-sample", number=1, instalments=instalments, total=amount + amount,
+                     outstanding=nothing if whole else amount, open_until=_TODAY, cure_by=_TODAY,
+                     whole_falls_due=whole, terms="A sample term")  # fmt: skip
+
+
 def _sample(step: Step | Note, tone: Tone, language: str, **more: Any) -> NoticeFacts:
     promised = step is Note.PROMISE_CONFIRMED or (step is Note.CALL_CONFIRMED and more.get("usual_day"))
     fields: dict[str, Any] = {
@@ -326,6 +340,7 @@ def _sample(step: Step | Note, tone: Tone, language: str, **more: Any) -> Notice
         else None,
         "resolution": ResolutionFacts(outcome="rejected") if step is Note.DISPUTE_RESOLVED else None,
         "call": CallFacts(spoken_with="Bo Sample", on=_TODAY) if step is Note.CALL_CONFIRMED else None,
+        "plan": _plan(bool(more.get("late_entry"))) if step in PLAN_NOTES else None,
     }
     if step in AFTER_THE_DEBT:
         more["items"] = tuple(_paid(item) for item in more["items"])

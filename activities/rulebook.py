@@ -8,10 +8,14 @@ from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
+from domain.contract import Customer
 from domain.demand import DemandLaw, load_demand_law
+from domain.instalments import PersonLimits
+from domain.plan_law import PlanLaw, load_plan_law
 from domain.policy import Policy, load_policy
 from domain.segments import Segment, Segments, load_segments
 from domain.seller import Seller, load_seller
+from domain.vocabulary import CustomerKind
 
 
 class Misconfigured(ValueError):
@@ -31,8 +35,15 @@ class Rulebook:
     demand: DemandLaw = field(default_factory=DemandLaw)
     annexes: Path | None = None
     """Where the official papers that go with demand letters lie, in a folder for each jurisdiction."""
+    plan_law: PlanLaw = field(default_factory=PlanLaw)
     continue_as_new_every: int | None = None
     """Only for tests: take a new run after so many revisions of a case."""
+
+    def plan_limits(self, customer: Customer) -> PersonLimits | None:
+        """How far instalments may go for this customer by law; None for businesses."""
+        address = customer.address
+        country = customer.country or (address.country if address is not None else None)
+        return self.plan_law.limits(CustomerKind(customer.kind), country)
 
     def policy_for(self, asked: str | None, segment: Segment) -> Policy:
         """The policy asked for, else that of the customer's segment, else the default."""
@@ -51,7 +62,7 @@ class Rulebook:
 def load_rulebook(
     folder: Path, *, exhibits: Path | None = None, continue_as_new_every: int | None = None
 ) -> Rulebook:
-    """Read `policies/*.toml`, `sellers/*.toml`, `segments.toml` and `demand.toml` below `folder`.
+    """Read `policies/*.toml`, `sellers/*.toml`, `segments.toml`, `demand.toml` and `plans.toml` below `folder`.
 
     Raises with file, place and fix.
     """
@@ -77,6 +88,10 @@ def load_rulebook(
     law = folder / "demand.toml"
     if law.exists():
         demand = load_demand_law(law.read_text("utf-8"), str(law))
+    plan_law = PlanLaw()
+    law = folder / "plans.toml"
+    if law.exists():
+        plan_law = load_plan_law(law.read_text("utf-8"), str(law))
     if exhibits is not None and not exhibits.is_dir():
         raise Misconfigured(f"{exhibits} is not a folder: correct DUECOURSE_EXHIBIT_FOLDER")
     return Rulebook(
@@ -85,6 +100,7 @@ def load_rulebook(
         segments,
         exhibits=exhibits,
         demand=demand,
+        plan_law=plan_law,
         annexes=folder / "annexes",
         continue_as_new_every=continue_as_new_every,
     )

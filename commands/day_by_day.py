@@ -14,11 +14,13 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
+from activities.plan_waking import workflow_id as plan_workflow_id
 from commands.starting import Starter
 from deploy.virtual_time import VirtualTime
 from domain.calendar import zone_info
 from domain.contract import Customer, Start
 from store import customers
+from store.plans import open_plans
 from store.schema import CaseRow, CustomerRow
 from workflows import customer_account
 from workflows.invoice_collection import workflow_id
@@ -44,9 +46,10 @@ def first_day(after: date) -> date:
 
 @dataclass(frozen=True)
 class Sleeping:
-    """An open case: when it wakes by itself (None while it is at work) and whether that is for a contact."""
+    """An open case or plan: when it wakes by itself (None while it is at work) and whether that is for a
+    contact."""
 
-    invoice_id: str
+    workflow_id: str
     customer_id: str
     wakes_at: datetime | None
     next_step: str | None
@@ -86,6 +89,7 @@ class DayByDay:
         with self.clock.at(at):
             await self._starter.signal(self._starts[invoice_id], name, dict(fact), runs=True)
         await self._settle([workflow_id(invoice_id)], at)
+        await self._settle_plans(self.customer_of(invoice_id), at)
 
     async def signal_account(
         self, customer_id: str, name: str, fact: Mapping[str, Any], at: datetime
@@ -106,7 +110,8 @@ class DayByDay:
                 start_signal_args=[dict(fact)],
             )
         await self._settle([account], at)
-        await self.clock.idle(workflow_id(case.invoice_id) for case in self.sleeping([customer_id]))
+        await self._settle_plans(customer_id, at)
+        await self.clock.idle(case.workflow_id for case in self.sleeping([customer_id]))
 
     async def update(
         self, invoice_id: str, name: str, request: Mapping[str, Any], at: datetime
@@ -116,6 +121,7 @@ class DayByDay:
         await self.clock.bring([handle.id], at)
         accepted: dict[str, Any] = await handle.execute_update(name, dict(request), result_type=dict)
         await self.clock.idle([handle.id])
+        await self._settle_plans(self.customer_of(invoice_id), at)
         return accepted
 
     async def try_update(self, invoice_id: str, name: str, request: Mapping[str, Any], at: datetime) -> bool:
@@ -128,6 +134,14 @@ class DayByDay:
     async def _settle(self, workflow_ids: Collection[str], at: datetime) -> None:
         await self.clock.bring(workflow_ids, at)
         await self.clock.idle(workflow_ids)
+
+    async def _settle_plans(self, customer_id: str, at: datetime) -> None:
+        """A plan that was just tabled begins at the real time: bring it, and let all look at what was told."""
+        with self._sessions() as session:
+            plans = [plan_workflow_id(plan.plan_id) for plan in open_plans(session, {customer_id})]
+        if plans:
+            await self._settle(plans, at)
+            await self.clock.idle(case.workflow_id for case in self.sleeping([customer_id]))
 
     # -- days --------------------------------------------------------------------------------------
 
@@ -175,10 +189,8 @@ class DayByDay:
                 continue
             at = min(case.wakes_at or self.morning(customer_id, day) for case in acting)
             first = [case for case in acting if case.wakes_at is None or case.wakes_at <= at]
-            await self._act(
-                [workflow_id(case.invoice_id) for case in first], at, self._evening(customer_id, day)
-            )
-        stuck = ", ".join(case.invoice_id for case in first)
+            await self._act([case.workflow_id for case in first], at, self._evening(customer_id, day))
+        stuck = ", ".join(case.workflow_id for case in first)
         raise RuntimeError(f"{stuck}: awake on {day} and not going to sleep")
 
     async def _act(self, ids: Collection[str], at: datetime, evening: datetime) -> None:
@@ -193,11 +205,11 @@ class DayByDay:
         return self.instant(customer_id, day, EVENING)
 
     async def _gather(self, customer_ids: Collection[str], at: datetime) -> None:
-        await self.clock.bring((workflow_id(case.invoice_id) for case in self.sleeping(customer_ids)), at)
+        await self.clock.bring((case.workflow_id for case in self.sleeping(customer_ids)), at)
 
     async def end_at(self, instant: datetime) -> None:
         """Bring every open case to the same instant, and the customers' business time with them."""
-        await self._settle([workflow_id(case.invoice_id) for case in self.sleeping()], instant)
+        await self._settle([case.workflow_id for case in self.sleeping()], instant)
         self.clock.now = instant
         with self._sessions.begin() as session:
             for customer_id in session.scalars(select(CustomerRow.customer_id)).all():
@@ -206,16 +218,24 @@ class DayByDay:
     # -- what is due -------------------------------------------------------------------------------
 
     def sleeping(self, customer_ids: Iterable[str] | None = None) -> list[Sleeping]:
-        """The open cases (of these customers)."""
+        """The open cases and plans (of these customers)."""
         cases = (
             select(CaseRow.invoice_id, CaseRow.customer_id, CaseRow.waiting_until, CaseRow.next_step)
             .where(CaseRow.closed_at.is_(None))
             .order_by(CaseRow.invoice_id)
         )
-        if customer_ids is not None:
-            cases = cases.where(CaseRow.customer_id.in_(set(customer_ids)))
+        whose = None if customer_ids is None else set(customer_ids)
+        if whose is not None:
+            cases = cases.where(CaseRow.customer_id.in_(whose))
         with self._sessions() as session:
-            return [Sleeping(*row) for row in session.execute(cases)]
+            asleep = [
+                Sleeping(workflow_id(invoice_id), owing, until, step)
+                for invoice_id, owing, until, step in session.execute(cases)
+            ]
+            return asleep + [
+                Sleeping(plan_workflow_id(plan.plan_id), plan.customer_id, plan.waiting_until, plan.next_step)
+                for plan in open_plans(session, whose)
+            ]
 
     def due_by(self, day: date) -> set[str]:
         """Customers one of whose cases wakes on the day or before."""

@@ -21,10 +21,10 @@ from commands.starting import Starter
 from commands.tell import RECORDED_WITHIN_S, os_user
 from commands.terminal import clean, note, out, print_json, words
 from domain.answers import hold_for_payment
+from domain.asking import Refused
 from domain.contract import Invoice, Start
 from domain.pauses import SAID_PAID, calendar_of
 from domain.replies import Suggestion
-from domain.requests import Refused
 from domain.vocabulary import AnswerKind, DisputeReason, HoldReason
 from settings import Settings
 from store import portfolio, replies, worklist

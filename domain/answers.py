@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
+from domain.asking import Refused
 from domain.case import Case, hold_ends
 from domain.pauses import SAID_PAID, calendar_of, is_settled
 from domain.policy import Policy
-from domain.requests import Refused
 from domain.vocabulary import Note
 
 #: What the customer asked for by answering this is a fresh link, and the message that brings it is the answer.
@@ -67,6 +67,6 @@ def next_note(case: Case, policy: Policy, now: datetime) -> tuple[Note, str, dat
     if any(not hold.hold_id.startswith(SAID_PAID) for hold in case.open_holds(calendar.local_date(now))):
         return None
     for note, ref, since, what in owed_notes(case, policy):
-        if (note, ref) not in case.confirmed:
+        if (note, ref, 0) not in case.confirmed:
             return note, ref, calendar.next_open(max(now, since), policy.send_window), what
     return None

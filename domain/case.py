@@ -129,7 +129,11 @@ class Case:
     calls: Mapping[str, Stamped[facts.CallLogged]] = field(default_factory=dict)
     answers: Mapping[str, Stamped[facts.PortalAnswered]] = field(default_factory=dict)
     """What the customer answered on the portal, by answer."""
-    confirmed: frozenset[tuple[Note, str]] = frozenset()
+    confirmed: Mapping[tuple[Note, str, int], datetime] = field(default_factory=dict)
+    """What was confirmed in writing: the kind of message, what it is about, the number of an instalment."""
+    plans: Mapping[str, Stamped[facts.PlanTabled]] = field(default_factory=dict)
+    plans_accepted: Mapping[str, Stamped[facts.PlanAccepted]] = field(default_factory=dict)
+    plans_ended: Mapping[str, Stamped[facts.PlanEnded]] = field(default_factory=dict)
     credit_hold_cycle: int | None = None
     """The cycle whose credit hold stands, None where orders flow."""
     blocked: frozenset[int] = frozenset()
@@ -523,9 +527,23 @@ def _(fact: facts.StepTaken, case: Case, at: datetime) -> Case:
 
 @_file.register
 def _(fact: facts.ConfirmationSent, case: Case, at: datetime) -> Case:
-    return changed(
-        case, confirmed=case.confirmed | {(fact.note, fact.ref)}, claimed=_unclaim(case, fact.message_id)
-    )
+    confirmed = {(fact.note, fact.ref, fact.number): at, **case.confirmed}
+    return changed(case, confirmed=confirmed, claimed=_unclaim(case, fact.message_id))
+
+
+@_file.register
+def _(fact: facts.PlanTabled, case: Case, at: datetime) -> Case:
+    return _add(case, "plans", fact.plan_id, fact, at)
+
+
+@_file.register
+def _(fact: facts.PlanAccepted, case: Case, at: datetime) -> Case:
+    return _add(case, "plans_accepted", fact.plan_id, fact, at)
+
+
+@_file.register
+def _(fact: facts.PlanEnded, case: Case, at: datetime) -> Case:
+    return _add(case, "plans_ended", fact.plan_id, fact, at)
 
 
 @_file.register

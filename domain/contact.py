@@ -58,10 +58,20 @@ class Contact:
     on: date
     block_on: date | None = None
     answer_by: date | None = None
+    kind: str = ""
+    """What outside tools and the outbox call it where that is more than its step."""
+    number: int = 0
+    """Of the instalment that a plan's message is about."""
+
+    @property
+    def name(self) -> str:
+        return self.kind or str(self.step)
 
     @property
     def unsolicited(self) -> bool:
         """Whether the gap between messages counts from it."""
+        if self.step is Note.PLAN_BROKEN:
+            return True  # the ladder goes on, but not on the heels of this message
         return self.rung is not None and self.rung.is_notice
 
     def taken(self, item: ContactItem, message_id: str | None, proof: str) -> StepTaken:
@@ -199,7 +209,8 @@ def _answers(trigger: Pursued, decision: CarryOut, siblings: Sequence[Pursued], 
     about = [
         pursued
         for pursued in (trigger, *siblings)
-        if pursued is trigger or (ref in pursued.case.answers and (note, ref) not in pursued.case.confirmed)
+        if pursued is trigger
+        or (ref in pursued.case.answers and (note, ref, 0) not in pursued.case.confirmed)
     ]
     items = tuple(
         ContactItem(pursued.case.invoice_id, note, pursued.case.cycle, 0, False, ref)

@@ -651,6 +651,8 @@ class ProposePlan(Request):
     count: Annotated[StrictInt, Field(ge=2, le=60)] | None = None
     instalments: tuple[Instalment, ...] = Field(default=(), max_length=60)
     invoices: tuple[Id, ...] = Field(default=(), max_length=1_000)
+    source: Literal["staff", "portal", "customer"] = "staff"
+    """Who asks: staff make an offer, a customer's proposal may be accepted at once."""
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:

@@ -39,7 +39,7 @@ def decide(case: Case, policy: Policy, now: datetime) -> Decision:
     return (
         _answered(case, policy, now)
         or ended(case, policy, now, today)
-        or _unclear(case, policy, now)
+        or unclear(case, policy, now)
         or _confirmation(case, policy, now, today)
         or _paused(case, policy, now, today)
         or _awake(
@@ -51,7 +51,7 @@ def decide(case: Case, policy: Policy, now: datetime) -> Decision:
 def due_step(case: Case, policy: Policy, now: datetime) -> Due | None:
     """The contact this case is due for on the customer's present day, whatever the minute; for grouping."""
     today = calendar_of(case.account, policy).local_date(now)
-    if ended(case, policy, now, today) or _unclear(case, policy, now) or _paused(case, policy, now, today):
+    if ended(case, policy, now, today) or unclear(case, policy, now) or _paused(case, policy, now, today):
         return None
     if isinstance(_block(case, policy, now, today), Wait):
         return None
@@ -62,7 +62,7 @@ def due_step(case: Case, policy: Policy, now: datetime) -> Due | None:
 # -- is anything unclear? --------------------------------------------------------------------------
 
 
-def _unclear(case: Case, policy: Policy, now: datetime) -> Decision | None:
+def unclear(case: Case, policy: Policy, now: datetime) -> Wait | None:
     """A claimed message whose outcome is not known blocks every other contact of the case."""
     if not case.claimed:
         return None
@@ -127,7 +127,7 @@ def _confirmation(case: Case, policy: Policy, now: datetime, today: date) -> Dec
                 pending.append((Note.CALL_CONFIRMED, call_id, "call"))
     calendar = calendar_of(case.account, policy)
     for note, ref, what in pending:
-        if (note, ref) not in case.confirmed:
+        if (note, ref, 0) not in case.confirmed:
             at = calendar.next_open(now, policy.send_window)
             why = f"the {what} is confirmed in writing"
             if at <= now:

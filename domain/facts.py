@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from domain.vocabulary import CallOutcome, Note, Outcome, Step
+from domain.vocabulary import CallOutcome, Note, Outcome, PlanState, Step
 
 
 class InternalFact(BaseModel):
@@ -52,12 +52,75 @@ class StepTaken(InternalFact):
 
 
 class ConfirmationSent(InternalFact):
-    """A promise or a call was confirmed in writing."""
+    """A promise, a call or something of a plan was confirmed in writing."""
 
     kind: Literal["confirmation_sent"] = "confirmation_sent"
     note: Note
     ref: str
     message_id: str
+    number: int = 0
+    """Of the instalment that a plan's message is about."""
+
+
+class PlannedInvoice(InternalFact):
+    """An invoice of a plan as it stood when the plan was tabled, minor units."""
+
+    invoice_id: str
+    planned: int
+    """What the plan covers of it: its balance without what is disputed."""
+    paid: int
+    """Payments less reversals until then, as far as they were owed; what comes later counts for the plan."""
+
+
+class PlannedInstalment(InternalFact):
+    amount: int
+    """Minor units."""
+    due_on: date
+
+
+class PlanTabled(InternalFact):
+    """Instalments were offered to the customer, or proposed by them; recorded on every invoice of the plan."""
+
+    kind: Literal["plan_tabled"] = "plan_tabled"
+    plan_id: str
+    ordinal: int
+    """The how many-th plan of these invoices it is."""
+    currency: str
+    invoices: tuple[PlannedInvoice, ...]
+    instalments: tuple[PlannedInstalment, ...]
+    state: Literal[PlanState.OFFERED, PlanState.PROPOSED]
+    origin: Literal["staff", "customer", "account_manager"]
+    """Who tabled it. What goes through the account manager is not written to the customer."""
+    by: str
+    open_until: date
+    """The last day of an offer; for a proposal the day by which staff decide."""
+    whole_falls_due: bool = False
+    """Whether the terms say that all the rest falls due once an instalment is missed for good."""
+
+    @property
+    def total(self) -> int:
+        return sum(instalment.amount for instalment in self.instalments)
+
+    def part(self, invoice_id: str) -> PlannedInvoice:
+        """What was planned of one of its invoices."""
+        return next(invoice for invoice in self.invoices if invoice.invoice_id == invoice_id)
+
+
+class PlanAccepted(InternalFact):
+    """The plan counts from here on; `text_sha256` is of the terms in the words that were accepted."""
+
+    kind: Literal["plan_accepted"] = "plan_accepted"
+    plan_id: str
+    by: str
+    text_sha256: str = ""
+
+
+class PlanEnded(InternalFact):
+    kind: Literal["plan_ended"] = "plan_ended"
+    plan_id: str
+    state: PlanState
+    why: str = ""
+    by: str = "duecourse"
 
 
 class NoticeDelivered(InternalFact):
@@ -231,6 +294,9 @@ INTERNAL_FACTS: dict[str, type[InternalFact]] = {
         Recalled,
         UnreadableFact,
         PortalAnswered,
+        PlanTabled,
+        PlanAccepted,
+        PlanEnded,
         PolicyChanged,
         CaseClosed,
     )

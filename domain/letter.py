@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from domain.money import Money
 from domain.seller import Country, CurrencyCode, FilledLine, Line, Mailbox, ReferralPartner, Seller
-from domain.vocabulary import CustomerKind, Note, Step, Tone
+from domain.vocabulary import PLAN_NOTES, CustomerKind, Note, Step, Tone
 
 #: Steps that a member of staff or the account manager reads, never the customer.
 FOR_STAFF = frozenset({Step.CALL, Step.AM_ALERT})
@@ -200,6 +200,43 @@ class CallFacts(_Frozen):
     agreed: Line | None = None
 
 
+class InstalmentFacts(_Frozen):
+    """One instalment of a plan, as agreed, and what has come in for it."""
+
+    number: Annotated[int, Field(ge=1)]
+    due_on: date
+    amount: Money
+    paid: Money
+    covered: bool = False
+
+
+class PlanFacts(_Frozen):
+    """A payment plan that a message is about; `number` is of the instalment it speaks of, 0 for the whole."""
+
+    plan_id: FilledLine
+    number: int = 0
+    instalments: tuple[InstalmentFacts, ...]
+    total: Money
+    outstanding: Money
+    open_until: date | None = None
+    """The last day of an offer."""
+    cure_by: date | None = None
+    """The last day on which a missed instalment keeps the plan alive."""
+    whole_falls_due: bool = False
+    terms: str = ""
+    """What was agreed, in the words that the customer was shown."""
+
+    @property
+    def subject(self) -> InstalmentFacts | None:
+        """The instalment it speaks of."""
+        return next((each for each in self.instalments if each.number == self.number), None)
+
+    @property
+    def following(self) -> InstalmentFacts | None:
+        """The next instalment to be paid."""
+        return next((each for each in self.instalments if not each.covered), None)
+
+
 class AccountFacts(_Frozen):
     """What an account statement needs: who, whose invoices, as of when, in which language and habits."""
 
@@ -236,6 +273,9 @@ class NoticeFacts(AccountFacts):
     call: CallFacts | None = None
     answer: AnswerFacts | None = None
     resolution: ResolutionFacts | None = None
+    plan: PlanFacts | None = None
+    kind: Line | None = None
+    """What outside tools call the message where that is more than its step: `plan_reminder_1`."""
     by_template: bool = False
     """Whether the policy keeps this step to its template, whatever model there is."""
     late_entry: bool = False
@@ -248,13 +288,14 @@ class NoticeFacts(AccountFacts):
 
     @model_validator(mode="after")
     def _can_be_written(self) -> Self:
-        needed = {
+        needed: dict[Step | Note, tuple[str, object]] = {
             Step.CREDIT_HOLD: ("block_on", self.block_on),
             Step.DEMAND: ("answer_by", self.answer_by),
             Note.PROMISE_CONFIRMED: ("promise", self.promise),
             Note.CALL_CONFIRMED: ("call", self.call),
             Note.ANSWER_NOTED: ("answer", self.answer),
             Note.DISPUTE_RESOLVED: ("resolution", self.resolution),
+            **dict.fromkeys(PLAN_NOTES, ("plan", self.plan)),
         }
         field, value = needed.get(self.step, ("", True))
         if value is None:

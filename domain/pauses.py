@@ -1,4 +1,4 @@
-"""What stops the ladder: promises, disputes, holds and snoozes, and how much they leave collectable."""
+"""What stops the ladder: promises, plans, disputes, holds and snoozes, and how much they leave collectable."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from domain.calendar import Calendar
 from domain.case import Account, Case, hold_ends
+from domain.facts import PlanTabled
 from domain.policy import Policy
-from domain.vocabulary import WaitingOn
+from domain.vocabulary import PlanState, WaitingOn
 
 #: How the ids of those holds begin that stand because the customer says that the money is on its way. They stop
 #: reminders, not the answers to what the customer says.
@@ -191,11 +192,47 @@ def promised_amount(case: Case, policy: Policy, today: date) -> int:
     return min(promised, case.balance)
 
 
+def standing_plan(case: Case, today: date) -> PlanTabled | None:
+    """The plan that money of this case waits for on `today`: agreed, proposed, or offered and still open."""
+    for plan_id, stamped in case.plans.items():
+        if plan_id in case.plans_ended:
+            continue
+        lapsed = stamped.fact.state is PlanState.OFFERED and today > stamped.fact.open_until
+        if plan_id in case.plans_accepted or not lapsed:
+            return stamped.fact
+    return None
+
+
+def received_for(case: Case, plan: PlanTabled) -> int:
+    """Payments less reversals since the plan was tabled, as far as the invoice owed them."""
+    return case.paid - plan.part(case.invoice_id).paid - case.overpaid
+
+
+def planned_amount(case: Case, today: date) -> int:
+    """Minor units that wait for a plan: what it covers and has not been paid, and what was charged since."""
+    plan = standing_plan(case, today)
+    if plan is None:
+        return 0
+    tabled_at = case.plans[plan.plan_id].at
+    charged = sum(charge.fact for charge in case.charges.values() if charge.at > tabled_at)
+    waiting = plan.part(case.invoice_id).planned - max(0, received_for(case, plan)) + charged
+    return max(0, min(waiting, case.balance - frozen_amount(case)))
+
+
+def thanked_by_plan(case: Case) -> bool:
+    """Whether the case ended by the instalments of a plan, whose thanks have been said with the last one."""
+    return any(
+        plan_id not in case.plans_ended or case.plans_ended[plan_id].fact.state is PlanState.KEPT
+        for plan_id in case.plans_accepted
+    )
+
+
 def collectable(case: Case, policy: Policy, today: date) -> int:
-    """What may be asked for: balance less what is disputed or promised."""
-    if not case.disputes and not case.promises:
+    """What may be asked for: balance less what is disputed, planned or promised."""
+    if not case.disputes and not case.promises and not case.plans:
         return case.balance
-    return max(0, case.balance - frozen_amount(case) - promised_amount(case, policy, today))
+    waiting = frozen_amount(case) + planned_amount(case, today) + promised_amount(case, policy, today)
+    return max(0, case.balance - waiting)
 
 
 def pause(case: Case, policy: Policy, today: date) -> Pause | None:
@@ -213,6 +250,8 @@ def pause(case: Case, policy: Policy, today: date) -> Pause | None:
     if collectable(case, policy, today) <= (
         policy.tolerance_in(case.currency) if case.paid or case.credited else 0
     ):
+        if planned_amount(case, today) > 0:
+            return _plan_pause(case, policy, today)
         open_promises = [p for p in promises(case, policy, today) if p.state is PromiseState.OPEN]
         if open_promises:
             latest = max(promise.deadline for promise in open_promises)
@@ -224,6 +263,24 @@ def pause(case: Case, policy: Policy, today: date) -> Pause | None:
     if covering >= collectable(case, policy, today):
         return Pause(WaitingOn.PERSON, None, "unapplied cash of the customer covers it", "unapplied_cash")
     return None
+
+
+def _plan_pause(case: Case, policy: Policy, today: date) -> Pause:
+    plan = standing_plan(case, today)
+    assert plan is not None, "something is planned"
+    calendar = calendar_of(case.account, policy)
+    if plan.plan_id not in case.plans_accepted:
+        what = "is offered" if plan.state is PlanState.OFFERED else "waits for a decision"
+        until = calendar.midnight_after(plan.open_until) if today <= plan.open_until else None
+        return Pause(WaitingOn.PLAN, until, f"plan {plan.plan_id} {what} until {plan.open_until}", "plan")
+    ends = [
+        calendar.add_business_days(instalment.due_on, policy.plan.grace_days)
+        for instalment in plan.instalments
+    ]
+    ahead = min((end for end in ends if end >= today), default=None)
+    following = next((i.due_on for i in plan.instalments if i.due_on >= today), plan.instalments[-1].due_on)
+    why = f"plan {plan.plan_id}: an instalment is due on {following}"
+    return Pause(WaitingOn.PLAN, None if ahead is None else calendar.midnight_after(ahead), why, "plan")
 
 
 def resumed_on(case: Case, policy: Policy, today: date) -> date | None:
@@ -243,6 +300,11 @@ def resumed_on(case: Case, policy: Policy, today: date) -> date | None:
     for promise in promises(case, policy, today):
         if promise.state is PromiseState.BROKEN:
             ends.append(promise.deadline + timedelta(days=1))
+    for plan_id, tabled in case.plans.items():
+        if plan_id in case.plans_ended:
+            ends.append(calendar.local_date(case.plans_ended[plan_id].at))
+        elif tabled.fact.state is PlanState.OFFERED and plan_id not in case.plans_accepted:
+            ends.append(tabled.fact.open_until + timedelta(days=1))
     for dispute_id in case.disputes:
         thawed_at = case.thawed_at(dispute_id)
         if thawed_at is not None:
@@ -251,7 +313,10 @@ def resumed_on(case: Case, policy: Policy, today: date) -> date | None:
 
 
 def broke_promise(case: Case, policy: Policy, today: date) -> bool:
-    """Whether a promise was broken since the last step: the next step begins a new cycle."""
+    """Whether a promise or a plan was broken since the last step: the next step begins a new cycle."""
+    broken = (end for end in case.plans_ended.values() if end.fact.state is PlanState.BROKEN)
+    if any(end.epoch == case.epoch for end in broken):
+        return True
     return any(
         promise.state is PromiseState.BROKEN and promise.epoch == case.epoch
         for promise in promises(case, policy, today)

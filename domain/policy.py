@@ -86,6 +86,40 @@ class AtRiskRules(_Part):
     score_line: Annotated[int, Field(ge=1, le=1000)] = 80
 
 
+class PlanRules(_Part):
+    """Payment plans: what a customer gets at once, what staff decide, and how a plan is followed.
+
+    Instalments are rounded to `unit`, a decimal amount of the plan's currency; the last one takes the rest.
+    """
+
+    enabled: bool = True
+    unit: Annotated[str, Field(pattern=r"^\d{1,9}(\.\d{1,4})?$")] = "1"
+    spacing_days: Annotated[int, Field(ge=1, le=366)] = 30
+    first_days: Days = 14
+    """When the first instalment of a number of equal ones falls due; sooner where the write-off age is."""
+    max_instalments: Annotated[int, Field(ge=2, le=60)] = 6
+    max_days: Days = 180
+    min_first_percent: Annotated[int, Field(ge=0, le=100)] = 10
+    min_amount: Mapping[str, str] = Field(default_factory=dict)
+    accept_at_once: tuple[Literal["customer"], ...] = ("customer",)
+    """Whose proposals inside these limits need nobody's word."""
+    decide_days: Annotated[int, Field(ge=1, le=60)] = 3
+    """Business days in which staff answer any other proposal."""
+    offer_days: Annotated[int, Field(ge=1, le=60)] = 10
+    """Business days for which an offer stands; ladder and outreach pause until then."""
+    offer_count: Annotated[int, Field(ge=2, le=60)] = 3
+    offer_by_alert: bool = False
+    """Whether the account manager's alert opens an offer of `offer_count` instalments."""
+    remind_days: Days = 3
+    grace_days: Days = 2
+    """Business days after an instalment's date before anybody writes about it."""
+    cure_days: Annotated[int, Field(ge=1, le=60)] = 5
+    """Business days that the cure notice leaves."""
+    whole_falls_due: bool = False
+    credit_limit_percent: Annotated[int, Field(ge=0, le=99)] | None = None
+    """To how much of itself the customer's credit limit is reduced while they pay by instalments."""
+
+
 class ProofRules(_Part):
     """When a notice counts as proven: an accepted one after `accepted_days` business days without a bounce;
     without any proof after `missing_after_days` business days a person looks after the contact."""
@@ -162,6 +196,7 @@ class Policy(_Part):
     """Business days without a message after the customer said that the money is on its way."""
     recheck_days: Annotated[int, Field(ge=1, le=365)] = 5
     promise: PromiseLimits = PromiseLimits()
+    plan: PlanRules = PlanRules()
     approval: ApprovalRules = ApprovalRules()
     at_risk: AtRiskRules = AtRiskRules()
     proof: ProofRules = ProofRules()
@@ -195,7 +230,7 @@ class Policy(_Part):
                     f"step '{after.step}' (day {after.day}) is not later than '{before.step}' (day {before.day})"
                 )
         self._check_steps()
-        for place, amounts in [("tolerance", self.tolerance)] + [
+        for place, amounts in [("tolerance", self.tolerance), ("plan: min_amount", self.plan.min_amount)] + [
             (f"step '{rung.step}': min_amount", rung.min_amount) for rung in self.steps
         ]:
             for currency, amount in amounts.items():

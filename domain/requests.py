@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 from functools import singledispatch
 from typing import NamedTuple
 
 from domain import contract as wire
-from domain import facts
+from domain import facts, plan_requests
+from domain.asking import Answer, Asked, Refused, is_referred, nothing_owed
 from domain.case import Case
+from domain.instalments import PersonLimits
 from domain.money import Money
-from domain.pauses import calendar_of, is_settled, pause, promises
+from domain.pauses import calendar_of, pause, promises
 from domain.policy import Policy
 from domain.vocabulary import Step
 
@@ -23,27 +25,6 @@ LONGEST_SNOOZE = timedelta(days=60)
 _FACT_ID = re.compile(r"[A-Za-z0-9._-]{1,48}", re.ASCII)
 
 
-class Refused(NamedTuple):
-    """`rule` is the type of the error the caller sees."""
-
-    rule: str
-    reason: str
-
-
-class Asked(NamedTuple):
-    """A request with what it is asked of."""
-
-    case: Case
-    policy: Policy
-    now: datetime
-    today: date
-    request_id: str
-    policies: Collection[str]
-
-
-Answer = Refused | tuple[wire.Fact | facts.InternalFact, ...]
-
-
 def answer(
     case: Case,
     policy: Policy,
@@ -51,14 +32,19 @@ def answer(
     now: datetime,
     request_id: str,
     policies: Collection[str],
+    *,
+    others: Sequence[Case] = (),
+    limits: PersonLimits | None = None,
 ) -> Answer:
     """The facts to record for `request`, or why it is refused.
 
     `request_id` names the facts, so that a repeated request records nothing new; `policies` are the
-    names a case may be moved to.
+    names a case may be moved to. For a plan, `others` are the customer's further open cases with the same
+    seller and `limits` what the law sets for instalments of a natural person.
     """
     today = calendar_of(case.account, policy).local_date(now)
-    return _answer(request, Asked(case, policy, now, today, _fact_id(request_id), policies))
+    asked = Asked(case, policy, now, today, _fact_id(request_id), policies, others, limits)
+    return _answer(request, asked)
 
 
 def _fact_id(request_id: str) -> str:
@@ -71,12 +57,6 @@ def _fact_id(request_id: str) -> str:
 @singledispatch
 def _answer(request: wire.Request, asked: Asked) -> Answer:
     return Refused("UnknownRequest", f"{request.update_name} cannot be asked of an invoice")
-
-
-def _nothing_owed(asked: Asked) -> Refused | None:
-    if asked.case.cancelled_at is not None or is_settled(asked.case, asked.policy):
-        return Refused("NothingOwed", f"nothing is owed on {asked.case.invoice_id}")
-    return None
 
 
 def _amount(asked: Asked, amount: str | None, most: int) -> int | Refused | None:
@@ -99,7 +79,7 @@ def _promise(
     asked: Asked, promise_id: str, amount: str | None, pay_by: date, by: str, source: str
 ) -> wire.PromiseMade | Refused:
     """A promise within the policy's limits, or the limit that stands against it."""
-    refused = _nothing_owed(asked)
+    refused = nothing_owed(asked)
     if refused is not None:
         return refused
     limits = asked.policy.promise
@@ -135,15 +115,13 @@ def _(request: wire.PromiseToPay, asked: Asked) -> Answer:
     return promise if isinstance(promise, Refused) else (promise,)
 
 
-@_answer.register(wire.ProposePlan)
-@_answer.register(wire.DecidePlan)
-def _(request: wire.Request, asked: Asked) -> Answer:
-    return Refused("PlanNotAllowed", "payment plans are not offered")
+_answer.register(wire.ProposePlan, plan_requests.propose)
+_answer.register(wire.DecidePlan, plan_requests.decide)
 
 
 @_answer.register
 def _(request: wire.DecideStep, asked: Asked) -> Answer:
-    refused = _nothing_owed(asked)
+    refused = nothing_owed(asked)
     if refused is not None:
         return refused
     approval = asked.case.approval.fact if asked.case.approval is not None else None
@@ -175,16 +153,9 @@ def _in_policy(asked: Asked, step: Step) -> Refused | None:
     return None
 
 
-def _is_referred(case: Case) -> bool:
-    """Whether the case is with a partner: referred, and not recalled since."""
-    if case.last is None or case.last.fact.step is not Step.REFERRAL:
-        return False
-    return case.recalled is None or case.recalled.epoch != case.epoch
-
-
 @_answer.register
 def _(request: wire.SkipStep, asked: Asked) -> Answer:
-    refused = _nothing_owed(asked) or _in_policy(asked, request.step)
+    refused = nothing_owed(asked) or _in_policy(asked, request.step)
     if refused is not None:
         return refused
     taken = asked.case.taken(request.step)
@@ -197,10 +168,10 @@ def _(request: wire.SkipStep, asked: Asked) -> Answer:
 
 @_answer.register
 def _(request: wire.RunStep, asked: Asked) -> Answer:
-    refused = _nothing_owed(asked) or _in_policy(asked, request.step)
+    refused = nothing_owed(asked) or _in_policy(asked, request.step)
     if refused is not None:
         return refused
-    if _is_referred(asked.case):
+    if is_referred(asked.case):
         return Refused("CaseReferred", f"{asked.case.invoice_id} is with a partner: recall it first")
     stop = pause(asked.case, asked.policy, asked.today)
     if stop is not None:
@@ -210,7 +181,7 @@ def _(request: wire.RunStep, asked: Asked) -> Answer:
 
 @_answer.register
 def _(request: wire.Snooze, asked: Asked) -> Answer:
-    refused = _nothing_owed(asked)
+    refused = nothing_owed(asked)
     if refused is not None:
         return refused
     if request.until < asked.today:
@@ -270,7 +241,7 @@ def _(request: wire.ChangePolicy, asked: Asked) -> Answer:
 
 @_answer.register
 def _(request: wire.WriteOff, asked: Asked) -> Answer:
-    refused = _nothing_owed(asked)
+    refused = nothing_owed(asked)
     if refused is not None:
         return refused
     minor = _amount(asked, request.amount, asked.case.balance)
@@ -286,14 +257,14 @@ def _(request: wire.WriteOff, asked: Asked) -> Answer:
 
 @_answer.register
 def _(request: wire.Recall, asked: Asked) -> Answer:
-    if not _is_referred(asked.case):
+    if not is_referred(asked.case):
         return Refused("NotReferred", f"{asked.case.invoice_id} is not with a partner")
     return (facts.Recalled(by=request.by, reason=request.reason),)
 
 
 @_answer.register
 def _(request: wire.WaiveDelivery, asked: Asked) -> Answer:
-    refused = _nothing_owed(asked) or _in_policy(asked, request.step)
+    refused = nothing_owed(asked) or _in_policy(asked, request.step)
     if refused is not None:
         return refused
     return (facts.DeliveryWaived(step=request.step, by=request.by, reason=request.reason),)

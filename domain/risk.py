@@ -8,7 +8,7 @@ from typing import NamedTuple
 from domain.case import Case
 from domain.pauses import PromiseState, promises
 from domain.policy import Policy
-from domain.vocabulary import Step
+from domain.vocabulary import PlanState, Step
 
 #: Points of the score. An invoice at the write-off age alone reaches 60.
 _AGE, _NOTED, _BROKEN = 60, 30, 15
@@ -48,7 +48,8 @@ def _known(case: Case, policy: Policy, today: date) -> int:
 
 
 def _broken(case: Case, policy: Policy, today: date) -> int:
-    return sum(1 for p in promises(case, policy, today) if p.state is PromiseState.BROKEN)
+    plans = sum(1 for end in case.plans_ended.values() if end.fact.state is PlanState.BROKEN)
+    return plans + sum(1 for p in promises(case, policy, today) if p.state is PromiseState.BROKEN)
 
 
 def assess(case: Case, policy: Policy, today: date) -> Risk:
@@ -67,7 +68,9 @@ def assess(case: Case, policy: Policy, today: date) -> Risk:
     if case.noted_risk:
         reasons.append("a risk was noted for the customer")
     if broken:
-        reasons.append("a promise was broken" if broken == 1 else f"{broken} promises were broken")
+        reasons.append(
+            "a promise or plan was broken" if broken == 1 else f"{broken} promises or plans were broken"
+        )
     by_age = min(_AGE, _AGE * past_due // rules.write_off_age)
     score = min(100, by_age + _known(case, policy, today))
     since = flagged_from(case, policy, today)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from domain.case import Case, hold_ends
 from domain.cycles import moved_at, settled_as
-from domain.pauses import calendar_of, is_settled
+from domain.pauses import calendar_of, is_settled, thanked_by_plan
 from domain.policy import Policy
 from domain.slots import slot
 from domain.vocabulary import Note, Outcome, Step
@@ -23,15 +23,14 @@ def thanks_at(case: Case, policy: Policy, now: datetime) -> datetime | None:
     The day the money came where its window allows, else the next business day; as long after the money as a
     case waits for others to open, so that invoices paid together are thanked for in one message. Nobody is
     thanked for money that had come before the case was opened, for what was written off, cancelled, only
-    credited or handed to a partner, nor for a debit that we collected without a word.
+    credited or handed to a partner, nor for a debit that we collected without a word; the instalments of a plan
+    have thanks of their own.
     """
     if not policy.thanks or not is_settled(case, policy) or case.cancelled_at is not None:
         return None
     ref = str(case.cycle)
-    if (
-        settled_as(case) is not Outcome.PAID
-        or {(Note.THANKS, ref), (Note.CREDIT_HOLD_RELEASED, ref)} & case.confirmed
-    ):
+    said = any((note, ref, 0) in case.confirmed for note in (Note.THANKS, Note.CREDIT_HOLD_RELEASED))
+    if said or settled_as(case) is not Outcome.PAID or thanked_by_plan(case):
         return None
     settled_at = moved_at(case)
     if settled_at is None or not any(paid.at > case.opened_at for paid in case.payments.values()):
@@ -50,7 +49,7 @@ def released_at(case: Case, policy: Policy, now: datetime) -> datetime | None:
     unblocked = case.unblocked
     if unblocked is None or case.account.credit_holds:
         return None
-    if (Note.CREDIT_HOLD_RELEASED, str(unblocked.fact)) in case.confirmed:
+    if (Note.CREDIT_HOLD_RELEASED, str(unblocked.fact), 0) in case.confirmed:
         return None
     return _soon(case, policy, unblocked.at, now)
 

@@ -35,10 +35,32 @@ class Note(StrEnum):
     ANSWER_NOTED = "answer_noted"
     DISPUTE_RESOLVED = "dispute_resolved"
     PORTAL_LINK = "portal_link"
+    PLAN_PROPOSED = "plan_proposed"
+    PLAN_CONFIRMED = "plan_confirmed"
+    PLAN_REMINDER = "plan_reminder"
+    PLAN_THANKS = "plan_thanks"
+    PLAN_CURE = "plan_cure"
+    PLAN_BROKEN = "plan_broken"
 
 
 #: What is told once nothing is owed any more.
 AFTER_THE_DEBT = frozenset({Note.THANKS, Note.CREDIT_HOLD_RELEASED})
+
+#: The messages of a payment plan; those about one instalment carry its number in their kind: `plan_thanks_2`.
+PLAN_NOTES = frozenset(note for note in Note if note.startswith("plan_"))
+
+
+class PlanState(StrEnum):
+    """Where a payment plan stands."""
+
+    OFFERED = "offered"
+    PROPOSED = "proposed"
+    ACTIVE = "active"
+    KEPT = "kept"
+    BROKEN = "broken"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
 
 
 class Tone(StrEnum):

@@ -470,6 +470,36 @@ class CreditHoldRow(Base):
     released_told_at: Mapped[datetime | None]
 
 
+class PlanRow(Base):
+    """A payment plan over one or several invoices: its read model, with the terms in the words shown."""
+
+    __tablename__ = "plans"
+
+    plan_id: Mapped[str] = mapped_column(primary_key=True)
+    customer_id: Mapped[CustomerKey]
+    seller: Mapped[str]
+    currency: Mapped[Currency]
+    invoices: Mapped[list[str]]
+    state: Mapped[str]
+    terms_text: Mapped[str]  # what the customer was shown; its hash stands in the fact of acceptance
+    tabled_at: Mapped[datetime]
+    accepted_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    outstanding_minor: Mapped[Minor]
+    waiting_until: Mapped[datetime | None]
+    next_step: Mapped[str | None]
+    why: Mapped[str]
+    decision: Mapped[dict[str, Any] | None]  # the last one
+    credit_limit_before: Mapped[Minor | None]
+    credit_limit_after: Mapped[Minor | None]  # asked for when the plan was agreed
+    credit_limit_told_at: Mapped[datetime | None]  # when the ERP confirmed it, where it has a webhook
+    recorded_at: Mapped[Recorded]
+
+    __table_args__ = (
+        Index("plans_open_customer_idx", "customer_id", postgresql_where=text("ended_at IS NULL")),
+    )
+
+
 class AuditRow(Base):
     """One link of a customer's audit chain, append-only. No personal text: that is in `audit_texts`."""
 

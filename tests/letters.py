@@ -10,15 +10,17 @@ from domain.letter import (
     CallFacts,
     CustomerFacts,
     EntryKind,
+    InstalmentFacts,
     InvoiceFacts,
     NoticeFacts,
+    PlanFacts,
     PromiseFacts,
     ResolutionFacts,
     StatementEntry,
 )
 from domain.money import Money
 from domain.seller import Mailbox, Seller, load_seller
-from domain.vocabulary import AFTER_THE_DEBT, Note, Step, Tone
+from domain.vocabulary import AFTER_THE_DEBT, PLAN_NOTES, Note, Step, Tone
 
 ROOT = Path(__file__).resolve().parents[1]
 AS_OF = date(2026, 12, 8)
@@ -94,6 +96,30 @@ def customer(**more: Any) -> CustomerFacts:
     return CustomerFacts(**fields | more)
 
 
+def plan(number: int = 1, *, covered: int = 0, **more: Any) -> PlanFacts:
+    """A plan of three instalments of the Metro story, the first `covered` of them paid."""
+    instalments = tuple(
+        InstalmentFacts(
+            number=each,
+            due_on=AS_OF + timedelta(days=30 * each),
+            amount=money(amount),
+            paid=money(amount if each <= covered else "0.00"),
+            covered=each <= covered,
+        )
+        for each, amount in enumerate(("28067.00", "28067.00", "28066.00"), start=1)
+    )
+    fields: dict[str, Any] = {
+        "plan_id": "PL-1",
+        "number": number,
+        "instalments": instalments,
+        "total": money("84200.00"),
+        "outstanding": Money.total((each.amount - each.paid for each in instalments), "USD"),
+        "open_until": date(2026, 12, 22),
+        "cure_by": date(2026, 12, 29),
+    }
+    return PlanFacts(**fields | more)
+
+
 def notice(
     step: Step | Note,
     tone: Tone = Tone.PROFESSIONAL,
@@ -128,4 +154,6 @@ def notice(
         fields["call"] = CallFacts(
             spoken_with="Bo Chen", on=AS_OF, agreed="You will send us the missing order."
         )
+    if step in PLAN_NOTES:
+        fields["plan"] = plan()
     return NoticeFacts(**fields | more)

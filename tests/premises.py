@@ -281,6 +281,11 @@ class Premises:
         )
         return self._all(wanted if state is None else wanted.where(MessageRow.state == state))
 
+    def sent_of(self, step: str) -> int:
+        """How many messages of a step, or of a plan's kind, went out."""
+        wanted = sa.select(MessageRow).where(MessageRow.state == MessageState.SENT)
+        return len(self._all(wanted.where(MessageRow.step.startswith(step, autoescape=True))))
+
     def _all(self, wanted: sa.Select[Any]) -> list[Any]:
         with self.sessions() as session:
             return list(session.scalars(wanted))

@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.interface import AccountRecorded, RecordAccountFacts, SignalInput
     from workflows import arrivals, story
     from workflows.arrivals import raw_inputs
-    from workflows.invoice_collection import nudge
+    from workflows.invoice_collection import nudge, wake_plans
     from workflows.options import LEDGER
 
 PREFIX = "account-"
@@ -57,6 +57,7 @@ class CustomerAccount:
             del self._signals[: len(signals)]
             errors = recorded.errors
             await nudge(recorded.nudge)
+            await wake_plans(recorded.plans)
         if errors:
             raise ApplicationError("; ".join(errors), type="InvalidStart", non_retryable=True)
 

@@ -31,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
         Reply,
         SignalInput,
         UpdateInput,
+        WakePlans,
     )
     from domain.contract import Accepted, CaseView, CollectionResult
     from domain.decision import AskApproval, CarryOut, Close, Wait
@@ -56,6 +57,17 @@ async def nudge(invoice_ids: Sequence[str]) -> None:
             await other.signal(NUDGE)
         except ApplicationError:
             workflow.logger.info("invoice %s is not running", invoice_id)
+
+
+async def wake_plans(plan_ids: Sequence[str]) -> None:
+    """From a workflow, have these plans looked at; one that nobody follows is started."""
+    if plan_ids:
+        await workflow.execute_activity(
+            "wake_plans",
+            WakePlans(plans=tuple(plan_ids)),
+            summary=f"Wake {', '.join(plan_ids)}"[:200],
+            **LEDGER,
+        )
 
 
 class CollectionState(BaseModel):
@@ -212,6 +224,7 @@ class InvoiceCollection:
             )
             self._take(decided)
             await nudge(decided.nudge)
+            await wake_plans(decided.plans)
 
     async def _pause_briefly(self) -> None:
         """Nothing moved (somebody else is at it): look again in a minute, never in a tight loop."""
@@ -228,6 +241,7 @@ class InvoiceCollection:
             "review_case", on_case, result_type=Decided, summary="Look at the case again", **LEDGER
         )
         self._take(decided)
+        await wake_plans(decided.plans)
 
     async def _close(self) -> bool:
         """Whether the case is still closed once everything that arrived is recorded and answered."""
@@ -265,6 +279,7 @@ class InvoiceCollection:
         if recorded.decided is not None:
             self._take(recorded.decided)
             await nudge(recorded.decided.nudge)
+            await wake_plans(recorded.decided.plans)
 
     def _is_idle(self) -> bool:
         return not (self._recording or self._state.signals or self._requests or self._nudged)

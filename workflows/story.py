@@ -102,14 +102,15 @@ def customer_of(args: Sequence[RawValue]) -> str:
         return ""
 
 
-def _clip(text: str) -> str:
+def clip(text: str) -> str:
+    """A summary as long as the server takes it."""
     raw = text.encode()
     return (
         text if len(raw) <= _LONGEST_SUMMARY else raw[: _LONGEST_SUMMARY - 3].decode("utf-8", "ignore") + "…"
     )
 
 
-def _when(at: datetime, zone: str) -> str:
+def when(at: datetime, zone: str) -> str:
     """An instant as people of the customer's zone read it: `Mon 7 Dec 09:40 New York`."""
     local = at.astimezone(zone_info(zone))
     city = zone.rsplit("/", 1)[-1].replace("_", " ")
@@ -118,31 +119,31 @@ def _when(at: datetime, zone: str) -> str:
 
 def sleep_summary(decision: Wait, zone: str) -> str:
     """What a timer waits for."""
-    until, following = _when(decision.until, zone), decision.next_step
+    until, following = when(decision.until, zone), decision.next_step
     if following is None:
-        return _clip(f"Waiting on {decision.waiting_on} until {until}: {decision.why}")
+        return clip(f"Waiting on {decision.waiting_on} until {until}: {decision.why}")
     if following.at == decision.until:
-        return _clip(f"Sleeping until {step_name(following.step)}, {until}")
-    return _clip(f"Looking again {until}; next {step_name(following.step)}, {_when(following.at, zone)}")
+        return clip(f"Sleeping until {step_name(following.step)}, {until}")
+    return clip(f"Looking again {until}; next {step_name(following.step)}, {when(following.at, zone)}")
 
 
 def approval_summary(decision: AskApproval, zone: str) -> str:
-    return _clip(f"Waiting for approval of {step_name(decision.step)} until {_when(decision.until, zone)}")
+    return clip(f"Waiting for approval of {step_name(decision.step)} until {when(decision.until, zone)}")
 
 
 def step_summary(decision: CarryOut) -> str:
     if decision.effect == "block_orders":
         return "Block new orders"
     asked = "For approval: draft" if decision.approval == "ask" else "Draft"
-    return _clip(f"{asked} {_named(step_name(decision.step), decision.why)}")
+    return clip(f"{asked} {_named(step_name(decision.step), decision.why)}")
 
 
 def waking_summary(decision: Wait) -> str:
     """What the end of a wait leads to: its step, or a look at the case where it ends before that."""
     step = decision.next_step
     if step is None or step.at > decision.until:
-        return _clip(f"Look at the case again: {decision.why}")
-    return _clip(f"Draft {_named(step_name(step.step), decision.why)}")
+        return clip(f"Look at the case again: {decision.why}")
+    return clip(f"Draft {_named(step_name(step.step), decision.why)}")
 
 
 def _named(step: str, why: str) -> str:
@@ -153,13 +154,13 @@ def _named(step: str, why: str) -> str:
 def recording_summary(names: Sequence[str]) -> str:
     """What is recorded, by the names of the contract; a stranger's name may hold anything."""
     known = [name if name in _MESSAGES else "an unknown message" for name in dict.fromkeys(names)]
-    return _clip("Record " + ", ".join(known[:5])) if names else "Look again: the account changed"
+    return clip("Record " + ", ".join(known[:5])) if names else "Look again: the account changed"
 
 
 def details(customer: str, view: CaseView, decided: Decided) -> str:
     """The case in Markdown, for the workflow's page: who, how much, where it stands and what comes next."""
     zone = decided.zone
-    who = _escape(customer or view.customer_id)
+    who = escape(customer or view.customer_id)
     lines = [
         f"**{who}** · {decided.number} · **{Decimal(view.balance_due):,} {view.currency}** open, due {decided.due_on}",
         f"Stage: **{view.stage.replace('_', ' ')}** · risk {view.risk.band or 'low'} · {_policy(view)}",
@@ -167,7 +168,7 @@ def details(customer: str, view: CaseView, decided: Decided) -> str:
     ]
     for step in view.steps:
         state = f" ({step.delivery})" if step.delivery else ""
-        lines.append(f"- {_when(step.at, zone)}: {step_name(step.step)}{state}")
+        lines.append(f"- {when(step.at, zone)}: {step_name(step.step)}{state}")
     return "\n\n".join(lines[:3]) + ("\n\n" + "\n".join(lines[3:]) if lines[3:] else "")
 
 
@@ -178,19 +179,21 @@ def _policy(view: CaseView) -> str:
 def _next(decision: Decision, zone: str) -> str:
     match decision:
         case Wait(next_step=NextStep() as following):
-            return f"Next: **{step_name(following.step)}**, {_when(following.at, zone)} — {_escape(decision.why)}"
+            return (
+                f"Next: **{step_name(following.step)}**, {when(following.at, zone)} — {escape(decision.why)}"
+            )
         case Wait():
-            return f"Waiting on **{decision.waiting_on}** until {_when(decision.until, zone)} — {_escape(decision.why)}"
+            return f"Waiting on **{decision.waiting_on}** until {when(decision.until, zone)} — {escape(decision.why)}"
         case AskApproval():
             return (
-                f"Waiting for **approval** of {step_name(decision.step)} until {_when(decision.until, zone)}"
+                f"Waiting for **approval** of {step_name(decision.step)} until {when(decision.until, zone)}"
             )
         case CarryOut():
-            return f"In progress: **{step_name(decision.step)}** — {_escape(decision.why)}"
+            return f"In progress: **{step_name(decision.step)}** — {escape(decision.why)}"
         case Close():
-            return f"Closed: **{decision.outcome.replace('_', ' ')}** — {_escape(decision.why)}"
+            return f"Closed: **{decision.outcome.replace('_', ' ')}** — {escape(decision.why)}"
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     """Strangers' text in Markdown: printed, never a link or markup."""
     return "".join(f"\\{char}" if char in "\\`*_[]<>()#!|~" else char for char in text.replace("\n", " "))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import date
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqlalchemy import text
 
 from activities.casework import CaseWork
 from activities.interface import RecordFacts, UpdateInput
-from store.schema import MessageState
+from store.schema import MessageState, PlanRow
 from tests.activities.conftest import Office, Post, plain
 
 LATE: dict[str, Any] = {"invoice": {"due_on": "2026-10-01", "issued_on": "2026-09-01"}}
@@ -231,7 +232,25 @@ def test_a_case_on_hold_runs_no_step(office: Office) -> None:
     assert office.ask("INV-1", "run_step", step="due").refused_by == "CasePaused"
 
 
-def test_plans_are_not_offered_yet(office: Office) -> None:
+def test_a_plan_is_recorded_on_all_its_invoices_with_the_words_that_were_shown(office: Office) -> None:
     office.open()
-    assert office.ask("INV-1", "propose_plan", count=3).refused_by == "PlanNotAllowed"
-    assert office.ask("INV-1", "decide_plan", plan_id="P", accept=True).refused_by == "PlanNotAllowed"
+    office.open("INV-2")
+    reply = office.ask("INV-1", "propose_plan", count=2, source="portal", invoices=["INV-2"])
+    assert reply.refused_by is None
+    cases = [office.case(invoice_id) for invoice_id in ("INV-1", "INV-2")]
+    [plan_id] = {plan_id for case in cases for plan_id in case.plans}
+    with office.sessions() as session:
+        row = session.get_one(PlanRow, plan_id)
+    assert (row.state, row.invoices) == ("active", ["INV-1", "INV-2"])
+    for case in cases:
+        accepted = case.plans_accepted[plan_id].fact
+        assert accepted.text_sha256 == hashlib.sha256(row.terms_text.encode()).hexdigest()
+        assert case.plans[plan_id].fact.part(case.invoice_id).planned == case.balance
+    assert office.ask("INV-2", "propose_plan", count=3).refused_by == "PlanExists"
+    assert office.ask("INV-1", "decide_plan", plan_id="P", accept=True).refused_by == "PlanNotOpen"
+
+
+def test_a_plan_over_somebody_elses_invoice_is_refused(office: Office) -> None:
+    office.open()
+    office.open("OTHER", customer={"customer_id": "C-2"})
+    assert office.ask("INV-1", "propose_plan", count=2, invoices=["OTHER"]).refused_by == "PlanNotAllowed"

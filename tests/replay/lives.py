@@ -55,9 +55,9 @@ class Stage:
     async def quiet(self, *invoice_ids: str) -> None:
         await self.time.idle([f"invoice-{invoice_id}" for invoice_id in invoice_ids])
 
-    async def days(self, count: int, *invoice_ids: str, at_once: int = 4) -> None:
-        """Live so many days."""
-        ids = [f"invoice-{invoice_id}" for invoice_id in invoice_ids]
+    async def days(self, count: int, *invoice_ids: str, at_once: int = 4, plan: str | None = None) -> None:
+        """Live so many days, a plan too where its workflow is named."""
+        ids = [f"invoice-{invoice_id}" for invoice_id in invoice_ids] + ([plan] if plan else [])
         to = self.time.now + timedelta(days=count)
         while self.time.now < to:
             await self.time.advance(min(to, self.time.now + timedelta(days=at_once)), ids)
@@ -139,7 +139,7 @@ async def promised(stage: Stage) -> list[WorkflowHandle[Any, Any]]:
     await handle.execute_update("log_call", call, id="call-1", result_type=dict)
     for name, request in (
         ("promise_to_pay", {"pay_by": stage.today(90), "by": "SECRET-PAYER"}),
-        ("propose_plan", {"count": 3, "by": "SECRET-PAYER"}),
+        ("decide_plan", {"plan_id": "PL-1", "accept": True, "by": "SECRET-PAYER"}),
         ("decide_step", {"step": "demand", "approve": True, "by": "Bob"}),
     ):
         try:
@@ -175,6 +175,59 @@ async def approved(stage: Stage) -> list[WorkflowHandle[Any, Any]]:
     )
     await result_of(handle)
     return [handle]
+
+
+async def planned(stage: Stage) -> list[WorkflowHandle[Any, Any]]:
+    """Two instalments, proposed by the customer and agreed at once: reminders, payments, thanks, kept."""
+    handle, plan = await _plan(stage, "PLANNED", source="portal")
+    for payment_id in ("P-1", "P-2"):
+        await _until_step(stage, plan, "plan_reminder")
+        await stage.pay(handle, payment_id, "625.00")
+        await stage.time.idle([handle.id, plan.id])
+    await result_of(handle)
+    await result_of(plan)
+    return [plan, handle]
+
+
+async def lapsed(stage: Stage) -> list[WorkflowHandle[Any, Any]]:
+    """Offered by staff and accepted; signals that a plan does not know; nothing is paid, and it is broken."""
+    handle, plan = await _plan(stage, "LAPSED")
+    decision = {"plan_id": plan.id.removeprefix("plan-"), "accept": True, "by": "Bob"}
+    await handle.execute_update("decide_plan", decision, id="decide-1", result_type=dict)
+    await stage.premises.raw_signal(plan.id, "payment_received", [of_bytes(b"{]")])
+    await stage.premises.raw_signal(plan.id, "nonsense", [])
+    await stage.days(60, "LAPSED", plan=plan.id)
+    assert (await result_of(plan))["state"] == "broken"
+    await handle.execute_update(
+        "write_off", {"by": "Bob", "reason": "SECRET-CALL"}, id="write-off-1", result_type=dict
+    )
+    await result_of(handle)
+    return [plan, handle]
+
+
+async def _plan(
+    stage: Stage, invoice_id: str, **request: Any
+) -> tuple[WorkflowHandle[Any, Any], WorkflowHandle[Any, Any]]:
+    """An invoice with a plan of two instalments on the table, both standing at the same instant."""
+    handle = await stage.begin(invoice_id)
+    await stage.until_sent(invoice_id)
+    asked = {"count": 2, "by": "SECRET-PAYER", **request}
+    answer = await handle.execute_update("propose_plan", asked, id="propose-1", result_type=dict)
+    plan = stage.premises.client.get_workflow_handle(f"plan-{answer['case']['plan']['plan_id']}")
+    await stage.quiet(invoice_id)
+    await stage.time.catch_up([handle.id, plan.id])
+    await stage.time.idle([handle.id, plan.id])
+    return handle, plan
+
+
+async def _until_step(stage: Stage, plan: WorkflowHandle[Any, Any], step: str) -> None:
+    """Live until the plan has sent its next message of this kind."""
+    before = stage.premises.sent_of(step)
+    for _ in range(60):
+        await stage.days(1, plan=plan.id)
+        if stage.premises.sent_of(step) > before:
+            return
+    raise AssertionError(f"no {step} was sent")
 
 
 async def _until_asked(stage: Stage, invoice_id: str, step: str) -> None:
@@ -278,6 +331,8 @@ LIVES: dict[str, Life] = {
         parked,
         promised,
         approved,
+        planned,
+        lapsed,
         grouped,
         reopened,
         refused,

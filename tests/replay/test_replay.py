@@ -70,6 +70,8 @@ def test_every_registered_workflow_and_every_life_is_recorded() -> None:
         ("parked", {"WORKFLOW_EXECUTION_SIGNALED", "TIMER_FIRED"}),
         ("promised", {"WORKFLOW_EXECUTION_UPDATE_COMPLETED", "TIMER_CANCELED"}),
         ("approved", {"WORKFLOW_EXECUTION_UPDATE_COMPLETED", "TIMER_FIRED"}),
+        ("planned", {"WORKFLOW_EXECUTION_COMPLETED", "WORKFLOW_EXECUTION_SIGNALED", "TIMER_FIRED"}),
+        ("lapsed", {"WORKFLOW_EXECUTION_COMPLETED", "WORKFLOW_EXECUTION_SIGNALED", "TIMER_FIRED"}),
         ("continued-1", {"WORKFLOW_EXECUTION_CONTINUED_AS_NEW"}),
         ("refused", {"WORKFLOW_EXECUTION_FAILED", "WORKFLOW_EXECUTION_SIGNALED"}),
     ],

@@ -10,9 +10,10 @@ import pytest
 
 from domain import contract as wire
 from domain import facts
+from domain.asking import Answer, Refused
 from domain.case import Case, apply
 from domain.pauses import PromiseState, promises
-from domain.requests import Answer, Refused, Unfit, answer, unfit
+from domain.requests import Unfit, answer, unfit
 from domain.vocabulary import CallOutcome, DisputeReason, Step
 from tests.unit.living import (
     Life,
@@ -170,16 +171,6 @@ def test_what_is_accepted_is_never_beyond_the_limit(overdue: Case) -> None:
         states = {p.state for p in promises(told, policy(), date(2026, 12, 10))}
         assert PromiseState.BEYOND_LIMIT not in states
     assert len(told.promises) == 2
-
-
-# Plans
-
-
-@pytest.mark.parametrize(
-    ("name", "fields"), [("propose_plan", {"count": 3}), ("decide_plan", {"plan_id": "P", "accept": True})]
-)
-def test_plans_are_not_offered_yet(overdue: Case, name: str, fields: dict[str, Any]) -> None:
-    assert refused(overdue, name, **fields) == "PlanNotAllowed"
 
 
 # decide_step

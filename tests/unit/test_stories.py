@@ -8,11 +8,12 @@ from datetime import date, timedelta
 import pytest
 
 from domain import contract as wire
+from domain.asking import Refused
 from domain.case import Case
 from domain.decide import decide
 from domain.decision import Wait
 from domain.policy import Policy
-from domain.requests import Refused, answer
+from domain.requests import answer
 from domain.risk import assess
 from domain.segments import Behaviour, ChronicLate, PaidInvoice, usual_day
 from domain.vocabulary import CallOutcome, Note, Step

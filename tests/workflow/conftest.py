@@ -20,6 +20,7 @@ from activities.adapters.maildir import MaildirTransport
 from activities.adapters.port import MailTransport
 from activities.drafting import Drafter
 from activities.inbox import MaildirSource
+from activities.plan_waking import workflow_id as plan_workflow_id
 from activities.rendering import PdfRenderer
 from activities.rulebook import load_rulebook
 from commands.day_by_day import DayByDay, first_day
@@ -33,7 +34,7 @@ from domain.portfolio_csv import HistoryRow
 from settings import ROOT
 from store.database import create_engine, session_factory
 from store.history import store_settled
-from store.schema import CaseRow, CreditHoldRow, EventRow, MessageRow, TaskRow
+from store.schema import CaseRow, CreditHoldRow, EventRow, MessageRow, PlanRow, TaskRow
 from worker import Parts, workers
 from workflows.invoice_collection import workflow_id
 
@@ -224,6 +225,16 @@ class House:
     def credit_holds(self) -> list[CreditHoldRow]:
         with self.sessions() as session:
             return list(session.scalars(select(CreditHoldRow)))
+
+    def plans(self) -> list[PlanRow]:
+        with self.sessions() as session:
+            return list(session.scalars(select(PlanRow).order_by(PlanRow.tabled_at, PlanRow.plan_id)))
+
+    async def plan_result(self, plan_id: str) -> dict[str, Any]:
+        """What the workflow of an ended plan returned."""
+        handle: Any = self.client.get_workflow_handle(plan_workflow_id(plan_id), result_type=dict)
+        result: dict[str, Any] = await handle.result()
+        return result
 
     def _customer_of(self, invoice: str) -> str:
         return self.days.customer_of(self.id(invoice))

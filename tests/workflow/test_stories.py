@@ -20,7 +20,7 @@ THREATS = re.compile(
 )
 
 
-async def test_techglobal_gets_one_partner_letter_and_its_account_manager_a_task(house: House) -> None:
+async def test_techglobal_gets_one_partner_letter_an_offer_and_thanks(house: House) -> None:
     house.know("TechGlobal", **TECHGLOBAL)
     for invoice, amount, due in (
         ("TG-1", "52600.00", -60),
@@ -53,12 +53,44 @@ async def test_techglobal_gets_one_partner_letter_and_its_account_manager_a_task
         house.day0 + timedelta(days=7),
         house.day0 + timedelta(days=14),
     ]
+    offer = "42,467.00 / 42,467.00 / 42,466.00 USD"
+    assert offer in house.tasks("am_alert")[1].why
+    assert "$42,467.00" in house.staff_mails()[-1].text
+    assert "$42,466.00" in house.staff_mails()[-1].text
+    for number in (1, 2, 3):
+        plan = (await house.case(f"TG-{number}")).plan
+        assert plan is not None
+        assert plan.state == "offered"
+        assert [each.amount for each in plan.instalments] == ["42467.00", "42467.00", "42466.00"]
     assert house.sent() == [(1, "overdue")]
+
+    await house.until(21)
+    allocations = [
+        {"invoice_id": house.id(f"TG-{number}"), "amount": amount}
+        for number, amount in ((1, "52600.00"), (2, "44800.00"), (3, "30000.00"))
+    ]
+    await house.tell_account(
+        "TechGlobal",
+        "cash_received",
+        payment_id="REM-1",
+        amount="127400.00",
+        currency="USD",
+        received_on=house.on(21),
+        allocations=allocations,
+    )
+    assert [plan.state for plan in house.plans()] == ["withdrawn"]
+    await house.through(28)
+    assert house.sent() == [(1, "overdue"), (21, "thanks")]
+    assert THREATS.findall(house.mails("TechGlobal")[1].text) == []
+    for number in (1, 2, 3):
+        assert (await house.result(f"TG-{number}")).outcome == "paid"
+    assert len(house.tasks("am_alert")) == 2
+    assert house.credit_holds() == []
     assert house.tasks("call") == []
     assert house.tasks("approval") == []
 
 
-async def test_metro_is_written_to_at_risk_and_the_call_is_confirmed(house: House) -> None:
+async def test_metro_pays_in_three_instalments_and_gets_exactly_ten_messages(house: House) -> None:
     house.know(
         "Metro",
         contacts=[
@@ -67,32 +99,66 @@ async def test_metro_is_written_to_at_risk_and_the_call_is_confirmed(house: Hous
         ],
         credit_limit="200000.00",
     )
-    await house.bill("Metro", "INV-2024-5521", "84200.00", due=-78)
-    await house.tell("INV-2024-5521", "risk_noted", note_id="N-1", text="layoffs announced", source="press")
-    case = await house.case("INV-2024-5521")
+    invoice, dpd = "INV-2024-5521", 78  # day 0 of the test is the 78th after the due date
+    await house.bill("Metro", invoice, "84200.00", due=-dpd)
+    await house.tell(invoice, "risk_noted", note_id="N-1", text="layoffs announced", source="press")
+    case = await house.case(invoice)
     assert case.risk.band == "high"
     assert len(case.risk.reasons) == 2
     assert "12 days to the write-off age" in case.risk.reasons[0]
 
-    await house.through(0)
-    assert house.sent() == []
-
-    await house.until(2)
+    await house.until(80 - dpd)
     assert house.sent() == [(1, "at_risk")]
     assert "cfo@metro.example" in house.mails()[0].to
     [call] = house.tasks("call")
-    await house.ask(
-        "INV-2024-5521",
-        "log_call",
-        outcome="reached",
-        by="lee",
-        note="Cash flow is tight; wants instalments.",
-    )
+    note = "Cash flow is tight; wants instalments."
+    await house.ask(invoice, "log_call", outcome="reached", by="lee", note=note)
 
-    await house.through(2)
-    assert house.sent() == [(1, "at_risk"), (2, "call_confirmed")]
+    await house.until(81 - dpd)
     assert [task.state for task in house.tasks("call")] == ["done"]
-    assert call.invoices == [house.id("INV-2024-5521")]
+    assert call.invoices == [house.id(invoice)]
+    answer = await house.ask(invoice, "propose_plan", count=3, by="lee")
+    offered = answer["case"]["plan"]
+    assert offered["state"] == "offered"
+    assert [(each["amount"], each["due_on"]) for each in offered["instalments"]] == [
+        ("28067.00", house.on(90 - dpd)),
+        ("28067.00", house.on(120 - dpd)),
+        ("28066.00", house.on(150 - dpd)),
+    ]
+    await house.until(82 - dpd)
+    accepted = await house.ask(
+        invoice, "decide_plan", plan_id=offered["plan_id"], accept=True, by="Clara Fontaine"
+    )
+    assert accepted["case"]["waiting_on"] == "plan"
+    assert accepted["case"]["plan"]["state"] == "active"
+
+    for number, (day, amount, left) in enumerate(
+        [(90, "28067.00", "56133.00"), (120, "28067.00", "28066.00"), (150, "28066.00", "0.00")], start=1
+    ):
+        await house.until(day - dpd)
+        await house.pay(invoice, amount, f"P-{number}")
+        assert (await house.case(invoice)).balance_due == left
+    await house.through(156 - dpd)
+    assert (await house.result(invoice)).outcome == "paid"
+
+    assert [(day + dpd, step) for day, step in house.sent()] == [
+        (79, "at_risk"),
+        (80, "call_confirmed"),
+        (81, "plan_proposed"),
+        (82, "plan_confirmed"),
+        (87, "plan_reminder_1"),
+        (92, "plan_thanks_1"),
+        (117, "plan_reminder_2"),
+        (120, "plan_thanks_2"),
+        (148, "plan_reminder_3"),
+        (150, "plan_thanks_3"),
+    ]
+    assert house.row(invoice).stage == "at_risk", "no step was taken for planned money"
+    assert house.events(invoice, "written_off") == []
+    assert house.credit_holds() == []
+    [plan] = house.plans()
+    assert plan.state == "kept"
+    assert (plan.credit_limit_before, plan.credit_limit_after) == (20_000_000, 10_000_000)
 
 
 async def test_dataflow_is_found_to_pay_late_and_comes_to_pay_on_time(house: House) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 
 from activities.portal_answers import Task
 from domain.answers import hold_for_payment
+from domain.asking import Refused
 from domain.contract import PromiseToPay
 from domain.letter import InvoiceFacts
 from domain.money import Money
 from domain.pauses import SAID_PAID, frozen_amount
-from domain.requests import Refused
 from domain.requests import answer as answer_request
 from domain.vocabulary import DisputeReason
 from store.portfolio import profile_of
