@@ -29,6 +29,7 @@ _LONGEST_HTML = 400_000
 _MOST_REFERENCES = 50
 
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,255}", re.ASCII)
+_DAEMON = re.compile(r"(?:mailer-daemon|postmaster|mail-daemon|microsoftexchange)[^@]*@", re.IGNORECASE)
 _MESSAGE_ID = re.compile(r"<([^<>\s]{1,400})>")
 #: What mail programs write before an automatic answer, in our five languages.
 _AUTOMATIC = re.compile(
@@ -89,6 +90,11 @@ class InboundMail:
     """Whether it is a delivery report, readable or not."""
     problem: str = ""
     """Why it was not taken apart."""
+
+    @property
+    def of_a_server(self) -> bool:
+        """Whether a mail server wrote it: about a mail of ours, in words of its own."""
+        return _DAEMON.match(self.sender) is not None
 
     @property
     def answer(self) -> str:

@@ -26,8 +26,8 @@ from store import replies, worklist
 from store.replies import About
 from store.schema import ReplyRow
 
-#: The worklist item of a mail whose customer is known, and of one that nobody knows whom to ask about.
-REPLY, STRAY = "reply", "unmatched_reply"
+#: The worklist item of a mail whose customer is known, of one that nobody can place, and of a server's own.
+REPLY, STRAY, REPORT = "reply", "unmatched_reply", "unmatched_report"
 #: Suggests what a mail means; its answer is checked against the mail whoever it is.
 Reader = Callable[[str, str, date], Suggestion | None]
 
@@ -88,11 +88,12 @@ class Replies:
             about = self._about(session, mail)
         if mail.is_report:
             return self._report(raw, mail, about, at)
-        if mail.automatic:
+        if mail.automatic or mail.of_a_server:
             with self._sessions.begin() as session:
-                return Taken(
-                    "automatic", replies.keep(session, _new(raw, mail, "automatic", about, None, at))
-                )
+                reply_id = replies.keep(session, _new(raw, mail, "automatic", about, None, at))
+                if reply_id is not None and mail.of_a_server:
+                    _list_report(session, mail, reply_id, about, at)
+                return Taken("automatic" if reply_id is not None else "known", reply_id)
         suggestion = self._suggest(mail, at.date())
         with self._sessions.begin() as session:
             if about.customer_id is None:
@@ -116,14 +117,11 @@ class Replies:
         """
         with self._sessions.begin() as session:
             row = _found(session, reply_id)
-            for task in worklist.list_open(session, kind=STRAY):
-                if task.ref == reply_id:
-                    worklist.close_task(session, task.item_id, at=at, by=by, outcome=answered_as)
+            _close(session, reply_id, at=at, by=by, outcome=answered_as)
             row.answered_by, row.answered_as = by[:200], answered_as
             if row.customer_id is None:
                 return ()
             work = CaseWork.on_customer(session, row.customer_id, self._rulebook, at)
-            work.close_items(REPLY, reply_id, by=by, outcome=answered_as)
             hold_id = hold_of(reply_id)
             if hold_id in work.account.holds and hold_id not in work.account.released:
                 work.file_on_account("hold_released", hold_id, wire.HoldReleased(hold_id=hold_id))
@@ -135,9 +133,7 @@ class Replies:
         with self._sessions.begin() as session:
             row = _found(session, reply_id)
             work = CaseWork.on_invoice(session, invoice_id, self._rulebook, at)
-            for task in worklist.list_open(session, kind=STRAY):
-                if task.ref == reply_id:
-                    worklist.close_task(session, task.item_id, at=at, by=by, outcome=f"about {invoice_id}")
+            _close(session, reply_id, at=at, by=by, outcome=f"about {invoice_id}")
             about = About(work.customer.customer_id, (invoice_id,), "person")
             row.customer_id, row.invoices, row.matched_by = about.customer_id, [invoice_id], about.by
             suggestion = Suggestion.model_validate(row.suggestion or {})
@@ -235,11 +231,30 @@ class Replies:
         with self._sessions.begin() as session:
             reply_id = replies.keep(session, _new(raw, mail, "report", about, None, at))
             if reply_id is not None and about.customer_id is None:
-                why = f"a mail server reported on a mail that is not known here: {mail.subject}"
-                worklist.open_task(
-                    session, kind="unmatched_report", why=why, at=at, ref=reply_id, raw=_shown(mail.text)
-                )
+                _list_report(session, mail, reply_id, about, at)
         return Taken("report" if reply_id is not None else "known", reply_id, told.nudge)
+
+
+def _list_report(session: Session, mail: InboundMail, reply_id: str, about: About, at: datetime) -> None:
+    """What a mail server says and no program of ours can use is for a person."""
+    worklist.open_task(
+        session,
+        kind=REPORT,
+        why=f"a mail server reported, and nobody can tell on which message: {mail.subject}",
+        at=at,
+        customer_id=about.customer_id,
+        invoices=about.invoices,
+        ref=reply_id,
+        raw=_shown(mail.text),
+    )
+
+
+def _close(session: Session, reply_id: str, *, at: datetime, by: str, outcome: str) -> None:
+    """Take the items of a mail off the worklist, whatever they were."""
+    for kind in (REPLY, STRAY, REPORT):
+        for task in worklist.list_open(session, kind=kind, limit=1_000_000):
+            if task.ref == reply_id:
+                worklist.close_task(session, task.item_id, at=at, by=by, outcome=outcome)
 
 
 def _found(session: Session, reply_id: str) -> ReplyRow:

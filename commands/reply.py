@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.replies import REPLY, STRAY, Replies, hold_of
+from activities.replies import REPLY, REPORT, STRAY, Replies, hold_of
 from activities.rulebook import business_holidays, load_rulebook
 from commands import cases
 from commands.failures import BadInput
@@ -139,7 +139,7 @@ def confirm(state: Path | None, item: str, said: Said, by: str | None, *, as_jso
 def _find(session: Session, item: str) -> ReplyRow:
     """The mail of a worklist item, or by its own id. Raises BadInput."""
     task = worklist.get(session, item)
-    reply_id = task.ref if task is not None and task.kind in (REPLY, STRAY, "unmatched_report") else item
+    reply_id = task.ref if task is not None and task.kind in (REPLY, STRAY, REPORT) else item
     row = replies.get(session, reply_id)
     if row is None:
         raise BadInput(

@@ -17,8 +17,8 @@ from domain import facts as internal
 from domain.money import Money
 from domain.policy import TASKS
 from domain.vocabulary import Note, Step, step_name
-from store import facts, portfolio, queries
-from store.schema import Approval, AuditRow, AuditTextRow, CaseRow, MessageRow, MessageState
+from store import facts, portfolio, queries, replies
+from store.schema import Approval, AuditRow, AuditTextRow, CaseRow, MessageRow, MessageState, ReplyRow
 
 DECISION = "decision"
 _LETTERS = {
@@ -83,9 +83,24 @@ def timeline(session: Session, row: CaseRow, zone: str) -> list[Entry]:
         if state is not None:
             at = message.claimed_at or message.reserved_at
             placed.append((at, message.recorded_at, Entry(at, "message", state, None, message.message_id)))
+    for mail in replies.of_invoice(session, row.invoice_id):
+        entry = Entry(mail.received_at, f"mail_{mail.kind}", _mail(mail), None, mail.reply_id)
+        placed.append((mail.received_at, mail.recorded_at, entry))
     for decided in _decisions(session, row):
         placed.append(decided)
     return [entry for _, _, entry in sorted(placed, key=lambda place: place[:2])]
+
+
+def _mail(mail: ReplyRow) -> str:
+    """A customer's mail in a sentence."""
+    who = mail.sender or "somebody"
+    if mail.kind == "report":
+        return f"A mail server reported: \u201c{mail.subject}\u201d"
+    if mail.kind == "automatic":
+        return f"Automatic answer of {who}: \u201c{mail.subject}\u201d"
+    meant = (mail.answered_as or "").replace("_", " ")
+    read = f"; read by {mail.answered_by} as {meant}" if meant else ""
+    return f"Mail of {who}: \u201c{mail.subject}\u201d{read}"
 
 
 def _first_due(row: CaseRow) -> Any:

@@ -239,6 +239,16 @@ def test_a_report_about_somebody_elses_mail_is_for_a_person(desk: Office) -> Non
     assert desk.kinds() == ["unmatched_report"]
 
 
+def test_what_a_server_says_in_words_of_its_own_is_for_a_person_too(desk: Office, post: Post) -> None:
+    raw = mail("No such user.", sender="Postmaster <postmaster@acme.example>", answers=sent_id(post))
+    assert take(desk, raw).kind == "automatic"
+    assert holds(desk) == []
+    (item,) = desk.tasks("unmatched_report")
+    assert (item.customer_id, item.invoices) == ("C-1", ["INV-1"])
+    Replies(desk.sessions, desk.rulebook).answered(item.ref, "kim", "unclear", desk.now)
+    assert desk.kinds() == []
+
+
 def test_a_report_about_another_recipient_bounces_nothing(desk: Office, post: Post) -> None:
     take(desk, bounce(sent_id(post), "stranger@evil.example"))
     assert desk.case().bounced == {}

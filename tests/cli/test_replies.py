@@ -55,6 +55,8 @@ async def test_a_promise_by_mail_is_confirmed_with_one_action(
     case = await office.json("show", "INV-1001")
     assert [(promise["pay_by"], promise["state"]) for promise in case["promises"]] == [(str(day), "open")]
     assert case["holds"] == []
+    told = [entry["text"] for entry in case["timeline"] if entry["kind"] == "mail_reply"]
+    assert told == ["Mail of ap@acme.example: \u201cRe: your invoice\u201d; read by kim as promise"]
     assert await office.json("worklist") == []
     assert (await office.json("reply", reply_id))["answered_by"] == "kim"
 
