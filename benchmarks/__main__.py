@@ -1,4 +1,4 @@
-"""`python -m benchmarks [life|known|papers|all]`: prints its figures as Markdown; see the README beside this."""
+"""`python -m benchmarks [life|known|papers|pages|all]`: prints its figures as Markdown; see the README beside this."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncio
 import sys
 
 from activities.rendering import PdfUnavailable
-from benchmarks import known, papers, report
+from benchmarks import known, pages, papers, report
 from benchmarks.life import Lives
 from benchmarks.stand import BARE, DUECOURSE, Stand
 from deploy.local_process import LocalServerError
@@ -41,7 +41,7 @@ async def known_after() -> str:
 def main() -> int:
     """Parse the command line, measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", choices=["life", "known", "papers", "all"], nargs="?", default="all")
+    parser.add_argument("what", choices=["life", "known", "papers", "pages", "all"], nargs="?", default="all")
     what = parser.parse_args().what
     try:
         print(report.machine(), flush=True)
@@ -51,6 +51,8 @@ def main() -> int:
             print(f"\n{asyncio.run(known_after())}", flush=True)
         if what in ("papers", "all"):
             print(f"\n{report.papers(papers.measure())}", flush=True)
+        if what in ("pages", "all"):
+            print(f"\n{report.pages(pages.measure())}", flush=True)
     except (LocalServerError, PdfUnavailable) as problem:
         print(problem, file=sys.stderr)
         return 1

@@ -12,6 +12,7 @@ from statistics import median
 
 from benchmarks.known import Delays
 from benchmarks.life import Comparison, Spent
+from benchmarks.pages import Pages
 from benchmarks.papers import Papers
 from deploy.local_temporal import find_program
 
@@ -87,3 +88,22 @@ def papers(found: Papers) -> str:
             f"| preparing the exhibits before | {before:.0f} | | |",
         ]
     )
+
+
+def pages(found: Sequence[Pages]) -> str:
+    """What a page of the portal costs, beside a bare one."""
+    lines = [
+        f"| portal page, {found[0].invoices:,} invoices (n = {len(found[0].ours)}) | ms p50 | ms p95 | kB | × bare |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {each.title} | {median(each.ours):.1f} | {sorted(each.ours)[len(each.ours) * 95 // 100]:.1f} "
+        f"| {each.bytes / 1000:.1f} | **{each.ratio:.1f}** |"
+        for each in found
+    ]
+    bare = found[0]
+    lines.append(
+        f"| bare FastAPI and Jinja2 | {median(bare.bare):.1f} | {sorted(bare.bare)[len(bare.bare) * 95 // 100]:.1f} "
+        f"| {bare.bare_bytes / 1000:.1f} | 1 |"
+    )
+    return "\n".join(lines)

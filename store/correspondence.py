@@ -68,6 +68,8 @@ def correspondence(
     newest = (MessageRow.sent_at.desc(), MessageRow.message_id.desc())
     messages = session.scalars(sent.order_by(*newest).limit(limit).options(few)).all()
     ids = [message.message_id for message in messages]
+    if not ids:
+        return []
     words = _words(session, ids)
     papers, invoices = _papers(session, ids), _invoices(session, ids)
     return [

@@ -145,7 +145,7 @@ def read(
     language: str | None,
     invoice_id: str | None = None,
 ) -> Account:
-    """The account behind a link. `invoice_id` adds an invoice that ended long ago, where it is the customer's."""
+    """The account behind a link; of one that `invoice_id` names, that invoice alone, where it is the customer's."""
     customer = session.get_one(CustomerRow, link.customer_id)
     now = now if customer.latest_at is None else max(now, customer.latest_at)
     seller = rulebook.seller(link.seller)
@@ -153,10 +153,11 @@ def read(
     asked = language if language in seller.languages else None
     chosen = chosen_language(asked, _locales(customer), seller.languages)
     words = Words(chosen, profile.locale or chosen, profile.country)
-    rows = portal.cases_of(session, link.customer_id, link.seller)
-    if invoice_id is not None and all(row.invoice_id != invoice_id for row in rows):
+    if invoice_id is None:
+        rows = portal.cases_of(session, link.customer_id, link.seller)
+    else:
         wanted = portal.case_of(session, invoice_id, link.customer_id, link.seller)
-        rows += [wanted] if wanted is not None else []
+        rows = [wanted] if wanted is not None else []
     account = Account(
         link=link,
         token=token,
