@@ -321,6 +321,20 @@ async def housekeeping(stage: Stage) -> list[WorkflowHandle[Any, Any]]:
     return [check, close, tell]
 
 
+async def thanked(stage: Stage) -> list[WorkflowHandle[Any, Any]]:
+    """Paid before the due date and thanked for it inside the window; and a look for mail that finds none."""
+    handle = await stage.begin("THANKED", invoice={"due_on": stage.today(60)}, policy="standard")
+    await stage.quiet("THANKED")
+    await stage.pay(handle, "P-1", "1250.00")
+    await stage.days(12, "THANKED", at_once=1)
+    await result_of(handle)
+    (message,) = stage.premises.messages("THANKED", MessageState.SENT)
+    assert message.step == "thanks"
+    poll = await stage.premises.raw_start("inbox-poll-1", [], kind="InboxPoll")
+    await result_of(poll)
+    return [handle, poll]
+
+
 #: Every life by the name of its history; `continued` is one of them lived with a new run for each revision.
 LIVES: dict[str, Life] = {
     life.__name__: life
@@ -337,5 +351,6 @@ LIVES: dict[str, Life] = {
         reopened,
         refused,
         housekeeping,
+        thanked,
     )
 }

@@ -72,6 +72,7 @@ def test_every_registered_workflow_and_every_life_is_recorded() -> None:
         ("approved", {"WORKFLOW_EXECUTION_UPDATE_COMPLETED", "TIMER_FIRED"}),
         ("planned", {"WORKFLOW_EXECUTION_COMPLETED", "WORKFLOW_EXECUTION_SIGNALED", "TIMER_FIRED"}),
         ("lapsed", {"WORKFLOW_EXECUTION_COMPLETED", "WORKFLOW_EXECUTION_SIGNALED", "TIMER_FIRED"}),
+        ("thanked", {"WORKFLOW_EXECUTION_COMPLETED", "WORKFLOW_EXECUTION_SIGNALED", "TIMER_FIRED"}),
         ("continued-1", {"WORKFLOW_EXECUTION_CONTINUED_AS_NEW"}),
         ("refused", {"WORKFLOW_EXECUTION_FAILED", "WORKFLOW_EXECUTION_SIGNALED"}),
     ],
