@@ -1,4 +1,5 @@
-"""Telling the ERP which customers' orders are blocked: every hold and its release, each until it is confirmed.
+"""Telling the ERP which customers' orders are blocked, and whose credit limit is to be smaller while they pay by
+instalments: every hold, release and limit, each until it is confirmed.
 
 The rows say what is true; the ERP follows them. What it did not confirm stays on the worklist and is told
 again, in the order it happened for each customer, under the same key.
@@ -19,9 +20,11 @@ from temporalio import activity
 
 from activities.adapters.erp_webhook import Erp, NotTold
 from activities.interface import ErpTold, OnDay
+from domain.money import Money
 from store import worklist
 from store.customers import lock
-from store.schema import CaseRow, CreditHoldRow
+from store.plans import untold_limits
+from store.schema import CaseRow, CreditHoldRow, PlanRow
 
 #: Events in one go, which has minutes for them.
 _MOST_EVENTS = 200
@@ -68,7 +71,35 @@ class CreditHolds:
                     failed += 1
                     break
                 told += 1
-        return ErpTold(told=told, failed=failed)
+        limits_told, limits_failed = self._tell_limits(self._erp, on.at)
+        return ErpTold(told=told + limits_told, failed=failed + limits_failed)
+
+    def _tell_limits(self, erp: Erp, at: datetime) -> tuple[int, int]:
+        """Ask for the smaller credit limits of customers who pay by instalments, each until it is confirmed."""
+        told = failed = 0
+        with self._sessions() as session:
+            asked = [
+                (plan.plan_id, plan.customer_id, _limit(plan))
+                for plan in untold_limits(session, _MOST_EVENTS)
+            ]
+        for plan_id, customer_id, body in asked:
+            key = str(body["key"])
+            try:
+                erp.tell(key, body)
+            except NotTold as problem:
+                why = f"the ERP does not confirm the credit limit of plan {plan_id}: {problem}; it is told again"
+                with self._sessions.begin() as session:
+                    worklist.open_task(
+                        session, kind="erp_webhook", why=why, at=at, customer_id=customer_id, ref=key
+                    )
+                failed += 1
+                continue
+            with self._sessions.begin() as session:
+                lock(session, customer_id)
+                session.get_one(PlanRow, plan_id).credit_limit_told_at = at
+                _close(session, customer_id, (key,), at)
+            told += 1
+        return told, failed
 
     def _untold(self) -> dict[str, list[_Event]]:
         """What the ERP has not confirmed, by customer. Who was freed meanwhile is only told to be free:
@@ -113,6 +144,24 @@ class CreditHolds:
                 invoice_id=event.invoice_id,
                 ref=event.key,
             )
+
+
+def _limit(plan: PlanRow) -> dict[str, Any]:
+    """What the ERP is asked for: the limit as we knew it, and what it is to be while the plan runs."""
+    assert plan.credit_limit_before is not None, "a limit is reduced from one"
+    assert plan.credit_limit_after is not None, "a limit is reduced to one"
+    at = plan.accepted_at or plan.tabled_at
+    return {
+        "event": "credit_limit.reduced",
+        "key": f"credit-limit-{plan.plan_id}",
+        "plan_id": plan.plan_id,
+        "customer_id": plan.customer_id,
+        "seller": plan.seller,
+        "currency": plan.currency,
+        "credit_limit_before": str(Money(plan.credit_limit_before, plan.currency)),
+        "credit_limit": str(Money(plan.credit_limit_after, plan.currency)),
+        "at": at.isoformat(),
+    }
 
 
 def _body(session: Session, customer_id: str, event: _Event) -> dict[str, Any]:

@@ -39,7 +39,7 @@ from domain.vocabulary import AFTER_THE_DEBT, PLAN_NOTES, Note, Step, Tone
 _TODAY = date(2026, 12, 8)
 #: Kinds of answers, so that samples have different ones.
 _ANSWERS = ("paid", "dispute", "question", "contact")
-_NAMES_OF_LABELS = {"labels.jinja", "papers.jinja"}
+_NAMES_OF_LABELS = {"labels.jinja", "papers.jinja", "plan.jinja"}
 
 
 class TemplatesInvalid(ValueError):

@@ -10,13 +10,14 @@ from activities.call_sheet import CallSheet, call_sheet_filename, call_sheet_htm
 from activities.demand_letter import DemandRefused, annexes, demand_filename, demand_letter_html
 from activities.exhibits import MEGABYTE, Exhibit, gather
 from activities.mail import Attachment
+from activities.plan_papers import calendar_of_plan, schedule_filename, schedule_html
 from activities.referral_pack import ReferralPack, referral_pack_filename, referral_pack_pdf
 from activities.rendering import PdfRenderer, PdfUnavailable, RenderingFailed
 from activities.rulebook import Rulebook
 from activities.statement import statement_filename, statement_html
 from domain.demand import RateUnknown
 from domain.letter import NoticeFacts
-from domain.vocabulary import AFTER_THE_DEBT, Step
+from domain.vocabulary import AFTER_THE_DEBT, Note, Step
 
 #: Mail servers refuse what is much larger; a larger paper is kept and sent on request.
 LARGEST_ATTACHMENT = 5 * MEGABYTE
@@ -67,6 +68,8 @@ def make_papers(
         whole = referral_pack_pdf(colleagues, rulebook.exhibits, renderer)
         pack = _pdf(referral_pack_filename(facts.as_of), whole, for_customer=False)
         return replace(made, kept=(*made.kept, pack))
+    if facts.step is Note.PLAN_CONFIRMED:
+        return _plan_papers(facts, rulebook, renderer)
     if facts.step is not Step.DEMAND:
         return _statement_papers(facts, rulebook, renderer)
     official = annexes(facts, rulebook.demand, rulebook.annexes)
@@ -83,6 +86,18 @@ def make_papers(
     if official and made.missing:
         raise DemandRefused(f"the law wants the statement with it: {', '.join(made.missing)}")
     return replace(made, attached=(letter, *official, *made.attached))
+
+
+def _plan_papers(facts: NoticeFacts, rulebook: Rulebook, renderer: PdfRenderer) -> Papers:
+    """The schedule, its dates for a calendar, and the statement; the dates go also where no PDF can be made."""
+    dates = calendar_of_plan(facts)
+    try:
+        html = schedule_html(facts)
+        schedule = _pdf(schedule_filename(facts), renderer.render(html, timeout=STATEMENT_TIMEOUT_S))
+        made = _statement_papers(facts, rulebook, renderer)
+    except (RenderingFailed, PdfUnavailable) as problem:
+        return Papers(attached=(dates,), missing=(str(problem),))
+    return replace(made, attached=(schedule, dates, *made.attached))
 
 
 def _statement_papers(facts: NoticeFacts, rulebook: Rulebook, renderer: PdfRenderer) -> Papers:

@@ -14,9 +14,17 @@ from activities.interface import PlanDecided
 from activities.plan_words import terms_text
 from domain import facts as internal
 from domain.contact import Contact, ContactItem
-from domain.contract import InstalmentView, PlanView
 from domain.money import Money
-from domain.plan import DECISION_TASK, EndPlan, Plan, SendNote, decide_plan, name_of, state_of
+from domain.plan import (
+    DECISION_TASK,
+    EndPlan,
+    Plan,
+    SendNote,
+    decide_plan,
+    name_of,
+    newest_plan,
+    view_of,
+)
 from domain.plan_requests import offer
 from domain.vocabulary import PlanState, Step
 from store import plans, portfolio, worklist
@@ -188,7 +196,7 @@ def decided(work: CaseWork, plan_id: str) -> PlanDecided:
         currency=plan.terms.currency,
         outstanding=str(Money(plan.outstanding, plan.terms.currency)),
         invoices=invoices,
-        view=view(plan, work).model_dump(mode="json"),
+        view=view_of(plan, plan.calendar.local_date(work.now)).model_dump(mode="json"),
         zone=plan.lead.account.zone or plan.policy.timezone,
         tier=work.customer.tier or plan.policy.name,
         nudge=tuple(sorted(work.nudge.union(invoices if plan.ended is not None else ()))),
@@ -221,30 +229,12 @@ def contact(work: CaseWork, plan_id: str) -> Contact | None:
     )
 
 
-def view(plan: Plan, work: CaseWork) -> PlanView:
-    """The plan as the `case` query shows it."""
-    today = plan.calendar.local_date(work.now)
-    currency = plan.terms.currency
-    return PlanView(
-        plan_id=plan.plan_id,
-        state=plan.state,
-        instalments=tuple(
-            InstalmentView(
-                amount=str(Money(planned.amount, currency)),
-                due_on=planned.due_on,
-                state=state_of(instalment, today),
-            )
-            for planned, instalment in zip(plan.terms.instalments, plan.instalments(), strict=True)
-        ),
-    )
-
-
 def shown(work: CaseWork, invoice_id: str) -> dict[str, Any]:
     """The newest plan of an invoice, for its view; empty without one."""
     case = work.case(invoice_id).case
-    newest = max(case.plans.values(), key=lambda tabled: (tabled.at, tabled.fact.ordinal), default=None)
-    plan = load(work, newest.fact.plan_id) if newest is not None else None
-    return {} if plan is None else {"plan": view(plan, work)}
+    newest = newest_plan(case)
+    plan = load(work, newest) if newest is not None else None
+    return {} if plan is None else {"plan": view_of(plan, plan.calendar.local_date(work.now))}
 
 
 def unfollowed(work: CaseWork, invoice_id: str) -> list[str]:

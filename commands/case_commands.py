@@ -33,6 +33,12 @@ OptionalReason = Annotated[str | None, typer.Option(show_default=False)]
 RequiredStep = Annotated[Step, typer.Option(show_default=False)]
 
 
+def _instalments(given: list[str]) -> list[dict[str, str]]:
+    """`28067.00:2026-12-12` as the contract has it."""
+    parts = [each.rpartition(":") for each in given]
+    return [{"amount": amount, "due_on": due_on} for amount, _, due_on in parts]
+
+
 def _given(**fields: Any) -> dict[str, Any]:
     """The fields that were given."""
     return {name: value for name, value in fields.items() if value is not None}
@@ -229,6 +235,62 @@ def release(
 
 
 # Requests
+
+
+@app.command()
+def plan(
+    invoice: InvoiceArgument,
+    count: Annotated[int | None, typer.Option(help="So many equal ones.", show_default=False)] = None,
+    instalment: Annotated[
+        list[str] | None,
+        typer.Option(metavar="AMOUNT:DATE", help="One of them; may be repeated.", show_default=False),
+    ] = None,
+    invoices: Annotated[
+        list[str] | None,
+        typer.Option("--with", help="Another invoice of the customer; may be repeated.", show_default=False),
+    ] = None,
+    source: Annotated[str, typer.Option(metavar="[staff|portal|customer]", help="Who asks.")] = "staff",
+    by: By = None,
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """Offer instalments to the customer, or take down what they propose."""
+    from commands.tell import ask
+    from domain.contract import ProposePlan
+
+    given = _given(
+        count=count,
+        instalments=_instalments(instalment or []) or None,
+        invoices=invoices,
+        source=source,
+    )
+    ask(state, invoice, ProposePlan, given, by=by, as_json=as_json)
+
+
+@app.command("decide-plan")
+def decide_plan(
+    invoice: InvoiceArgument,
+    accept: Annotated[bool, typer.Option("--accept/--decline", show_default=False)],
+    plan_id: Annotated[
+        str | None, typer.Option(help="Left out: the one on the table.", show_default=False)
+    ] = None,
+    by: By = None,
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """Accept or decline instalments that were offered or proposed."""
+    from commands.tell import ask
+    from domain.contract import DecidePlan
+
+    ask(
+        state,
+        invoice,
+        DecidePlan,
+        _given(plan_id=plan_id, accept=accept),
+        by=by,
+        as_json=as_json,
+        defaults=_open_plan if plan_id is None else lambda known: {},
+    )
 
 
 @app.command()
@@ -433,6 +495,14 @@ def change_policy(
 
 def _currency(known: Known) -> dict[str, Any]:
     return {} if known.row is None else {"currency": known.row.currency}
+
+
+def _open_plan(known: Known) -> Mapping[str, Any]:
+    from commands.tell import only_one
+
+    plan = known.view.plan if known.view is not None else None
+    waiting = [plan.plan_id] if plan is not None and plan.state in ("offered", "proposed") else []
+    return {"plan_id": only_one(known, "plan on the table", "--plan-id", waiting)}
 
 
 def _waiting_step(step: Step | None) -> Any:

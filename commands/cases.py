@@ -13,8 +13,10 @@ from commands.failures import BadInput
 from domain.contract import CaseView, Customer
 from domain.decide import decide
 from domain.decision import Decision
+from domain.plan import Plan, newest_plan
+from domain.plan import view_of as view_of_plan
 from domain.view import outlook, view
-from store import portfolio
+from store import plans, portfolio
 from store.schema import CaseRow, CustomerRow
 
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
@@ -62,4 +64,11 @@ def view_of(session: Session, row: CaseRow, now: datetime) -> CaseView:
     account = portfolio.account_of(session, customer, business_holidays, now)
     pursued = portfolio.pursued(session, account, [row])[row.invoice_id]
     decision = decision_of(row) or decide(pursued.case, pursued.policy, now)
-    return view(pursued.case, pursued.policy, now).model_copy(update=outlook(decision, now))
+    more = outlook(decision, now)
+    plan = plans.get(session, plan_id) if (plan_id := newest_plan(pursued.case)) is not None else None
+    if plan is not None:
+        members = [session.get_one(CaseRow, invoice_id) for invoice_id in plan.invoices]
+        lived = list(portfolio.pursued(session, account, members).values())
+        whole = Plan.of(plan.plan_id, [each.case for each in lived], lived[0].policy)
+        more["plan"] = view_of_plan(whole, whole.calendar.local_date(now))
+    return view(pursued.case, pursued.policy, now).model_copy(update=more)

@@ -90,6 +90,12 @@ def _facts(
     yield "Policy", f"{row.policy_name}, version {row.policy_version}"
     if view.risk.band not in (None, "low"):
         yield "Risk", f"{view.risk.band}: {', '.join(view.risk.reasons)}"
+    if view.plan is not None:
+        parts = ", ".join(
+            f"{_money(each.amount, view)} on {day(each.due_on)} ({each.state.replace('_', ' ')})"
+            for each in view.plan.instalments
+        )
+        yield "Plan", f"{view.plan.plan_id}, {view.plan.state}: {parts}"
     for promise in view.promises:
         what = _money(promise.amount, view) or "everything"
         yield "Promise", f"{what} by {day(promise.pay_by)}: {promise.state}"

@@ -16,7 +16,7 @@ from domain import contract as wire
 from domain import facts as internal
 from domain.money import Money
 from domain.policy import TASKS
-from domain.vocabulary import Note, Step, step_name
+from domain.vocabulary import Note, PlanState, Step, step_name
 from store import facts, portfolio, queries, replies
 from store.schema import Approval, AuditRow, AuditTextRow, CaseRow, MessageRow, MessageState, ReplyRow
 
@@ -323,6 +323,22 @@ class _Story:
         said = _PORTAL.get(fact.action, fact.action)
         until = f"; no reminders until {day(fact.until)}" if fact.until is not None else ""
         return f"The customer, on the portal: {said}{until} ({fact.answer_id})"
+
+    @_tell.register
+    def _(self, fact: internal.PlanTabled) -> str:
+        verb = "proposed by the customer" if fact.state is PlanState.PROPOSED else "offered"
+        parts = ", ".join(
+            f"{Money(each.amount, fact.currency)} on {day(each.due_on)}" for each in fact.instalments
+        )
+        return f"Plan {fact.plan_id} {verb} ({fact.by}), open until {day(fact.open_until)}: {parts} {fact.currency}"
+
+    @_tell.register
+    def _(self, fact: internal.PlanAccepted) -> str:
+        return f"Plan {fact.plan_id} agreed ({fact.by})"
+
+    @_tell.register
+    def _(self, fact: internal.PlanEnded) -> str:
+        return f"Plan {fact.plan_id} {fact.state}{_because(fact.why)}"
 
     @_tell.register
     def _(self, fact: internal.CreditHoldPlaced) -> str:

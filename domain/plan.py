@@ -16,6 +16,7 @@ from pydantic import Field
 
 from domain.calendar import Calendar
 from domain.case import Case, Stamped, hold_ends
+from domain.contract import InstalmentView, PlanView
 from domain.decide import unclear
 from domain.decision import LOOK_AGAIN, Lean, NextStep, TaskRequest, Wait
 from domain.facts import PlanAccepted, PlanEnded, PlanTabled
@@ -173,6 +174,28 @@ def state_of(instalment: Instalment, today: date) -> str:
     if today > instalment.deadline:
         return "missed"
     return "partly_paid" if instalment.paid else "open"
+
+
+def view_of(plan: Plan, today: date) -> PlanView:
+    """The plan as the `case` query shows it: the amounts as agreed, each with where it stands."""
+    return PlanView(
+        plan_id=plan.plan_id,
+        state=plan.state,
+        instalments=tuple(
+            InstalmentView(
+                amount=str(Money(planned.amount, plan.terms.currency)),
+                due_on=planned.due_on,
+                state=state_of(instalment, today),
+            )
+            for planned, instalment in zip(plan.terms.instalments, plan.instalments(), strict=True)
+        ),
+    )
+
+
+def newest_plan(case: Case) -> str | None:
+    """The id of the newest plan over an invoice, whatever became of it."""
+    newest = max(case.plans.values(), key=lambda tabled: (tabled.at, tabled.fact.ordinal), default=None)
+    return None if newest is None else newest.fact.plan_id
 
 
 def decide_plan(plan: Plan, now: datetime) -> Wait | SendNote | EndPlan:

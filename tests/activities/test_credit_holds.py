@@ -181,3 +181,26 @@ def test_settings_say_what_is_missing(erp: ErpServer) -> None:
     assert SECRET not in repr(Settings.model_validate({"erp_webhook_secret": SECRET}))
     of(erp_webhook_url=erp.url, erp_webhook_secret=SECRET).tell("k", {})
     assert list(erp.done) == ["k"]
+
+
+def test_a_smaller_credit_limit_is_asked_for_once_and_told_until_it_is_confirmed(
+    office: Office, erp: ErpServer
+) -> None:
+    office.policy("sandbox", plan={"credit_limit_percent": 50})
+    office.open(customer={"credit_limit": "200000.00"})
+    assert office.ask("INV-1", "propose_plan", count=2, source="portal").refused_by is None
+    plan_id = next(iter(office.case().plans))
+    erp.status = 503
+    for _ in range(2):
+        assert tell(office, erp) == ErpTold(failed=1)
+    [item] = office.tasks("erp_webhook", open_only=True)
+    assert plan_id in item.why
+    erp.status = 204
+    assert tell(office, erp) == ErpTold(told=1)
+    assert tell(office, erp) == ErpTold()
+    assert office.tasks("erp_webhook", open_only=True) == []
+    [told] = erp.done.values()
+    assert list(erp.done) == [f"credit-limit-{plan_id}"]
+    limits = {"credit_limit_before": "200000.00", "credit_limit": "100000.00", "currency": "USD"}
+    assert limits.items() <= told.items()
+    assert told["event"] == "credit_limit.reduced"

@@ -49,7 +49,7 @@ def test_help_names_every_command_of_this_issue_and_loads_nothing_heavy() -> Non
     }
     named = "demo up import worklist show list forecast backtest bundle verify doctor pay promise dispute"
     named += " resolve credit hold release approve deny call skip run snooze waive write-off recall"
-    named += " change-policy policy"
+    named += " change-policy policy plan decide-plan"
     assert set(named.split()) <= commands
     assert not commands & set(LATER)
 
