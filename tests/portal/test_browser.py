@@ -20,7 +20,7 @@ from web.portal.words import Words
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 740}
 LOCALES = {"en": "en-US", "de": "de-DE", "fr": "fr-FR", "es": "es-ES", "pt": "pt-BR"}
-ANSWERS = ("paid", "promise", "dispute", "received", "question", "copy", "preferences", "contact")
+ANSWERS = ("paid", "promise", "plan", "dispute", "received", "question", "copy", "preferences", "contact")
 #: Pages on which a form ends that was filled in rightly say so.
 DONE = "answered_title"
 

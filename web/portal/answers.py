@@ -195,6 +195,20 @@ def refused(account: Account, rule: str, invoice_id: str) -> str:
     return words(key if words.has(key) else "refused_other", invoice=name)
 
 
+async def ask_one(
+    workflows: Workflows,
+    said: Said,
+    update: str,
+    request: Mapping[str, Any],
+    invoice_id: str | None = None,
+) -> str | None:
+    """Ask an update of an invoice of an answer (the first one); None or the rule that refused it."""
+    try:
+        return await workflows.ask(invoice_id or said.invoices[0], update, request, said.answer_id)
+    except Ended:
+        return "CaseEnded"
+
+
 async def tell_each(
     workflows: Workflows, said: Said, signal: str, fact: Mapping[str, Any]
 ) -> dict[str, str | None]:

@@ -15,10 +15,13 @@ from activities.words import entry_text
 from domain.answers import said_paid_until
 from domain.contact import Pursued
 from domain.contract import AccountManager
+from domain.instalments import PersonLimits
 from domain.letter import InvoiceFacts, by_due_date, open_totals, past_due_totals, running_balances
 from domain.money import Money
-from domain.pauses import PromiseState, calendar_of, is_settled, promises
+from domain.pauses import PromiseState, calendar_of, is_settled, promises, standing_plan
+from domain.plan import Instalment, Plan, state_of
 from domain.seller import Seller
+from domain.vocabulary import PlanState
 from store import portal
 from store.portfolio import profile_of
 from store.schema import CaseRow, CustomerRow, PortalLinkRow
@@ -53,6 +56,7 @@ class Account:
     base: str
     """Path of the account page."""
     open: tuple[InvoiceFacts, ...] = ()
+    plan_limits: PersonLimits | None = None
     settled: tuple[InvoiceFacts, ...] = ()
     totals: dict[str, Money] = field(default_factory=dict)
     past_due: dict[str, Money] = field(default_factory=dict)
@@ -79,6 +83,29 @@ class Account:
             return at.date()
         pursued = self.read.pursued[next(iter(self.rows))]
         return calendar_of(pursued.case.account, pursued.policy).local_date(at)
+
+    def plans(self) -> list[Plan]:
+        """The plans that stand over the open invoices: agreed, proposed or offered."""
+        if self.read is None:
+            return []
+        found: dict[str, Plan] = {}
+        for item in self.open:
+            terms = standing_plan(self.pursued(item.invoice_id).case, self.today)
+            if terms is None or terms.plan_id in found:
+                continue
+            known = [self.read.pursued.get(each.invoice_id) for each in terms.invoices]
+            cases = [pursued.case for pursued in known if pursued is not None]
+            if len(cases) == len(known) and known[0] is not None:
+                found[terms.plan_id] = Plan.of(terms.plan_id, cases, known[0].policy)
+        return list(found.values())
+
+    def instalments(self, plan: Plan) -> list[tuple[Instalment, str]]:
+        """The instalments of a plan, each with how it stands."""
+        return [(each, state_of(each, self.today)) for each in plan.instalments()]
+
+    def in_currency(self, minor: int, currency: str) -> str:
+        """Minor units as the customer reads money."""
+        return self.words.habits.money(Money(minor, currency))
 
     @staticmethod
     def after(pursued: Pursued, day: date, business_days: int) -> date:
@@ -116,6 +143,11 @@ class Account:
                 )
         if item.disputed is not None:
             states.append(say("state_disputed", amount=habits.money(item.disputed)))
+        plan = standing_plan(pursued.case, self.today)
+        if plan is not None and plan.plan_id in pursued.case.plans_accepted:
+            states.append(say("state_plan"))
+        elif plan is not None and plan.state == PlanState.PROPOSED:
+            states.append(say("state_plan_proposed"))
         until = said_paid_until(pursued.case, self.today)
         if until is not None:
             states.append(say("state_paid", day=habits.day(until)))
@@ -167,6 +199,7 @@ def read(
         rows={row.invoice_id: row for row in rows},
         words=words,
         asked_language=asked,
+        plan_limits=rulebook.plan_limits(profile),
         now=now,
         base=base,
     )
