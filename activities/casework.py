@@ -386,11 +386,13 @@ class CaseWork:
     def _post(
         self, before: Case, after: Case, fact: wire.Fact | internal.InternalFact, kind: str, event_id: str
     ) -> None:
-        """Ledger entries of a fact: its own, reversals that waited for their payment, and what it does to
-        write-offs. Their sum is what the fact does to the balance."""
+        """Ledger entries of a fact: its own, reversals that waited for their payment, a discount for early
+        payment that it earns or loses, what it does to write-offs. Their sum is what the fact does to the balance."""
         on = calendar_of(after.account, self._pursued[after.invoice_id].policy).local_date(self.now)
         derived_id = f"{kind}:{event_id}"  # no id of the contract holds a colon
-        own, written_off = _gross(after) - _gross(before), _written_off(before) - _written_off(after)
+        written_off = _written_off(before) - _written_off(after)
+        discount = before.discounted - after.discounted
+        own = _gross(after) - _gross(before) - discount
         entries: list[tuple[str, str, int, date]] = []
         if isinstance(fact, wire.PaymentReceived):
             paid = after.minor(fact.amount)
@@ -400,6 +402,7 @@ class CaseWork:
             entries.append((kind, event_id, own, on))
         is_write_off = isinstance(fact, internal.WrittenOff)
         entries.append(("written_off", event_id if is_write_off else derived_id, written_off, on))
+        entries.append(("early_payment", derived_id, discount, on))
         for entry_kind, entry_id, minor, entry_on in entries:
             if minor:
                 facts.post(

@@ -48,6 +48,7 @@ _KINDS = {
     "payment_reversed": EntryKind.REVERSAL,
     "credit_issued": EntryKind.CREDIT,
     "dispute_resolved": EntryKind.CREDIT,
+    "early_payment": EntryKind.CREDIT,
     "charge_added": EntryKind.CHARGE,
     "charge_waived": EntryKind.WAIVER,
     "written_off": EntryKind.WRITE_OFF,

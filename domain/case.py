@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache, singledispatch
 from operator import attrgetter
 from typing import Any, Generic, Literal, TypeVar
@@ -99,6 +100,8 @@ class Case:
     issued_on: date | None = None
     collection: Literal["transfer", "direct_debit", "card"] = "transfer"
     collect_on: date | None = None
+    early_payment: tuple[tuple[str, date], ...] = ()
+    """The invoice's own terms: a discount in percent for paying by a date."""
     steps: tuple[Taken, ...] = ()
     payments: Mapping[str, Stamped[wire.PaymentReceived]] = field(default_factory=dict)
     reversals: Mapping[str, Stamped[wire.PaymentReversed]] = field(default_factory=dict)
@@ -221,6 +224,23 @@ class Case:
         return sum(stamped.fact for stamped in self.all_credits.values())
 
     @property
+    def discounted(self) -> int:
+        """The discount for early payment that was taken: a term's share of the invoice, where all the rest had
+        come in by its date (by `received_on`). It never makes an invoice overpaid."""
+        if not self.early_payment or not self.payments or self.cancelled_at is not None:
+            return 0
+        invoiced, credited = self.invoiced, self.credited
+        open_before = invoiced - credited - self.paid
+        if open_before <= 0:
+            return 0
+        taken = 0
+        for percent, until in self.early_payment:
+            share = int((Decimal(percent) * invoiced / 100).quantize(Decimal(1), ROUND_HALF_UP))
+            if self.received_between(date.min, until) >= invoiced - credited - share:
+                taken = max(taken, share)
+        return min(taken, open_before)
+
+    @property
     def given_up(self) -> int:
         """All write-offs ever recorded."""
         return sum(stamped.fact for stamped in self.write_offs.values())
@@ -230,7 +250,7 @@ class Case:
         """What write-offs still cover: money that comes afterwards is a recovery and takes their place."""
         if not self.write_offs:
             return 0
-        owed = self.invoiced + self.charged - self.paid - self.credited
+        owed = self.invoiced + self.charged - self.paid - self.credited - self.discounted
         return min(self.given_up, max(0, owed))
 
     @property
@@ -248,12 +268,14 @@ class Case:
 
     @property
     def net(self) -> int:
-        """Charges − payments + reversals − credits − write-offs; negative when more came than was owed."""
+        """Charges − payments + reversals − credits − discounts − write-offs; negative when more came than was owed."""
         if self.cancelled_at is not None:
             return -self.paid
         owed = self.invoiced + self.charged - self.paid
         if self.credits or self.resolutions:
             owed -= self.credited
+        if self.early_payment:
+            owed -= self.discounted
         return owed - self.written_off
 
     @property

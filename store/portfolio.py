@@ -234,6 +234,10 @@ def new_case(row: CaseRow, account: Account, policy: Policy) -> Case:
         issued_on=row.issued_on,
         collection=invoice.get("collection", "transfer"),
         collect_on=None if collect_on is None else date.fromisoformat(collect_on),
+        early_payment=tuple(
+            (str(term["percent"]), date.fromisoformat(term["until"]))
+            for term in invoice.get("early_payment") or ()
+        ),
     )
 
 

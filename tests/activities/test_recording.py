@@ -412,3 +412,17 @@ def test_other_cases_that_got_a_fact_are_written_in_the_same_transaction(office:
     office.open("INV-2")
     office.contact("INV-1")
     assert (office.row("INV-2").stage, office.row("INV-2").next_step) == ("due", "overdue")
+
+
+def test_a_discount_for_early_payment_is_booked_and_taken_back_with_its_payment(office: Office) -> None:
+    office.open(invoice={"early_payment": [{"percent": "2", "until": "2026-12-07"}]})
+    office.pay("INV-1", "1225.00")
+    assert office.row().balance_minor == 0
+    assert office.entries() == [
+        ("invoice", 125_000),
+        ("payment_received", -122_500),
+        ("early_payment", -2_500),
+    ]
+    office.tell("INV-1", "payment_reversed", reversal_id="R-1", payment_id="P-1", amount="1225.00")
+    assert office.row().balance_minor == 125_000
+    assert sum(minor for _, minor in office.entries()) == 125_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
-from tests.workflow.conftest import House
+from tests.workflow.conftest import Builder, House
 
 
 def instalments(house: House, *parts: tuple[str, int]) -> list[dict[str, str]]:
@@ -74,3 +74,28 @@ async def test_a_plan_that_is_missed_is_cured_once_then_broken_and_the_ladder_go
     case = await house.case("INV-1")
     assert case.plan is not None
     assert case.plan.state == "broken"
+
+
+async def test_a_plan_goes_on_over_many_runs_and_several_invoices(build: Builder) -> None:
+    """A new run after every decision; payments on any of the invoices count, and each is thanked for once."""
+    async with build(calendar="weekdays", continue_as_new_every=1) as house:
+        house.know("Acme")
+        await house.bill("Acme", "INV-1", "600.00", due=-20)
+        await house.bill("Acme", "INV-2", "300.00", due=-10)
+        await house.until(3)
+        await house.ask(
+            "INV-1", "propose_plan", count=2, invoices=[house.id("INV-2")], by="Ann", source="portal"
+        )
+        await house.until(10)
+        await house.pay("INV-1", "450.00", "P-1")
+        await house.until(30)
+        await house.pay("INV-2", "300.00", "P-2")
+        await house.pay("INV-1", "150.00", "P-3")
+        await house.through(40)
+        assert [step for _, step in house.sent()[1:]] == ["plan_confirmed", "plan_thanks_1", "plan_thanks_2"]
+        assert all(len(mail.items) == 2 for mail in house.mails()[1:]), "one message for both"
+        assert [house.row(name).outcome for name in ("INV-1", "INV-2")] == ["paid", "paid"]
+        [plan] = house.plans()
+        assert plan.state == "kept"
+        query = f'WorkflowId="plan-{plan.plan_id}"'
+        assert (await house.client.count_workflows(query)).count > 3
