@@ -271,6 +271,20 @@ def revoke(
 
 
 @portal_app.command()
+def contact(
+    item: Annotated[str, typer.Argument(metavar="ITEM", help="The worklist item.", show_default=False)],
+    accept: Annotated[bool, typer.Option("--accept/--decline", help="Take it over, or not.")],
+    by: By = None,
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """Decide about a contact that a customer proposed, once it is checked."""
+    from commands.portal import decide_contact
+
+    decide_contact(state, item, accept, by, as_json=as_json)
+
+
+@portal_app.command()
 def files(
     answer: Annotated[str, typer.Argument(metavar="ANSWER", show_default=False)],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", show_default=False)],

@@ -1,20 +1,25 @@
-"""What staff do about the portal: make a link, revoke links, look at files that customers sent."""
+"""What staff do about the portal: links made and revoked, customers' files, and the contacts they propose."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from activities.portal_links import PortalLinks, key_in, portal_links
 from commands.failures import BadInput
-from commands.place import find
+from commands.place import Place, find
+from commands.starting import Starter
 from commands.tell import os_user
 from commands.terminal import clean, count, print_json
 from deploy.local_stack import StackAddress
+from domain.contract import CustomerUpdated
 from settings import Settings
-from store import portal
+from store import portal, worklist
 from store.database import session_factory
-from store.schema import CustomerRow
+from store.schema import CustomerRow, TaskState
 
 
 def make_link(state: Path | None, customer: str, seller: str, *, as_json: bool) -> None:
@@ -81,3 +86,36 @@ def write_files(state: Path | None, answer: str, output: Path, *, as_json: bool)
 
 #: What customers may send.
 _ENDINGS = {"application/pdf": ".pdf", "image/png": ".png", "image/jpeg": ".jpg"}
+
+
+def decide_contact(state: Path | None, item: str, accept: bool, by: str | None, *, as_json: bool) -> None:
+    """Take over the contact that a customer proposed, before the others of its role, or decline it."""
+    place = find(state)
+    with place.reading() as session:
+        task = worklist.get(session, item)
+        if task is None or task.kind != "contact_proposed" or task.raw is None:
+            raise BadInput(f"ITEM: no contact was proposed as {item!r}")
+        if task.state is not TaskState.OPEN or task.customer_id is None:
+            raise BadInput(f"ITEM: {item} is decided already: {task.outcome}")
+        customer_id, proposed = task.customer_id, json.loads(task.raw)
+        contacts = session.get_one(CustomerRow, customer_id).profile.get("contacts", [])
+        at = place.now(session)
+    if accept:
+        new = {name: value for name, value in proposed.items() if value}
+        kept = [contact for contact in contacts if contact.get("email") != new["email"]]
+        told = {"customer_id": customer_id, "contacts": [new, *kept]}
+        update = {"update_id": f"contact-{task.ref}", "customer": told}
+        CustomerUpdated.model_validate(update)  # what the page took fits the contract
+        asyncio.run(_tell(place, customer_id, update))
+    outcome = "accepted" if accept else "declined"
+    with place.writing() as session:
+        worklist.close_task(session, item, at=at, by=by or os_user(), outcome=outcome)
+    if as_json:
+        print_json({"item_id": item, "customer_id": customer_id, "outcome": outcome})
+    else:
+        print(f"{clean(proposed['name'])} of {customer_id}: {outcome}")
+
+
+async def _tell(place: Place, customer_id: str, update: dict[str, Any]) -> None:
+    starter = await Starter.at(place)
+    await starter.signal_account(customer_id, "customer_updated", update)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 import pytest
 import sqlalchemy as sa
@@ -10,7 +11,8 @@ from temporalio.client import Client
 
 from activities.portal_links import key_in
 from commands.place import find
-from store.schema import CaseRow, PortalAnswerRow, UploadRow
+from store import worklist
+from store.schema import CaseRow, CustomerRow, PortalAnswerRow, UploadRow
 from tests.cli.conftest import Office
 from tests.premises import eventually, start_input
 
@@ -20,6 +22,12 @@ pytestmark = pytest.mark.usefixtures("office")
 def _is_open(engine: sa.Engine) -> bool:
     with engine.connect() as connection:
         return connection.scalar(sa.select(sa.func.count()).select_from(CaseRow)) == 1
+
+
+def _emails(engine: sa.Engine) -> list[str]:
+    with engine.connect() as connection:
+        profile = connection.scalar(sa.select(CustomerRow.profile)) or {}
+    return [contact["email"] for contact in profile.get("contacts", [])]
 
 
 async def test_a_link_is_made_opens_the_account_and_is_revoked(
@@ -67,6 +75,22 @@ async def test_a_link_is_made_opens_the_account_and_is_revoked(
     assert written["file"] == str(office.state / "files" / "U-1.pdf")
     assert "\x1b" not in (await office.done("portal", "files", "A-1", "-o", str(office.state / "files"))).out
     assert (await office.run("portal", "files", "A-2", "-o", str(office.state / "files"))).code == 2
+
+    with place.writing() as session:
+        proposed = {"name": "Zoe", "email": "zoe@acme.example", "phone": "", "role": "ap"}
+        item = worklist.open_task(
+            session,
+            kind="contact_proposed",
+            why="check it",
+            at=place.now(session),
+            customer_id="C-CLI-1",
+            ref="A-1",
+            raw=json.dumps(proposed).encode(),
+        )
+    decided = await office.json("portal", "contact", item, "--accept", "--by", "lee")
+    assert decided["outcome"] == "accepted"
+    await eventually(lambda: _emails(engine) == ["zoe@acme.example", "ap@acme.example"])
+    assert (await office.run("portal", "contact", item, "--decline")).code == 2, "once"
 
     assert await office.json("portal", "revoke", made["url"], "--by", "lee") == {"revoked": 1}
     assert await office.json("portal", "revoke", "--customer", "C-CLI-1", "--by", "lee") == {"revoked": 0}
