@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain.channels import OFFERED_BY_ALL
+from domain.vocabulary import Channel
+
 if TYPE_CHECKING:
     from temporalio.client import Client
     from temporalio.runtime import Runtime
@@ -66,6 +69,12 @@ class Settings(BaseSettings):
     web_proxies: str = ""
     """Addresses of the proxies in front of the web server, by commas: only theirs are believed when they say
     where a request came from."""
+    letters: Path = ROOT / "var" / "letters"
+    """The print queue: one folder for each seller, one PDF for each day (docs/delivery.md)."""
+    voice_webhook_url: str | None = None
+    """Your telephony, told what to say to customers who prefer voice messages and have agreed to them; signed
+    with the secret, see docs/delivery.md. Without it nobody is called by a machine."""
+    voice_webhook_secret: SecretStr | None = None
     web_host: str = "127.0.0.1"
     web_port: int = 8080
     openai_model: str | None = None
@@ -90,6 +99,12 @@ class Settings(BaseSettings):
     activity_threads: int = 10
     continue_as_new_every: int | None = None
     """Tests only: take a new run after so many revisions of a case."""
+
+    @property
+    def offers(self) -> frozenset[Channel]:
+        """The channels that are set up."""
+        set_up = {Channel.PORTAL: self.portal_url, Channel.VOICE: self.voice_webhook_url}
+        return OFFERED_BY_ALL | {channel for channel, url in set_up.items() if url is not None}
 
 
 def language_model(settings: Settings) -> DraftModel | None:

@@ -160,6 +160,21 @@ def list_(
 
 
 @app.command()
+def letters(
+    seller: Annotated[str | None, typer.Option(help="Only this seller's.", show_default=False)] = None,
+    day: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="Only this day's.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """List the letters to be printed, by day, and close the days that are over: one PDF each."""
+    from commands.letters import print_letters
+
+    print_letters(state, seller=seller, day=_day(day), as_json=as_json)
+
+
+@app.command()
 def forecast(
     days: Annotated[int, typer.Option(min=1, max=3650)] = 30,
     as_json: Json = False,

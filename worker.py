@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,10 +23,12 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.account_ledger import AccountLedger
 from activities.adapters.erp_webhook import Erp, ErpWebhook
+from activities.adapters.letters import LetterQueue
 from activities.adapters.maildir import MaildirTransport
-from activities.adapters.port import MailTransport
+from activities.adapters.port import Carrier, MailTransport
 from activities.adapters.sendgrid import SendGridTransport
 from activities.adapters.smtp import SmtpTransport
+from activities.adapters.voice_webhook import VoiceWebhook
 from activities.credit_holds import CreditHolds
 from activities.documents import Documents
 from activities.drafting import Drafter
@@ -37,11 +39,13 @@ from activities.notices import Notices
 from activities.overrides import use_templates
 from activities.plan_waking import PlanWaking
 from activities.portal_links import PortalLinks, portal_links
+from activities.print_queue import PrintQueue, days_of
 from activities.reading import MailReader
 from activities.reconciliation import Reconciliation
 from activities.rendering import PdfRenderer
 from activities.replies import Reader, Replies
 from activities.rulebook import Rulebook, load_rulebook
+from domain.vocabulary import Channel
 from settings import Settings, connect, language_model
 from store.database import create_engine, session_factory
 from workflows.customer_account import CustomerAccount
@@ -82,6 +86,10 @@ class Parts:
     rulebook: Rulebook
     transport: MailTransport
     renderer: PdfRenderer
+    carriers: Mapping[Channel, Carrier] = field(default_factory=dict)
+    """What carries letters and voice messages; a channel without one is not used or waits."""
+    letters: PrintQueue | None = None
+    """The days of the print queue, to be closed."""
     drafter: Drafter | None = None
     """None: every word is a template's."""
     portal: PortalLinks | None = None
@@ -105,15 +113,19 @@ def parts(settings: Settings) -> Parts:
             "DATABASE_URL is not set: name a PostgreSQL database, such as postgresql://user@host/name"
         )
     use_templates(settings.templates)
+    rulebook = load_rulebook(
+        settings.config_folder,
+        exhibits=settings.exhibit_folder,
+        offers=settings.offers,
+        continue_as_new_every=settings.continue_as_new_every,
+    )
     return Parts(
         engine=create_engine(url, pool_size=settings.activity_threads * 2 + settings.pdf_processes),
-        rulebook=load_rulebook(
-            settings.config_folder,
-            exhibits=settings.exhibit_folder,
-            continue_as_new_every=settings.continue_as_new_every,
-        ),
+        rulebook=rulebook,
         transport=mail_transport(settings),
         renderer=PdfRenderer(processes=settings.pdf_processes),
+        carriers=carriers(settings, rulebook),
+        letters=PrintQueue(settings.letters, days_of(rulebook)),
         drafter=drafter(settings),
         portal=portal_links(settings.portal_url, settings.portal_key, settings.portal_days),
         erp=erp(settings),
@@ -141,6 +153,15 @@ def inboxes(settings: Settings) -> tuple[Source, ...]:
             )
         )
     return tuple(found)
+
+
+def carriers(settings: Settings, rulebook: Rulebook) -> dict[Channel, Carrier]:
+    """What carries the channels beside mail. Raises with the setting and the fix."""
+    found: dict[Channel, Carrier] = {Channel.LETTER: LetterQueue(settings.letters, days_of(rulebook))}
+    if settings.voice_webhook_url is not None:
+        secret = settings.voice_webhook_secret.get_secret_value() if settings.voice_webhook_secret else ""
+        found[Channel.VOICE] = VoiceWebhook(settings.voice_webhook_url, secret)
+    return found
 
 
 def erp(settings: Settings) -> Erp | None:
@@ -199,18 +220,26 @@ def workers(
 ) -> list[Worker]:
     """A worker for each task queue, sharing the parts."""
     sessions = session_factory(made_of.engine)
-    ledger = Ledger(sessions, made_of.rulebook)
+    ledger = Ledger(sessions, made_of.rulebook, made_of.renderer)
     account = AccountLedger(sessions, made_of.rulebook)
     notices = Notices(
         sessions,
         made_of.rulebook,
         made_of.transport,
+        carriers=made_of.carriers,
         drafter=made_of.drafter,
         portal=made_of.portal,
         **made_of.notices,
     )
     documents = Documents(sessions, made_of.rulebook, made_of.renderer)
-    reconciliation = Reconciliation(sessions, made_of.rulebook, made_of.transport)
+    reconciliation = Reconciliation(
+        sessions,
+        made_of.rulebook,
+        made_of.transport,
+        carriers=made_of.carriers,
+        letters=made_of.letters,
+        renderer=made_of.renderer,
+    )
     credit_holds = CreditHolds(sessions, made_of.erp)
     inbox = Inbox(Replies(sessions, made_of.rulebook, made_of.reader), made_of.inboxes)
     plans = PlanWaking(client, MAIN_QUEUE)

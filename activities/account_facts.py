@@ -38,7 +38,7 @@ def read_account(
     customer = session.get(CustomerRow, lead.customer_id)
     assert customer is not None, "a case's customer is never deleted"
     profile = portfolio.profile_of(customer)
-    account = portfolio.account_of(session, customer, business_holidays, now)
+    account = portfolio.account_of(session, customer, business_holidays, now, offers=rulebook.offers)
     pursued = portfolio.pursued(session, account, list(rows))
     entries = ledger.entries_of(session, [row.invoice_id for row in rows])
     leading = pursued[lead.invoice_id]

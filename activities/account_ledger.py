@@ -17,6 +17,7 @@ from domain import contract as wire
 from domain import facts as internal
 from domain.money import Money
 from domain.requests import unfit
+from domain.vocabulary import Step
 from domain.wire import FieldError
 from store import facts, portfolio, worklist
 from store.database import can_never_succeed
@@ -305,7 +306,7 @@ def _close_answered(account: CaseWork) -> None:
     """New particulars answer what waited for an address; a notice that came back still lacks its proof."""
     session, customer_id = account.session, account.customer.customer_id
     answered = []
-    if account.account.reachable:
+    if account.account.route(Step.OVERDUE) is not None:
         answered += worklist.list_open(session, kind="contact_missing", customer_id=customer_id)
     for task in worklist.list_open(session, kind="contact", customer_id=customer_id):
         asked = {request.ref for id_ in task.invoices for request in account.decide(id_).tasks}

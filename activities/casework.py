@@ -82,7 +82,12 @@ class CaseWork:
     def account(self) -> Account:
         if self._account is None:
             self._account = portfolio.account_of(
-                self.session, self.customer, business_holidays, self.now, self.account_events
+                self.session,
+                self.customer,
+                business_holidays,
+                self.now,
+                self.account_events,
+                offers=self.rulebook.offers,
             )
         return self._account
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from activities.casework import CaseWork
+from domain.channels import BY_MAIL, Route, may_be_spoken_to
 from domain.contract import Contact, Customer
 from domain.policy import PolicyStep
-from domain.vocabulary import Note
+from domain.vocabulary import Channel, Note
 from store.portfolio import CONTACT_REFUSED
 from store.schema import MessageRow
 
@@ -25,11 +26,12 @@ class Recipients:
     to: Contact
     cc: tuple[Contact, ...] = ()
     staff: bool = False
+    route: Route = BY_MAIL
 
     @property
     def key(self) -> str:
         """What tells recipients apart in the key of rule 2."""
-        return self.to.contact_id or self.to.email or ""
+        return self.to.contact_id or self.to.email or self.to.phone or ""
 
 
 def account_manager(customer: Customer) -> Contact | None:
@@ -41,20 +43,31 @@ def account_manager(customer: Customer) -> Contact | None:
 
 
 def recipients(
-    customer: Customer, rung: PolicyStep | None, refused: Collection[str] = (), *, note: Note | None = None
+    customer: Customer,
+    rung: PolicyStep | None,
+    refused: Collection[str] = (),
+    route: Route | None = BY_MAIL,
+    *,
+    note: Note | None = None,
 ) -> Recipients | None:
-    """Whom a step or note writes to: the first of its roles that can be reached, else whoever can; None for
-    nobody. That orders flow again is told to sales as well."""
+    """Whom a step or note writes to by its channel: the first of its roles that can be reached, else whoever
+    can; None for nobody. Copies go by mail only; that orders flow again is told to sales as well. A letter
+    needs no person: it goes to the customer's address.
+    """
     if rung is not None and rung.is_task:
         manager = account_manager(customer)
         return (
             None if manager is None or rung.assignee != ACCOUNT_MANAGER else Recipients(manager, staff=True)
         )
-    reachable = [c for c in customer.contacts if c.email is not None and c.email not in refused]
-    if not reachable:
+    if route is None:
         return None
+    reachable = [c for c in customer.contacts if _takes(c, route.channel, refused)]
+    if not reachable:
+        return Recipients(Contact(role="ap"), route=route) if route.channel is Channel.LETTER else None
     roles: Sequence[str] = rung.to if rung is not None else ("ap", "finance")
     to = next((c for role in roles for c in reachable if c.role == role), reachable[0])
+    if route.channel is not Channel.EMAIL:
+        return Recipients(to, route=route)
     copies: list[Contact] = []
     sales = (ACCOUNT_MANAGER,) if note is Note.CREDIT_HOLD_RELEASED else ()
     for role in rung.cc if rung is not None else sales:
@@ -66,20 +79,35 @@ def recipients(
         copies += [
             c for c in found if c is not None and c.email not in {to.email, *(each.email for each in copies)}
         ]
-    return Recipients(to, tuple(copies))
+    return Recipients(to, tuple(copies), route=route)
+
+
+def _takes(contact: Contact, channel: Channel, refused: Collection[str]) -> bool:
+    """Whether a message of this channel can reach this person."""
+    match channel:
+        case Channel.EMAIL | Channel.PORTAL:
+            return contact.email is not None and contact.email not in refused
+        case Channel.CALL:
+            return contact.phone is not None
+        case Channel.VOICE:
+            return may_be_spoken_to(contact, refused)
+        case Channel.LETTER:
+            return True
 
 
 class ContactRefused(BaseModel):
-    """An address that cannot be written to, as it stands in the account's events."""
+    """A mail address or number that takes nothing, as it stands in the account's events."""
 
     email: str
 
 
 def refuse_contact(work: CaseWork, message: MessageRow, reason: str) -> None:
     """Write no more to the address of a message until the customer's particulars change; a person looks."""
-    email = str(message.to[0]["email"])
-    work.file_on_account(CONTACT_REFUSED, message.message_id, ContactRefused(email=email))
-    why = f"{email} could not be sent the {message.step} message: {reason}"
+    to = message.to[0]
+    email = str(to.get("phone" if message.channel == Channel.VOICE else "email", ""))
+    if email:
+        work.file_on_account(CONTACT_REFUSED, message.message_id, ContactRefused(email=email))
+    why = f"{email or 'the address'} could not be sent the {message.step} message: {reason}"
     for item in work.items(message.message_id):
         work.open_item("contact", why, invoice_id=item.invoice_id, ref=message.message_id)
 

@@ -19,6 +19,7 @@ from activities.contacts import refuse_contact, refuse_copies
 from activities.messages import note_sent
 from activities.rulebook import Rulebook
 from domain import facts as internal
+from domain.vocabulary import Channel
 from store import outbox, worklist
 from store.database import can_never_succeed
 from store.schema import MessageRow, MessageState
@@ -105,6 +106,8 @@ def note_report(work: CaseWork, message_id: str, report: Report) -> None:
     message = confirm(work, message_id)
     if message is None:
         return
+    if message.channel != Channel.EMAIL:
+        return  # nobody reports about letters and calls here
     to = str(message.to[0]["email"]).casefold()
     copies = {str(contact["email"]).casefold(): str(contact["email"]) for contact in message.cc}
     recipient = report.recipient.casefold()

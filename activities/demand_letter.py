@@ -7,7 +7,7 @@ from pathlib import Path
 
 from activities.exhibits import MEGABYTE, ExhibitUnusable, media_type_of, read_exhibit
 from activities.mail import Attachment
-from activities.phrasing import Habits, Labels, paper_for, paper_labels, template
+from activities.phrasing import Habits, Labels, paper_labels, paper_of, template
 from activities.words import entry_text, imprint, parties, phrased, ways_to_pay
 from domain.demand import Addition, DemandLaw, Jurisdiction, additions, jurisdiction_of
 from domain.letter import EntryKind, InvoiceFacts, NoticeFacts, asked_totals
@@ -57,7 +57,7 @@ def demand_letter_html(facts: NoticeFacts, law: DemandLaw) -> str:
         **habits.functions(),
         facts=facts,
         lang=facts.language,
-        paper=paper_for(facts.customer.country, facts.seller.paper),
+        paper=paper_of(facts),
         say=say,
         words=words,
         parts=said.parts,

@@ -12,10 +12,12 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
 from activities.call_sheet import CallSheet, read_call_sheet
+from activities.carriers import plain_payload
 from activities.casework import CaseWork
 from activities.demand_letter import DemandRefused
 from activities.drafting import Drafter
 from activities.interface import OnMessage, Rendered
+from activities.letters import letter_pdf
 from activities.mail import Attachment, build_mail
 from activities.messages import ANOTHER_VERSION, frozen_facts, give_up, is_for_staff, reasons, step_of
 from activities.papers import LARGEST_ATTACHMENT, Papers, make_papers
@@ -29,7 +31,7 @@ from domain.draft import Draft, brief_of
 from domain.guard import examine
 from domain.letter import NoticeFacts
 from domain.pauses import approval_ends
-from domain.vocabulary import Note, Step
+from domain.vocabulary import Channel, Note, Step
 from store import canonical, outbox
 from store.schema import CaseRow, MessageRow, MessageState
 
@@ -76,18 +78,23 @@ def note_missing_paper(work: CaseWork, message: MessageRow, invoice_id: str, why
     work.open_item("paper_missing", why, invoice_id=invoice_id, ref=message.message_id)
 
 
-def freeze_mail(work: CaseWork, message: MessageRow, papers: Sequence[Attachment]) -> MessageRow:
-    """RESERVED -> PENDING: put words and papers together as they go out. Raises UnsafeHeader."""
+def freeze_message(
+    work: CaseWork, message: MessageRow, papers: Sequence[Attachment], letter: bytes | None = None
+) -> MessageRow:
+    """RESERVED -> PENDING: put words and papers together as they go out, or take the finished letter. Raises
+    UnsafeHeader."""
     words = _words(work.session, message.message_id)
-    mail = _mail(work, message, words, papers)
-    frozen = outbox.freeze(work.session, message.message_id, payload=mail, subject=words.subject)
-    _note_written(work, message, mail)
+    payload = _payload(work, message, words, papers, letter)
+    frozen = outbox.freeze(work.session, message.message_id, payload=payload, subject=words.subject)
+    _note_written(work, message, payload)
     return frozen
 
 
-def edit_words(work: CaseWork, message: MessageRow, draft: Draft, *, by: str) -> tuple[str, ...]:
-    """Give a message that waits for approval the words of a person. Returns why not, where the guard refuses
-    them; nothing is changed then."""
+def edit_words(
+    work: CaseWork, message: MessageRow, draft: Draft, *, by: str, renderer: PdfRenderer | None = None
+) -> tuple[str, ...]:
+    """Give a message that waits for approval the words of a person; a letter is made again at once. Returns
+    why not, where the guard refuses them or the letter cannot be made; nothing is changed then."""
     facts = frozen_facts(message)
     brief = brief_of(facts) if facts is not None else None
     if facts is None or brief is None:
@@ -101,8 +108,13 @@ def edit_words(work: CaseWork, message: MessageRow, draft: Draft, *, by: str) ->
     ]
     try:
         words = write_notice(facts, draft)
-        mail = _mail(work, message, words, papers)
-    except UNWRITABLE as problem:
+        letter = None
+        if facts.channel is Channel.LETTER:
+            if renderer is None:
+                return ("letters cannot be made here",)
+            letter = letter_pdf(words, papers, renderer)
+        payload = _payload(work, message, words, papers, letter)
+    except (*UNWRITABLE, RenderingFailed, PdfUnavailable) as problem:
         return (reasons(problem),)
     drafting = {
         "words": "person",
@@ -112,13 +124,22 @@ def edit_words(work: CaseWork, message: MessageRow, draft: Draft, *, by: str) ->
     }
     outbox.note_drafting(work.session, message.message_id, drafting)
     rewritten = outbox.rewrite(
-        work.session, message.message_id, payload=mail, subject=words.subject, words=_kept(words)
+        work.session, message.message_id, payload=payload, subject=words.subject, words=_kept(words)
     )
-    _note_written(work, rewritten, mail)
+    _note_written(work, rewritten, payload)
     return ()
 
 
-def _mail(work: CaseWork, message: MessageRow, words: Words, papers: Sequence[Attachment]) -> bytes:
+def _payload(
+    work: CaseWork, message: MessageRow, words: Words, papers: Sequence[Attachment], letter: bytes | None
+) -> bytes:
+    """The message as it goes out by its channel."""
+    if message.channel == Channel.LETTER:
+        if letter is None:
+            raise ValueError("the letter was not made")
+        return letter
+    if message.channel != Channel.EMAIL:
+        return plain_payload(words, message)
     facts = NoticeFacts.model_validate(message.facts)
     thread = () if is_for_staff(message) else outbox.thread_of(work.session, message)
     return build_mail(
@@ -126,9 +147,9 @@ def _mail(work: CaseWork, message: MessageRow, words: Words, papers: Sequence[At
     )
 
 
-def _note_written(work: CaseWork, message: MessageRow, mail: bytes) -> None:
+def _note_written(work: CaseWork, message: MessageRow, payload: bytes) -> None:
     """In the audit chain: what goes out, and where its words come from."""
-    written = {"payload_sha256": hashlib.sha256(mail).hexdigest()}
+    written = {"payload_sha256": hashlib.sha256(payload).hexdigest()}
     if message.drafting is not None:
         written["words"] = message.drafting["words"]
         written["drafting_sha256"] = canonical.digest(message.drafting).hex()
@@ -164,14 +185,19 @@ class Documents:
         papers = Papers()
         unwritable: str | None = None
         refused: str | None = None
+        letter: bytes | None = None
         try:
             if facts is not None:
                 papers = self._papers(facts, colleagues)
                 if not written:
                     write_words(self._sessions, on.message_id)
+                if facts.channel is Channel.LETTER:
+                    with self._sessions() as session:
+                        words = _words(session, on.message_id)
+                    letter = letter_pdf(words, papers.attached, self._renderer)
         except DemandRefused as problem:
             refused = str(problem)
-        except UNWRITABLE as problem:
+        except (*UNWRITABLE, RenderingFailed, PdfUnavailable) as problem:
             unwritable = reasons(problem)
         with self._sessions.begin() as session:
             work = CaseWork.on_invoice(session, on.invoice_id, self._rulebook, on.at)
@@ -200,7 +226,7 @@ class Documents:
                 note_missing_paper(work, message, on.invoice_id, missing)
             _note_exhibits(work, message, papers)
             try:
-                message = freeze_mail(work, message, papers.attached)
+                message = freeze_message(work, message, papers.attached, letter)
             except UNWRITABLE as problem:
                 give_up(work, message, reasons(problem))
                 return Rendered(decided=work.settle(on.invoice_id))
@@ -211,11 +237,12 @@ class Documents:
         self, session: Session, message: MessageRow, facts: NoticeFacts, at: datetime
     ) -> CallSheet | ReferralPack | None:
         """What stands on the paper that colleagues or the partner get at this step, as committed."""
-        if not facts.for_staff and facts.step is not Step.REFERRAL:
+        called_about = facts.for_staff or facts.channel is Channel.CALL
+        if not called_about and facts.step is not Step.REFERRAL:
             return None
         ids = [item.invoice_id for item in outbox.items_of(session, message.message_id)]
         rows = [session.get_one(CaseRow, invoice_id) for invoice_id in ids]
-        read = read_call_sheet if facts.for_staff else read_referral_pack
+        read = read_call_sheet if called_about else read_referral_pack
         return read(session, rows, self._rulebook, at) if rows else None
 
     def _papers(self, facts: NoticeFacts, colleagues: CallSheet | ReferralPack | None) -> Papers:

@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
-from activities.phrasing import paper_for, template
+from activities.phrasing import paper_of, template
 from activities.rendering import PdfRenderer, RenderingFailed
 from domain.letter import AccountFacts, ExhibitFacts, InvoiceFacts, numbered_exhibits
 
@@ -230,7 +230,7 @@ def _as_pdf(
         picture = f"data:{media_type};base64,{base64.b64encode(body).decode('ascii')}"
     page = template("exhibit.html.jinja").render(
         lang=facts.language,
-        paper=paper_for(facts.customer.country, facts.seller.paper),
+        paper=paper_of(facts),
         picture=picture,
         text=text,
     )

@@ -29,13 +29,14 @@ from activities.interface import (
 )
 from activities.messages import decide_approval
 from activities.opening import open_case, refuse_start
+from activities.rendering import PdfRenderer
 from activities.rulebook import Rulebook
 from domain import contract as wire
 from domain import facts as internal
 from domain.asking import Answer, Refused
 from domain.draft import Draft
 from domain.requests import answer, unfit
-from domain.vocabulary import Step
+from domain.vocabulary import CallOutcome, Channel, Step
 from store import facts, outbox, plans, portfolio, worklist
 from store.customers import UnknownInvoice
 from store.database import can_never_succeed
@@ -48,9 +49,12 @@ _EVENT_ID = re.compile(r"[A-Za-z0-9._-]{1,48}", re.ASCII)
 class Ledger:
     """Records facts and decides on them; runs on the task queue `duecourse-ledger`."""
 
-    def __init__(self, sessions: sessionmaker[Session], rulebook: Rulebook) -> None:
+    def __init__(
+        self, sessions: sessionmaker[Session], rulebook: Rulebook, renderer: PdfRenderer | None = None
+    ) -> None:
         self._sessions = sessions
         self._rulebook = rulebook
+        self._renderer = renderer
 
     @activity.defn
     def open_case(self, start: OpenCase) -> Opened:
@@ -159,7 +163,7 @@ class Ledger:
                 pursued.case, pursued.policy, read, work.now, update_id, self._rulebook.policies, **around
             )
             if isinstance(read, wire.DecideStep) and not isinstance(answered, Refused):
-                answered = _decide_for_all(work, invoice_id, read)
+                answered = _decide_for_all(work, invoice_id, read, self._renderer)
             if isinstance(answered, Refused):
                 savepoint.rollback()
                 return _refusal(request, answered.rule, answered.reason)
@@ -187,6 +191,9 @@ class Ledger:
                 work.file(invoice_id, fact, event_id)
                 for kind in ("call", "call_attempts"):
                     _close_about(work, invoice_id, kind, by=fact.by, outcome=fact.outcome)
+                if fact.outcome is CallOutcome.REACHED:
+                    called = _called_instead(work, invoice_id)
+                    _close_about(work, invoice_id, "contact", by=fact.by, outcome=fact.outcome, refs=called)
             case internal.DeliveryWaived():
                 messages = _messages_of(work, invoice_id, fact.step)
                 work.file(invoice_id, fact, event_id)
@@ -210,7 +217,9 @@ class Ledger:
                 work.file(invoice_id, fact, event_id)
 
 
-def _decide_for_all(work: CaseWork, invoice_id: str, request: wire.DecideStep) -> Answer:
+def _decide_for_all(
+    work: CaseWork, invoice_id: str, request: wire.DecideStep, renderer: PdfRenderer | None
+) -> Answer:
     """File what is decided about a message for every invoice in it, each at its own step: nothing is left
     to file then. Refused where the message waits for nobody any more."""
     approval = work.case(invoice_id).case.approval
@@ -230,7 +239,7 @@ def _decide_for_all(work: CaseWork, invoice_id: str, request: wire.DecideStep) -
             paragraphs=list(told.paragraphs),
             closing=told.closing,
         )
-        problems = edit_words(work, message, draft, by=request.by)
+        problems = edit_words(work, message, draft, by=request.by, renderer=renderer)
         if problems:
             return Refused("WordsRefused", "; ".join(problems))
     decided = Approval.APPROVED if request.approve else Approval.DENIED
@@ -264,6 +273,12 @@ def _messages_of(work: CaseWork, invoice_id: str, step: Step) -> set[str]:
         if taken.fact.step == step:
             names.add(taken.fact.message_id or f"{step}-{taken.fact.cycle}")
     return names
+
+
+def _called_instead(work: CaseWork, invoice_id: str) -> set[str]:
+    """The messages in place of which a colleague was to call."""
+    steps = (taken.fact for taken in work.case(invoice_id).case.steps)
+    return {fact.message_id for fact in steps if fact.channel is Channel.CALL and fact.message_id}
 
 
 def _close_about(

@@ -11,7 +11,7 @@ from activities.adapters.port import Proof
 from activities.casework import CaseWork
 from domain import facts as internal
 from domain.letter import FOR_STAFF, NoticeFacts
-from domain.vocabulary import Note, Step
+from domain.vocabulary import Channel, Note, Step
 from store import outbox, portfolio
 from store.schema import Approval, MessageRow
 
@@ -74,6 +74,7 @@ def take_steps(work: CaseWork, message: MessageRow, proof: str) -> None:
                     "cycle": item.cycle,
                     "message_id": message_id,
                     "proof": proof,
+                    "channel": message.channel,
                     "catch_up": claim is not None and claim.fact.catch_up,
                     "block_on": message.facts.get("block_on") if item.step == Step.CREDIT_HOLD else None,
                     "answer_by": message.facts.get("answer_by") if item.step == Step.DEMAND else None,
@@ -90,7 +91,8 @@ def note_sent(work: CaseWork, message: MessageRow, proof: Proof) -> None:
     for kind in ("unknown_delivery", "not_accepted"):
         work.close_items(kind, message_id, by="duecourse", outcome="it was sent")
     take_steps(work, message, proof)
-    outbox.record_delivery(work.session, message_id, kind=proof, at=work.now)
+    if proof != "none":
+        outbox.record_delivery(work.session, message_id, kind=proof, at=work.now)
     if message.unsolicited:
         first = work.items(message_id)[0]
         work.wrote_on(work.today(work.case(first.invoice_id)))
@@ -104,6 +106,10 @@ def _hand_to_staff(work: CaseWork, message: MessageRow) -> None:
     items = work.items(message.message_id)
     invoices, today = [item.invoice_id for item in items], work.today(work.case(items[0].invoice_id))
     name = portfolio.profile_of(work.customer).shown_name
+    if message.channel == Channel.CALL:
+        why = f"call {name} instead of writing: {message.subject}"
+        ref = f"{message.step}-{items[0].cycle}"
+        work.open_item(Step.CALL, why, ref=ref, invoices=invoices, due_on=today)
     if message.step == Step.AT_RISK:
         why = f"call {name}: at risk, offer instalments"
         work.open_item(Step.CALL, why, ref=f"at_risk-{message.message_id}", invoices=invoices, due_on=today)

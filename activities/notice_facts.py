@@ -14,6 +14,7 @@ from domain import contract as wire
 from domain.case import Case
 from domain.contact import Contact, ContactItem, Pursued
 from domain.demand import jurisdiction_of
+from domain.envelope import window_address
 from domain.facts import PlanTabled
 from domain.letter import (
     AnswerFacts,
@@ -35,7 +36,7 @@ from domain.money import Money
 from domain.pauses import calendar_of, frozen_amount, promised_amount, promises
 from domain.risk import assess
 from domain.seller import Mailbox, Seller, one_line
-from domain.vocabulary import AFTER_THE_DEBT, PLAN_NOTES, CustomerKind, Note, Step, Tone
+from domain.vocabulary import AFTER_THE_DEBT, PLAN_NOTES, Channel, CustomerKind, Note, Step, Tone
 from store import facts as ledger
 from store import plans
 from store.portfolio import country_of, profile_of
@@ -71,6 +72,8 @@ def freeze(work: CaseWork, contact: Contact, recipients: Recipients, message_id:
     return NoticeFacts(
         message_id=message_id,
         step=contact.step,
+        channel=recipients.route.channel,
+        window=_window(profile, recipients),
         tone=contact.rung.tone if contact.rung is not None else _tone_of_notes(contact),
         locale=recipients.to.locale or profile.locale or "en-US",
         language=language,
@@ -127,10 +130,15 @@ def _answer_by(work: CaseWork, contact: Contact, profile: wire.Customer) -> date
 def material(facts: NoticeFacts, people: Iterable[Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
     """What must be unchanged between writing and sending: who is asked for what, and who reads it (`people`
     are those written to and the copies)."""
+    spoken = facts.channel in (Channel.CALL, Channel.VOICE)
     return {
         "step": facts.step,
+        "channel": facts.channel,
+        "window": facts.window,
         "tone": facts.tone,
-        "people": [[contact.get("email") for contact in contacts] for contacts in people],
+        "people": [
+            [contact.get("phone" if spoken else "email") for contact in contacts] for contacts in people
+        ],
         "promise": facts.promise,
         "call": facts.call,
         "answer": facts.answer,
@@ -157,6 +165,13 @@ def _language(seller: Seller, profile: wire.Customer, recipients: Recipients) ->
     seller's."""
     wanted = () if recipients.staff else (recipients.to.locale, profile.locale)
     return language_for(wanted, seller.languages, LANGUAGES)
+
+
+def _window(profile: wire.Customer, recipients: Recipients) -> tuple[str, ...]:
+    """The address of a letter, for the person it is for where there is room."""
+    if recipients.route.channel is not Channel.LETTER:
+        return ()
+    return window_address(profile, recipients.to.name) or ()
 
 
 def _line(text: str | None) -> str | None:

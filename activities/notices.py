@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -19,13 +19,14 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities import plan_book
-from activities.adapters.port import Accepted, MailTransport, Refused, Unknown
+from activities.adapters.port import Accepted, Carrier, MailTransport, Refused, Unknown
+from activities.carriers import IN_PLACE, Carriers
 from activities.casework import CaseWork
 from activities.contacts import Recipients, recipients, refuse_contact, refuse_copies
 from activities.documents import (
     UNWRITABLE,
     attach_words,
-    freeze_mail,
+    freeze_message,
     note_missing_paper,
     write_words,
 )
@@ -49,10 +50,11 @@ from activities.notice_facts import freeze, material
 from activities.portal_links import PortalLinks
 from activities.rulebook import Rulebook
 from domain import facts as internal
+from domain.channels import window_of
 from domain.contact import Contact, compose, ready
 from domain.decision import CarryOut
 from domain.pauses import calendar_of
-from domain.vocabulary import PLAN_NOTES, Note, Step
+from domain.vocabulary import PLAN_NOTES, Channel, Note, Step
 from store import outbox, plans, portfolio
 from store.schema import Approval, CreditHoldRow, MessageRow, MessageState
 
@@ -84,6 +86,7 @@ class Notices:
         rulebook: Rulebook,
         transport: MailTransport,
         *,
+        carriers: Mapping[Channel, Carrier] | None = None,
         drafter: Drafter | None = None,
         portal: PortalLinks | None = None,
         after_claim: Callable[[], None] = lambda: None,
@@ -92,7 +95,7 @@ class Notices:
     ) -> None:
         self._sessions = sessions
         self._rulebook = rulebook
-        self._transport = transport
+        self._carriers = Carriers(transport, carriers)
         self._drafter = drafter
         self._portal = portal
         # Where the fault tests stop a process; nothing else happens there.
@@ -183,7 +186,7 @@ class Notices:
             cannot_be_written(work, invoices, contact.step, message_id, reasons(problem))
             return Drafted(decided=work.settle(invoice_id))
         link_id = None
-        if self._portal is not None and not facts.for_staff:
+        if self._portal is not None and facts.channel is Channel.EMAIL and not facts.for_staff:
             link_id = self._portal.new_id()
             facts = facts.model_copy(update={"portal_link": self._portal.url(link_id)})
         to, cc = _people(addressed)
@@ -195,13 +198,13 @@ class Notices:
                 seller=work.row(invoice_id).seller,
                 step=contact.name,
                 ref=contact.ref,
-                channel="email",
+                channel=facts.channel,
                 to=to,
                 cc=cc,
                 unsolicited=contact.unsolicited,
                 facts=facts.model_dump(mode="json"),
                 at=work.now,
-                why=why,
+                why="; ".join(filter(None, (why, addressed.route.why))),
             ),
             [
                 outbox.Item(
@@ -209,7 +212,7 @@ class Notices:
                     cycle=item.cycle,
                     step=contact.kind or item.step,
                     recipient=addressed.key,
-                    channel="email",
+                    channel=facts.channel,
                     asked_minor=item.asked,
                     ref=item.ref,
                 )
@@ -221,7 +224,10 @@ class Notices:
         if link_id is not None and self._portal is not None:
             seller = work.row(invoice_id).seller
             self._portal.keep(work.session, link_id, work.customer.customer_id, seller, message_id=message_id)
-        work.note("message_reserved", message_id, {"step": contact.step, "items": len(contact.items)})
+        reserved_by: dict[str, Any] = {"step": contact.step, "items": len(contact.items)}
+        if facts.channel is not Channel.EMAIL or addressed.route.why:
+            reserved_by |= {"channel": facts.channel, "channel_why": addressed.route.why}
+        work.note("message_reserved", message_id, reserved_by)
         return Drafted(message_id=message_id, send=contact.approval != "ask")
 
     def _adopt(self, work: CaseWork, invoice_id: str, held: outbox.Held) -> Drafted:
@@ -232,7 +238,7 @@ class Notices:
         for message_id in sorted({h.message_id for h in held.holders if h.state is MessageState.SENT}):
             message = outbox.get(work.session, message_id)
             assert message is not None, "messages are never deleted"
-            take_steps(work, message, self._transport.proof)
+            take_steps(work, message, self._carriers.proof(message.channel))
         return Drafted(decided=work.settle(invoice_id))
 
     # -- sending ----------------------------------------------------------------------------------
@@ -250,20 +256,19 @@ class Notices:
             message = self._claim(work, on)
             if message is None:
                 return work.settle(on.invoice_id)
-            message_id, mail, attempt = message.message_id, message.payload, message.attempts
-            to = [str(contact["email"]) for contact in (*message.to, *message.cc)]
+            message_id, attempt, at = message.message_id, message.attempts, work.now
+            if message.channel in IN_PLACE:
+                self._note_result(work, message_id, attempt, Accepted())
+                return work.settle(on.invoice_id)
             sender = self._rulebook.seller(message.seller).sender.email
         claimed = time.monotonic()
         self._after_claim()
-        assert mail is not None, "a claimed message is frozen"
         if time.monotonic() - claimed > CLAIM_HOLDS_S:
             result: Accepted | Refused | Unknown = Refused(
                 "the claim was too old to be used", permanent=False
             )
         else:
-            result = self._transport.send(
-                message_id, mail, sender=sender, recipients=to, timeout=PROVIDER_TIMEOUT_S
-            )
+            result = self._carriers.send(message, sender=sender, at=at, timeout=PROVIDER_TIMEOUT_S)
         self._after_acceptance()
         with self._sessions.begin() as session:
             work = CaseWork.on_invoice(session, on.invoice_id, self._rulebook, on.at)
@@ -292,7 +297,8 @@ class Notices:
         changed = _changed(work, message)
         if changed is not None:
             work.withdraw(message.message_id, changed)
-            at_once = message.cancels >= MOST_CANCELS and step_of(message.step) not in _NEVER_AT_ONCE
+            # A letter is papers as well: it is written anew, however often facts overtake it.
+            at_once = message.cancels >= MOST_CANCELS and not _needs_papers(message)
             fresh = self._write_at_once(work, on.invoice_id) if at_once else None
             if fresh is None:
                 return None
@@ -318,12 +324,12 @@ class Notices:
         message = outbox.get(work.session, drafted.message_id) if drafted.message_id else None
         if message is None or message.state is not MessageState.RESERVED or not drafted.send:
             return None
-        if message.step == Step.DEMAND:
+        if _needs_papers(message):
             return None
         try:
             attach_words(work.session, message)
             note_missing_paper(work, message, invoice_id, "facts kept changing while it was written")
-            return freeze_mail(work, message, [])
+            return freeze_message(work, message, [])
         except UNWRITABLE as problem:
             give_up(work, message, reasons(problem))
             return None
@@ -339,7 +345,7 @@ class Notices:
                 message = outbox.mark_sent(
                     work.session, message_id, attempt=attempt, at=work.now, provider_ref=result.provider_ref
                 )
-                note_sent(work, message, self._transport.proof)
+                note_sent(work, message, self._carriers.proof(message.channel))
                 refuse_copies(work, message, result.refused)
             case Refused(permanent=False):
                 outbox.back_to_pending(work.session, message_id, attempt=attempt, why=result.reason)
@@ -390,13 +396,20 @@ def _is_open(work: CaseWork, message: MessageRow) -> bool:
     first = work.items(message.message_id)[0]
     pursued = work.case(first.invoice_id)
     calendar = calendar_of(pursued.case.account, pursued.policy)
-    return calendar.next_open(work.now, pursued.policy.send_window) <= work.now
+    window = window_of(pursued.policy.send_window, pursued.case.account.ways)
+    return calendar.next_open(work.now, window) <= work.now
 
 
 def _recipients(work: CaseWork, contact: Contact) -> Recipients | None:
     refused = portfolio.refused_addresses(work.account_events)
+    route = work.account.route(contact.step)
     note = contact.step if isinstance(contact.step, Note) else None
-    return recipients(portfolio.profile_of(work.customer), contact.rung, refused, note=note)
+    return recipients(portfolio.profile_of(work.customer), contact.rung, refused, route, note=note)
+
+
+def _needs_papers(message: MessageRow) -> bool:
+    """Whether a message cannot be written in one go under the lock."""
+    return step_of(message.step) in _NEVER_AT_ONCE or message.channel == Channel.LETTER
 
 
 def _under_way(work: CaseWork, invoice_id: str) -> MessageRow | None:

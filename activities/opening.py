@@ -16,6 +16,7 @@ from domain.money import Money
 from domain.policy import TASKS
 from domain.requests import unfit
 from domain.segments import Behaviour, Segment, Standing
+from domain.vocabulary import Step
 from domain.wire import FieldError
 from store import canonical, facts, portfolio, worklist
 from store.customers import lock
@@ -230,7 +231,7 @@ def _doubts(work: CaseWork, told: wire.Start) -> None:
     if told.policy is not None and told.policy not in work.rulebook.policies:
         why = f"there is no policy {told.policy!r}; the case runs under {work.row(invoice.invoice_id).policy_name!r}"
         work.open_item("unknown_policy", why, invoice_id=invoice.invoice_id)
-    if not work.account.reachable:
+    if work.account.route(Step.OVERDUE) is None:
         work.open_item(
             "contact_missing",
             "no contact of the customer has an address",

@@ -34,7 +34,7 @@ from domain.letter import (
 )
 from domain.money import Money
 from domain.seller import BankAccount, Mailbox, PostalAddress, ReferralPartner, Seller
-from domain.vocabulary import AFTER_THE_DEBT, PLAN_NOTES, Note, Step, Tone
+from domain.vocabulary import AFTER_THE_DEBT, PLAN_NOTES, Channel, Note, Step, Tone
 
 _TODAY = date(2026, 12, 8)
 #: Kinds of answers, so that samples have different ones.
@@ -194,7 +194,8 @@ def _missing(folder: Path, names: list[str], facts: NoticeFacts, words: Words) -
     """A layout of the operator's own must still show each invoice and each total."""
     page = _Text()
     page.feed(words.html)
-    for name, said in (("notice.txt.jinja", words.text), ("notice.html.jinja", " ".join(page.said))):
+    laid_out = "letter_page.html.jinja" if facts.channel is Channel.LETTER else "notice.html.jinja"
+    for name, said in (("notice.txt.jinja", words.text), (laid_out, " ".join(page.said))):
         if name in names:
             for item in facts.items:
                 if item.number not in said:
@@ -300,6 +301,7 @@ _CASES: tuple[dict[str, Any], ...] = (
         **_DATES,
     },
     {"items": (_invoice("SAMPLE-1", 0),), "account_manager": None, "contact_name": None, **_DATES},
+    {"items": (_invoice("SAMPLE-1", 3),), "channel": "letter", "window": ("Sample Ltd", "2 Sample Road"), **_DATES},
     {"items": (_invoice("SAMPLE-1", 0), _invoice("SAMPLE-2", 0)), "contact_name": "Sam Sample", **_DATES},
     {"items": (_invoice("SAMPLE-1", 3), _invoice("SAMPLE-2", 3)), "usual_day": 45, **_DATES},
 )  # fmt: skip

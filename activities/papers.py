@@ -17,7 +17,7 @@ from activities.rulebook import Rulebook
 from activities.statement import statement_filename, statement_html
 from domain.demand import RateUnknown
 from domain.letter import NoticeFacts
-from domain.vocabulary import AFTER_THE_DEBT, Note, Step
+from domain.vocabulary import AFTER_THE_DEBT, Channel, Note, Step
 
 #: Mail servers refuse what is much larger; a larger paper is kept and sent on request.
 LARGEST_ATTACHMENT = 5 * MEGABYTE
@@ -62,6 +62,8 @@ def make_papers(
         sheet = renderer.render(call_sheet_html(colleagues), timeout=STATEMENT_TIMEOUT_S)
         return Papers(attached=(_pdf(call_sheet_filename(facts.as_of), sheet, for_customer=False),))
     if facts.for_staff or not facts.items or facts.step in AFTER_THE_DEBT:  # nothing is open: no statement
+        return Papers()
+    if facts.channel is Channel.VOICE:
         return Papers()
     if colleagues is not None:
         made = _statement_papers(facts, rulebook, renderer)

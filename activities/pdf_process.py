@@ -5,7 +5,8 @@ ours imports those libraries. A job is a JSON header on one line, then the bytes
 other, as long as its `sizes` say; an answer is a header and as many bytes as its `size` says.
 
 Jobs: `page` (HTML to PDF), `check_pdf` (a foreign PDF, freed of all that acts), `check_image` (decodes it,
-answers nothing) and `bind` (foreign PDFs, each put behind the page that carries its anchor).
+answers nothing), `bind` (foreign PDFs, each put behind the page that carries its anchor) and `collect` (PDFs of
+ours one behind the other, for printing).
 """
 
 from __future__ import annotations
@@ -74,6 +75,8 @@ def _do(
             return {}, b""
         case "bind":
             return {}, _bind(parts[0], job["anchors"], parts[1:], most_pages)
+        case "collect":
+            return {}, _collect(job, parts, job.get("most_pages", most_pages))
         case _:
             return {}, _render(weasyprint, parts[0].decode(), most_pages)
 
@@ -193,6 +196,36 @@ def _bind(main: bytes, anchors: list[str], others: list[bytes], most_pages: int)
         written = io.BytesIO()
         book.save(written, deterministic_id=True, object_stream_mode=pikepdf.ObjectStreamMode.generate)
         return written.getvalue()
+
+
+def _collect(job: dict[str, Any], parts: list[bytes], most_pages: int) -> bytes:
+    """PDFs one behind the other, each under a bookmark of its title; without links, for they are for paper."""
+    import pikepdf
+
+    book = pikepdf.new()
+    marks = []
+    for title, part in zip(job["titles"], parts, strict=True):
+        with pikepdf.open(io.BytesIO(part)) as own:
+            if job["on_fronts"] and len(book.pages) % 2:
+                box = [float(side) for side in own.pages[0].mediabox]
+                book.add_blank_page(page_size=(box[2] - box[0], box[3] - box[1]))
+            first = len(book.pages)
+            if first + len(own.pages) > most_pages:
+                raise TooManyPages(f"more than {most_pages} pages")
+            mark = pikepdf.OutlineItem(title, first)
+            mark.children.extend(
+                pikepdf.OutlineItem(name, first + number) for name, number in _bookmarks(own, pikepdf)
+            )
+            marks.append(mark)
+            for page in own.pages:
+                _disarm(page.obj, pikepdf)
+                book.pages.append(page)
+    with book.open_outline() as outline:
+        outline.root.extend(marks)
+    book.docinfo["/Title"] = job["title"]
+    written = io.BytesIO()
+    book.save(written, deterministic_id=True, object_stream_mode=pikepdf.ObjectStreamMode.generate)
+    return written.getvalue()
 
 
 def _render(weasyprint: Any, html: str, most_pages: int) -> bytes:

@@ -21,8 +21,10 @@ from babel.numbers import format_decimal
 from jinja2 import FileSystemLoader, StrictUndefined, Template
 from jinja2.sandbox import SandboxedEnvironment
 
+from domain.envelope import envelope_of
 from domain.letter import AccountFacts
 from domain.money import Money, exponent
+from domain.vocabulary import Channel
 
 TEMPLATES = Path(__file__).parent / "templates"
 #: The languages there are words in; each has a folder of its own below `templates/`.
@@ -63,6 +65,18 @@ def paper_for(country: str | None, default: Literal["A4", "Letter"]) -> Literal[
     if country is None:
         return default
     return "Letter" if country in _LETTER else "A4"
+
+
+def paper_of(facts: AccountFacts) -> Literal["A4", "Letter"]:
+    """What a paper is printed on: by the seller for a letter, else by the customer."""
+    if facts.channel is Channel.LETTER:
+        return envelope_of(facts.seller.address.country).paper
+    return paper_for(facts.customer.country, facts.seller.paper)
+
+
+def country_for_post(country: str) -> str:
+    """The last line of an address abroad: the country in capitals, in a language that every post reads."""
+    return str(Locale("en").territories.get(country, country)).upper()
 
 
 class Habits:

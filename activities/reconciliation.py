@@ -8,22 +8,26 @@ where it was friendly: a demand is never sent on a guess.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
-from activities.adapters.port import Accepted, Fate, LooksUp, LookupFailed, MailTransport
+from activities.adapters.port import Accepted, Carrier, Fate, LookupFailed, MailTransport
+from activities.carriers import Carriers
 from activities.casework import CaseWork
 from activities.delivery import confirm
 from activities.interface import DayClosed, OnDay, Reconciled
 from activities.messages import mark_unknown, step_of
+from activities.print_queue import PrintQueue
+from activities.rendering import PdfRenderer, PdfUnavailable, RenderingFailed
 from activities.rulebook import Rulebook
 from domain import facts as internal
 from domain.unknown import is_look_due, may_write_again
-from store import audit, outbox
+from domain.vocabulary import Channel
+from store import audit, outbox, worklist
 from store.schema import (
     AuditAnchorRow,
     CustomerRow,
@@ -56,11 +60,16 @@ class Reconciliation:
         rulebook: Rulebook,
         transport: MailTransport,
         *,
+        carriers: Mapping[Channel, Carrier] | None = None,
+        letters: PrintQueue | None = None,
+        renderer: PdfRenderer | None = None,
         real_now: Callable[[], datetime] = _real_now,
     ) -> None:
         self._sessions = sessions
         self._rulebook = rulebook
-        self._transport = transport
+        self._carriers = Carriers(transport, carriers)
+        self._letters = letters
+        self._renderer = renderer
         self._real_now = real_now
 
     @activity.defn
@@ -69,22 +78,26 @@ class Reconciliation:
         nothing: it is asked again the next time."""
         looked = found = 0
         nudge: set[str] = set()
-        for message_id in self._due(on.at):
+        failed: set[str] = set()
+        for message_id, channel in self._due(on.at):
             answer: Accepted | None = None
-            if isinstance(self._transport, LooksUp):
+            if channel in failed:
+                continue
+            if (asked := self._carriers.looks_up(channel)) is not None:
                 try:
-                    answer = self._transport.lookup(message_id)
+                    answer = asked.lookup(message_id)
                 except LookupFailed as problem:
                     _log.warning("the provider cannot be asked about message %s: %s", message_id, problem)
-                    break
+                    failed.add(channel)
+                    continue
                 looked += 1
             with self._sessions.begin() as session:
                 nudge |= self._conclude(session, message_id, answer, on.at)
             found += answer is not None
         return Reconciled(looked=looked, found=found, nudge=tuple(sorted(nudge)))
 
-    def _due(self, at: datetime) -> list[str]:
-        """Messages to look for now, those that wait longest first."""
+    def _due(self, at: datetime) -> list[tuple[str, str]]:
+        """Messages to look for now with their channels, those that wait longest first."""
         with self._sessions() as session:
             unknown = outbox.find_unknown(session, claimed_before=self._real_now() - _SENDER_LOST)
             ids = [message.message_id for message in unknown]
@@ -98,16 +111,16 @@ class Reconciliation:
         due = []
         for message in unknown:
             now = max(at, newest[message.message_id] or at)
-            if self._is_due(message.unknown_since, looks.get(message.message_id, 0), now):
-                due.append(message.message_id)
+            if self._is_due(message, looks.get(message.message_id, 0), now):
+                due.append((message.message_id, message.channel))
         return due[:_MOST_LOOKS]
 
-    def _is_due(self, unknown_since: datetime | None, looks: int, now: datetime) -> bool:
-        if unknown_since is None:
+    def _is_due(self, message: MessageRow, looks: int, now: datetime) -> bool:
+        if message.unknown_since is None:
             return True
-        if not isinstance(self._transport, LooksUp):
+        if self._carriers.looks_up(message.channel) is None:
             return False
-        return is_look_due(unknown_since, looks, now)
+        return is_look_due(message.unknown_since, looks, now)
 
     def _conclude(self, session: Session, message_id: str, answer: Accepted | None, at: datetime) -> set[str]:
         """Write down what a look brought, under the customer's lock. Returns whom to wake."""
@@ -122,7 +135,7 @@ class Reconciliation:
             confirm(work, message_id, answer.provider_ref)
         elif message.unknown_since is None:
             mark_unknown(work, message_id, "its sender never reported back")
-        elif isinstance(self._transport, LooksUp):
+        elif self._carriers.looks_up(message.channel) is not None:
             self._not_found(work, message)
         invoices = {item.invoice_id for item in work.items(message_id)}
         for invoice_id in sorted(invoices):
@@ -156,7 +169,8 @@ class Reconciliation:
 
     @activity.defn
     def close_day(self, on: OnDay) -> DayClosed:
-        """List mails that are put off for too long, and anchor the audit chains."""
+        """List mails that are put off for too long, close the days of the print queue, and anchor the audit
+        chains."""
         deferred = self._put_off(on.at)
         for message_id in deferred:
             with self._sessions.begin() as session:
@@ -166,10 +180,22 @@ class Reconciliation:
                 why = f"the recipient's server puts off the {message.step} message {message_id}"
                 invoices = [item.invoice_id for item in work.items(message_id)]
                 work.open_item("deferred", why, ref=message_id, invoices=invoices)
+        self._close_letters(on.at)
         with self._sessions.begin() as session:
             if not _is_anchored(session, on.at.date()):
                 audit.anchor(session, on.at.date())
         return DayClosed(deferred=len(deferred))
+
+    def _close_letters(self, at: datetime) -> None:
+        """One PDF for each day that is over. What cannot be made is somebody's to look at; the letters stay."""
+        if self._letters is None or self._renderer is None:
+            return
+        try:
+            self._letters.close_before([*self._rulebook.sellers], at, self._renderer)
+        except (OSError, RenderingFailed, PdfUnavailable) as problem:
+            why = f"the letters of a day could not be put together for printing: {problem}"
+            with self._sessions.begin() as session:
+                worklist.open_task(session, kind="print_queue", why=why, at=at, ref=at.date().isoformat())
 
     def _put_off(self, at: datetime) -> list[str]:
         """Messages of which the newest thing known for a day is that they were deferred."""

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -93,6 +93,24 @@ class PdfRenderer:
     def bind(self, main: bytes, exhibits: Mapping[str, bytes], *, timeout: float) -> bytes:
         """`main` with each PDF behind the page that carries its anchor (the `id` of an element of the page)."""
         return self._do({"do": "bind", "anchors": [*exhibits]}, [main, *exhibits.values()], timeout)[1]
+
+    def collect(
+        self,
+        parts: Sequence[tuple[str, bytes]],
+        *,
+        title: str,
+        on_fronts: bool = False,
+        most_pages: int | None = None,
+        timeout: float,
+    ) -> bytes:
+        """PDFs of ours one behind the other, each under a bookmark of its title with its own below that.
+
+        `on_fronts` begins each on the front of a sheet that is printed on both sides. Equal parts give equal
+        bytes.
+        """
+        job = {"do": "collect", "titles": [name for name, _ in parts], "title": title, "on_fronts": on_fronts}
+        pages = {} if most_pages is None else {"most_pages": most_pages}
+        return self._do(job | pages, [body for _, body in parts], timeout)[1]
 
     def _do(self, job: dict[str, Any], parts: list[bytes], timeout: float) -> tuple[dict[str, Any], bytes]:
         process = self._idle.get()

@@ -8,6 +8,7 @@ from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
+from domain.channels import OFFERED_BY_ALL
 from domain.contract import Customer
 from domain.demand import DemandLaw, load_demand_law
 from domain.instalments import PersonLimits
@@ -15,7 +16,7 @@ from domain.plan_law import PlanLaw, load_plan_law
 from domain.policy import Policy, load_policy
 from domain.segments import Segment, Segments, load_segments
 from domain.seller import Seller, load_seller
-from domain.vocabulary import CustomerKind
+from domain.vocabulary import Channel, CustomerKind
 
 
 class Misconfigured(ValueError):
@@ -36,6 +37,8 @@ class Rulebook:
     annexes: Path | None = None
     """Where the official papers that go with demand letters lie, in a folder for each jurisdiction."""
     plan_law: PlanLaw = field(default_factory=PlanLaw)
+    offers: frozenset[Channel] = OFFERED_BY_ALL
+    """The channels that are set up here."""
     continue_as_new_every: int | None = None
     """Only for tests: take a new run after so many revisions of a case."""
 
@@ -60,7 +63,11 @@ class Rulebook:
 
 
 def load_rulebook(
-    folder: Path, *, exhibits: Path | None = None, continue_as_new_every: int | None = None
+    folder: Path,
+    *,
+    exhibits: Path | None = None,
+    offers: frozenset[Channel] = OFFERED_BY_ALL,
+    continue_as_new_every: int | None = None,
 ) -> Rulebook:
     """Read `policies/*.toml`, `sellers/*.toml`, `segments.toml`, `demand.toml` and `plans.toml` below `folder`.
 
@@ -102,6 +109,7 @@ def load_rulebook(
         demand=demand,
         plan_law=plan_law,
         annexes=folder / "annexes",
+        offers=offers,
         continue_as_new_every=continue_as_new_every,
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from activities.exhibits import Exhibit
-from activities.phrasing import Habits, Labels, habits_of, paper_for, paper_labels, template
+from activities.phrasing import Habits, Labels, habits_of, paper_labels, paper_of, template
 from activities.words import entry_text, imprint, ways_to_pay
 from domain.letter import (
     AccountFacts,
@@ -97,7 +97,7 @@ def statement_html(facts: AccountFacts, exhibits: Sequence[Exhibit] = (), *, bou
         facts=facts,
         say=say,
         lang=facts.language,
-        paper=paper_for(facts.customer.country, facts.seller.paper),
+        paper=paper_of(facts),
         bucket_names=[say.bucket(bucket) for bucket in AgeBucket],
         ages=[
             (currency, [habits.number(amount) for amount in buckets[currency].values()], habits.number(total))

@@ -14,9 +14,20 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from activities.phrasing import Habits, Labels, habits_of, one_line, template, template_names, typeset
+from activities.phrasing import (
+    Habits,
+    Labels,
+    country_for_post,
+    habits_of,
+    one_line,
+    paper_labels,
+    template,
+    template_names,
+    typeset,
+)
 from activities.slots import drafted_parts
 from domain.draft import Draft
+from domain.envelope import envelope_of
 from domain.letter import (
     InvoiceFacts,
     NoticeFacts,
@@ -29,7 +40,7 @@ from domain.letter import (
 )
 from domain.money import Money
 from domain.seller import BankAccount, Seller
-from domain.vocabulary import AFTER_THE_DEBT, Note, Step, Tone
+from domain.vocabulary import AFTER_THE_DEBT, Channel, Note, Step, Tone
 
 #: Width of the text part: RFC 3676 recommends at most 78.
 TEXT_WIDTH = 76
@@ -39,13 +50,15 @@ DETAILED = frozenset({Step.DEMAND, Step.REFERRAL})
 _REFERENCES = 5
 #: Parts that no message is sent without.
 NEEDED = ("subject", "greeting", "opening", "contact")
+#: What is spoken of a message: no table, no account number.
+_SPOKEN = ("greeting", "opening", "request", "contact", "closing")
 #: From gentle to formal. A tone that a step has no phrases for takes the nearest of this list.
 _SCALE = (Tone.FRIENDLY, Tone.PROFESSIONAL, Tone.FIRM, Tone.FORMAL)
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What one message says, ready for the mail."""
+    """What one message says, ready to go out: `html` is the mail's page, or the page of a letter."""
 
     subject: str
     text: str
@@ -140,11 +153,29 @@ def write_notice(facts: NoticeFacts, draft: Draft | None = None) -> Words:
         "text_fields": lambda fields: _text_fields(fields, say),
     }
     text = template("notice.txt.jinja").render(layout)
+    page = "notice.html.jinja"
+    if facts.channel is Channel.LETTER:
+        page, layout = "letter_page.html.jinja", {**layout, **_sheet(facts, habits)}
+    elif facts.channel is Channel.VOICE:
+        text = "\n\n".join(paragraph for name in _SPOKEN for paragraph in parts.get(name, ()))
     return Words(
         subject=str(layout["subject"]),
         text=re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", text)).strip() + "\n",
-        html=template("notice.html.jinja").render(layout),
+        html=template(page).render(layout),
     )
+
+
+def _sheet(facts: NoticeFacts, habits: Habits) -> dict[str, Any]:
+    """Where the letter's address stands, and what: by the envelopes that lie where the seller posts it."""
+    seller = facts.seller
+    home, abroad = seller.address.country, facts.customer.country
+    foreign = (country_for_post(abroad),) if abroad is not None and abroad != home else ()
+    return {
+        "sheet": envelope_of(home),
+        "words": paper_labels(facts),
+        "return_line": " · ".join((seller.legal_name, *seller.address.lines)),
+        "address": (*facts.window, *foreign),
+    }
 
 
 def tones_of(step: Step | Note, language: str = "en") -> frozenset[Tone]:

@@ -19,8 +19,10 @@ from sqlalchemy import make_url
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client
 
+from activities.adapters.letters import LetterQueue
 from activities.adapters.maildir import MaildirTransport
 from activities.portal_links import PortalLinks, key_in
+from activities.print_queue import PrintQueue, days_of
 from activities.rendering import PdfRenderer, PdfUnavailable
 from activities.rulebook import load_rulebook
 from commands.day_by_day import DayByDay, first_day
@@ -36,6 +38,8 @@ from commands.up import filter_links
 from deploy.local_process import is_locked
 from deploy.local_stack import LOCK_FILE, LocalStack, StackAddress
 from deploy.virtual_time import VirtualTime
+from domain.channels import OFFERED_BY_ALL
+from domain.vocabulary import Channel
 from settings import ROOT, runtime
 from store import migrate, portal
 from store.database import create_engine, session_factory
@@ -155,10 +159,14 @@ async def _working(run: Demo, address: StackAddress) -> AsyncIterator[tuple[Clie
     """A worker in this process. It takes nothing from the environment: a demo mails nobody."""
     logging.getLogger("temporalio").setLevel(logging.ERROR)  # a busy machine is no news to who watches a demo
     client = await Client.connect(address.temporal, data_converter=data_converter, runtime=runtime())
+    rulebook = load_rulebook(ROOT / "deploy", offers=OFFERED_BY_ALL | {Channel.PORTAL})
+    letters = run.state / "letters"
     made_of = Parts(
         engine=create_engine(address.database_url, pool_size=3 * _THREADS),
-        rulebook=load_rulebook(ROOT / "deploy"),
+        rulebook=rulebook,
         transport=MaildirTransport(run.state / "mail"),
+        carriers={Channel.LETTER: LetterQueue(letters, days_of(rulebook))},
+        letters=PrintQueue(letters, days_of(rulebook)),
         renderer=_renderer(),
         portal=PortalLinks(f"http://127.0.0.1:{address.web_port}", key_in(run.state)),
         threads=_THREADS,

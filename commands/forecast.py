@@ -17,6 +17,7 @@ from domain.contract import Customer
 from domain.forecast import Forecast
 from domain.forecast import forecast as domain_forecast
 from domain.vocabulary import step_name
+from settings import Settings
 from store import portfolio
 from store.schema import CaseRow, CustomerRow
 
@@ -71,6 +72,6 @@ def _customers(session: Session) -> list[CustomerRow]:
 
 
 def _cases(session: Session, customer: CustomerRow, now: datetime) -> Iterator[Pursued]:
-    account = portfolio.account_of(session, customer, business_holidays, now)
+    account = portfolio.account_of(session, customer, business_holidays, now, offers=Settings().offers)
     rows = portfolio.open_rows(session, customer.customer_id)
     yield from portfolio.pursued(session, account, rows).values()

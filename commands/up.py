@@ -59,13 +59,14 @@ async def working(address: StackAddress, settings: Settings) -> AsyncIterator[Pa
 
 
 def stack_settings(address: StackAddress, state: Path) -> Settings:
-    """The settings of a stack: its own database, mail into `mail/` unless another way is named, and a portal
-    on this machine unless customers reach it elsewhere."""
+    """The settings of a stack: its own database, mail into `mail/` unless another way is named, letters into
+    `letters/`, and a portal on this machine unless customers reach it elsewhere."""
     settings = Settings()
     return settings.model_copy(
         update={
             "database_url": SecretStr(address.database_url),
             "maildir": state / "mail",
+            "letters": state / "letters",
             "portal_url": settings.portal_url or f"http://127.0.0.1:{address.web_port}",
             "portal_key": settings.portal_key or key_in(state),
         }

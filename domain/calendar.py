@@ -71,6 +71,12 @@ class SendWindow:
         return cls(_clock(opens), _MIDNIGHT if closes == "24:00" else _clock(closes))
 
     @property
+    def length(self) -> timedelta:
+        """From opening to closing by the wall."""
+        opens, closes = (timedelta(hours=at.hour, minutes=at.minute) for at in (self.opens, self.closes))
+        return (closes or timedelta(days=1)) - opens
+
+    @property
     def is_all_day(self) -> bool:
         return self.opens == _MIDNIGHT and self.closes == _MIDNIGHT
 

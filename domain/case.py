@@ -18,6 +18,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from domain import contract as wire
 from domain import facts
+from domain.channels import Route, Ways, route
 from domain.money import Money
 from domain.vocabulary import CustomerKind, DisputeOutcome, DisputeReason, HoldReason, Note, Step
 
@@ -69,7 +70,9 @@ class Account:
     zone: str | None = None
     holidays: frozenset[date] = frozenset()
     reachable: frozenset[str] = frozenset()
-    """Roles of contacts that have an address to write to."""
+    """Roles of contacts that have a mail address to write to."""
+    ways: Ways = field(default_factory=Ways)
+    """What they prefer, and what else than e-mail is possible."""
     holds: Mapping[str, Stamped[wire.HoldPlaced]] = field(default_factory=dict)
     released: Mapping[str, datetime] = field(default_factory=dict)
     risk_notes: frozenset[str] = frozenset()
@@ -82,6 +85,10 @@ class Account:
     books_through: date | None = None
     usual_day: int | None = None
     """Median days from issue to payment, rounded to 5, where the history is long enough."""
+
+    def route(self, step: Step | Note) -> Route | None:
+        """By which channel a message of this step goes to the customer; None where none is possible."""
+        return route(step, self.ways, mail=bool(self.reachable))
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,8 +74,8 @@ _ExhibitKind = Annotated[
     OrOther("agreement", "service_log", "invoice", "delivery", "other"),
 ]
 _Channel = Annotated[
-    Literal["email", "letter", "phone", "portal", "other"],
-    OrOther("email", "letter", "phone", "portal", "other"),
+    Literal["email", "letter", "phone", "portal", "call", "voice", "other"],
+    OrOther("email", "letter", "phone", "portal", "call", "voice", "other"),
 ]
 
 
@@ -194,6 +194,8 @@ class Contact(WireModel):
     email: Email | None = None
     phone: Name | None = None
     locale: Locale | None = None
+    voice_consent_on: Day | None = None
+    """The day on which this person agreed to voice messages, as recorded; without it there are none."""
 
 
 class AccountManager(WireModel):

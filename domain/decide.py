@@ -17,6 +17,7 @@ from typing import Literal
 
 from domain.answers import next_note
 from domain.case import Case, Taken
+from domain.channels import window_of
 from domain.cycles import moved_since_closing, reopened_on
 from domain.decision import LOOK_AGAIN, AskApproval, CarryOut, Decision, NextStep, TaskRequest, Wait
 from domain.ending import ended
@@ -56,7 +57,7 @@ def due_step(case: Case, policy: Policy, now: datetime) -> Due | None:
     if isinstance(_block(case, policy, now, today), Wait):
         return None
     due = choose(case, policy, now, today)
-    return due if isinstance(due, Due) and due.on <= today else None
+    return due if isinstance(due, Due) and due.on <= today and _is_possible(case, due) else None
 
 
 # -- is anything unclear? --------------------------------------------------------------------------
@@ -111,7 +112,7 @@ def _answered(case: Case, policy: Policy, now: datetime) -> Decision | None:
 
 def _confirmation(case: Case, policy: Policy, now: datetime, today: date) -> Decision | None:
     """Promises and calls are confirmed in writing inside the window, free of gap and pace."""
-    if not (case.promises or case.calls) or not case.account.reachable:
+    if not (case.promises or case.calls) or case.account.route(Note.PROMISE_CONFIRMED) is None:
         return None
     if any(not hold.hold_id.startswith(SAID_PAID) for hold in case.open_holds(today)):
         return None
@@ -128,7 +129,7 @@ def _confirmation(case: Case, policy: Policy, now: datetime, today: date) -> Dec
     calendar = calendar_of(case.account, policy)
     for note, ref, what in pending:
         if (note, ref, 0) not in case.confirmed:
-            at = calendar.next_open(now, policy.send_window)
+            at = calendar.next_open(now, window_of(policy.send_window, case.account.ways))
             why = f"the {what} is confirmed in writing"
             if at <= now:
                 return CarryOut(step=note, cycle=case.cycle, ref=ref, why=why, rule="confirmation")
@@ -271,7 +272,7 @@ def _next(case: Case, policy: Policy, now: datetime, today: date) -> Decision:
         return Wait(
             until=due.at, waiting_on=WaitingOn.TIME, why=due.why, rule=due.rule, next_step=step, tasks=tasks
         )
-    if due.rung.is_notice and not case.account.reachable:
+    if not _is_possible(case, due):
         task = TaskRequest(
             kind="contact_missing",
             ref=case.account.customer_id,
@@ -285,6 +286,11 @@ def _next(case: Case, policy: Policy, now: datetime, today: date) -> Decision:
             tasks=(task, *tasks),
         )
     return with_approval(case, due, tasks)
+
+
+def _is_possible(case: Case, due: Due) -> bool:
+    """Whether the customer can be reached for a step; tasks need nobody."""
+    return due.rung.is_task or case.account.route(due.rung.step) is not None
 
 
 def open_approval(case: Case, due: Due) -> ApprovalAsked | None:

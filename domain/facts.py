@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from domain.vocabulary import CallOutcome, Note, Outcome, PlanState, Step
+from domain.vocabulary import CallOutcome, Channel, Note, Outcome, PlanState, Step
 
 
 class InternalFact(BaseModel):
@@ -44,6 +44,7 @@ class StepTaken(InternalFact):
     cycle: int
     message_id: str | None = None
     proof: Literal["delivered", "accepted", "none"] = "none"
+    channel: Channel = Channel.EMAIL
     catch_up: bool = False
     block_on: date | None = None
     answer_by: date | None = None

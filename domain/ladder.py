@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from domain.case import Case, Taken
+from domain.channels import window_of
 from domain.cycles import day_of, next_cycle, passed_over, reopened_on
 from domain.decision import LOOK_AGAIN, TaskRequest, Wait
 from domain.pauses import calendar_of, collectable, resumed_on
@@ -174,7 +175,8 @@ def _target(case: Case, policy: Policy, rung: PolicyStep, baseline: date | None,
     else:
         on = own = calendar.roll(max(nominal, case.opened_on))
         if nominal <= case.opened_on:
-            own = calendar.local_date(calendar.next_open(case.opened_at, policy.send_window))
+            window = window_of(policy.send_window, case.account.ways)
+            own = calendar.local_date(calendar.next_open(case.opened_at, window))
     if behind and baseline is not None:
         fresh = last is None or day_of(case, policy, last) < baseline
         entered = late_entry and baseline == case.opened_on
@@ -225,7 +227,7 @@ def _due(
     if target.on <= case.opened_on and case.account.newest_opening_at is not None:
         opened = case.account.newest_opening_at + timedelta(seconds=policy.opening_wait_seconds)
         if opened > at:
-            at = calendar.next_open(opened, policy.send_window)
+            at = calendar.next_open(opened, window_of(policy.send_window, case.account.ways))
     sent_on = calendar.local_date(at)
     return Due(rung, sent_on, at, cycle, sent_on > own, rule, why)
 

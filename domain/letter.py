@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from domain.money import Money
 from domain.seller import Country, CurrencyCode, FilledLine, Line, Mailbox, ReferralPartner, Seller
-from domain.vocabulary import PLAN_NOTES, CustomerKind, Note, Step, Tone
+from domain.vocabulary import PLAN_NOTES, Channel, CustomerKind, Note, Step, Tone
 
 #: Steps that a member of staff or the account manager reads, never the customer.
 FOR_STAFF = frozenset({Step.CALL, Step.AM_ALERT})
@@ -246,6 +246,8 @@ class AccountFacts(_Frozen):
     """The customer's habits for numbers and dates."""
     language: str = "en"
     """The language it is written in; `language_for` chooses it."""
+    channel: Channel = Channel.EMAIL
+    """By which it goes: a letter is printed where the seller is, everything else where the customer is."""
     as_of: date
     items: tuple[InvoiceFacts, ...] = ()
     unapplied: tuple[Money, ...] = ()
@@ -262,6 +264,8 @@ class NoticeFacts(AccountFacts):
 
     message_id: FilledLine
     step: Annotated[Step | Note, Field(union_mode="left_to_right")]
+    window: tuple[FilledLine, ...] = ()
+    """A letter's address as it stands in the envelope's window, the country left out."""
     tone: Tone
     contact_name: Line | None = None
     contact_phone: Line | None = None
@@ -297,6 +301,8 @@ class NoticeFacts(AccountFacts):
             Note.DISPUTE_RESOLVED: ("resolution", self.resolution),
             **dict.fromkeys(PLAN_NOTES, ("plan", self.plan)),
         }
+        if self.channel is Channel.LETTER and not self.window:
+            raise ValueError("a letter needs an address that fits an envelope's window")
         field, value = needed.get(self.step, ("", True))
         if value is None:
             raise ValueError(f"a {self.step} message needs {field!r}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from datetime import timedelta
 from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Literal, Self
@@ -121,10 +120,12 @@ class PlanRules(_Part):
 
 
 class ProofRules(_Part):
-    """When a notice counts as proven: an accepted one after `accepted_days` business days without a bounce;
-    without any proof after `missing_after_days` business days a person looks after the contact."""
+    """When a notice counts as proven: an accepted one after `accepted_days` business days without a bounce,
+    a letter after `letter_days`, since it is printed and carried first; without any proof after
+    `missing_after_days` business days a person looks after the contact."""
 
     accepted_days: Days = 2
+    letter_days: Days = 5
     missing_after_days: Days = 3
 
 
@@ -287,14 +288,6 @@ class Policy(_Part):
     @cached_property
     def send_window(self) -> SendWindow:
         return SendWindow.parse(self.window.opens, self.window.closes)
-
-    @cached_property
-    def window_length(self) -> timedelta:
-        opens, closes = (
-            timedelta(hours=int(clock[:2]), minutes=int(clock[3:]))
-            for clock in (self.window.opens, self.window.closes)
-        )
-        return closes - opens
 
     @cached_property
     def _tolerance_minor(self) -> Mapping[str, int]:

@@ -9,7 +9,7 @@ from domain.cycles import day_of, passed_over, reopened_on
 from domain.decision import TaskRequest, Wait
 from domain.pauses import calendar_of
 from domain.policy import Policy, PolicyStep
-from domain.vocabulary import HARSHNESS, Step, WaitingOn, step_name
+from domain.vocabulary import HARSHNESS, CallOutcome, Channel, Step, WaitingOn, step_name
 
 
 def notice_before(case: Case, policy: Policy, now: datetime, rung: PolicyStep) -> Wait | None:
@@ -49,6 +49,12 @@ def _instead_of(case: Case, step: Step) -> Taken | None:
     return first if first is not None and step is Step.OVERDUE and first.fact.step is Step.AT_RISK else None
 
 
+def _was_reached(case: Case, taken: Taken) -> bool:
+    """Whether the customer was spoken to since a call took the place of the notice."""
+    reached = CallOutcome.REACHED
+    return any(call.fact.outcome is reached and call.at >= taken.at for call in case.calls.values())
+
+
 def await_proof(case: Case, policy: Policy, now: datetime, taken: Taken) -> Wait | None:
     """The wait until a notice counts as delivered; None once it does, or a person waived it."""
     step = taken.fact.step
@@ -59,9 +65,13 @@ def await_proof(case: Case, policy: Policy, now: datetime, taken: Taken) -> Wait
     bounced = message_id is not None and message_id in case.bounced
     if not bounced and (taken.fact.proof == "delivered" or message_id in case.delivered):
         return None
+    if taken.fact.channel is Channel.CALL and _was_reached(case, taken):
+        return None
     sent_on = day_of(case, policy, taken)
     if not bounced and (taken.fact.proof == "accepted" or taken.on is not None):
-        proven_at = calendar.at(calendar.add_business_days(sent_on, policy.proof.accepted_days), time.min)
+        is_letter = taken.fact.channel is Channel.LETTER
+        days = policy.proof.letter_days if is_letter else policy.proof.accepted_days
+        proven_at = calendar.at(calendar.add_business_days(sent_on, days), time.min)
         if now >= proven_at:
             return None
         why = f"the {step} notice was accepted on {sent_on}; it counts as delivered if nothing comes back"

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from domain.calendar import zone_info
+
 _CONTROL = re.compile(
     r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
 )
@@ -52,6 +54,11 @@ def _iban(text: str) -> str:
     return compact
 
 
+def _zone(name: str) -> str:
+    zone_info(name)
+    return name
+
+
 def _matches(pattern: re.Pattern[str], problem: str) -> AfterValidator:
     def check(text: str) -> str:
         if not pattern.fullmatch(text):
@@ -76,6 +83,7 @@ CurrencyCode = Annotated[
     str,
     _matches(re.compile(r"[A-Z]{3}", re.ASCII), "is not a currency; write a code such as 'USD'"),
 ]
+Zone = Annotated[str, AfterValidator(_zone)]
 Language = Annotated[
     str, _matches(re.compile(r"[a-z]{2,3}", re.ASCII), "is not a language; write a code such as 'en'")
 ]
@@ -162,6 +170,8 @@ class Seller(_Frozen):
     referral_partner: ReferralPartner | None = None
     languages: tuple[Language, ...] = Field(default=("en",), min_length=1)
     paper: Literal["A4", "Letter"] = "A4"
+    timezone: Zone = "UTC"
+    """Where letters are printed and posted: its dates are the days of the print queue."""
 
     @model_validator(mode="after")
     def _payable(self) -> Self:

@@ -58,7 +58,8 @@ class Contacted(NamedTuple):
     at: datetime
     customer_id: str
     step: Step | Note
-    channel: Literal["email", "task"]
+    channel: str
+    """As `Channel` says, or `task`."""
     items: tuple[ContactItem, ...]
     why: str
 
@@ -285,13 +286,15 @@ class _Customer:
             self._account = replace(self._account, last_unsolicited_on=contact.on)
         if contact.step is Step.CALL and self._assume.call is not None and contact.rung is not None:
             self._call(contact, self._assume.call, max(1, contact.rung.attempts), now)
-        is_task = contact.rung is not None and contact.rung.is_task
+        going = (
+            None if contact.rung is not None and contact.rung.is_task else self._account.route(contact.step)
+        )
         return Contacted(
             contact.on,
             now,
             self._account.customer_id,
             contact.step,
-            "task" if is_task else "email",
+            "task" if going is None else going.channel,
             contact.items,
             why,
         )

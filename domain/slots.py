@@ -5,7 +5,9 @@ from __future__ import annotations
 import zlib
 from datetime import date, datetime, timedelta
 
+from domain.calendar import SendWindow
 from domain.case import Case
+from domain.channels import window_of
 from domain.pauses import calendar_of
 from domain.policy import Policy
 
@@ -14,16 +16,17 @@ def slot(case: Case, policy: Policy, on: date, now: datetime) -> datetime:
     """The customer's minute inside the window of a business day `on`, spread by invoice; never before `now`'s
     own window: what can no longer go out on its day rolls forward."""
     calendar = calendar_of(case.account, policy)
-    at = calendar.window_opens(on, policy.send_window) + _spread(case, policy)
+    window = window_of(policy.send_window, case.account.ways)
+    at = calendar.window_opens(on, window) + _spread(case, policy, window)
     if at <= now:
-        at = calendar.next_open(now, policy.send_window)
+        at = calendar.next_open(now, window)
         if at > now:
-            at += _spread(case, policy)
+            at += _spread(case, policy, window)
     return at
 
 
-def _spread(case: Case, policy: Policy) -> timedelta:
-    room = max(0, int(policy.window_length.total_seconds() // 60) - policy.jitter_minutes - 1)
+def _spread(case: Case, policy: Policy, window: SendWindow) -> timedelta:
+    room = max(0, int(window.length.total_seconds() // 60) - policy.jitter_minutes - 1)
     slots = min(policy.spread_minutes, room)
     minutes = zlib.crc32(case.account.customer_id.encode()) % (slots + 1) if slots else 0
     jitter = (

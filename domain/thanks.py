@@ -76,7 +76,9 @@ def told_after(case: Case, policy: Policy, now: datetime) -> Told | None:
 def _soon(case: Case, policy: Policy, since: datetime, now: datetime) -> datetime | None:
     """The first minute for a message that nobody has asked for but everybody likes: soon after `since`, when
     nothing holds it back; None where that is too late."""
-    if case.claimed or not case.account.reachable:  # while a message is under way nobody knows what was said
+    if (
+        case.claimed or case.account.route(Note.THANKS) is None
+    ):  # while a message is under way nobody knows what was said
         return None
     calendar = calendar_of(case.account, policy)
     earliest = max(since + timedelta(seconds=policy.opening_wait_seconds), now)

@@ -63,6 +63,18 @@ class PlanState(StrEnum):
     EXPIRED = "expired"
 
 
+class Channel(StrEnum):
+    """By what a message to a customer goes; `domain/channels.py` decides which."""
+
+    EMAIL = "email"
+    LETTER = "letter"
+    PORTAL = "portal"
+    CALL = "call"
+    """A colleague calls instead of writing."""
+    VOICE = "voice"
+    """The operator's telephony speaks the words of the message."""
+
+
 class Tone(StrEnum):
     """How a message speaks to the customer."""
 

@@ -381,7 +381,11 @@ def find_unknown(session: Session, *, claimed_before: datetime) -> list[MessageR
     overdue = or_(MessageRow.unknown_since.is_not(None), MessageRow.claimed_real < claimed_before)
     rows = select(MessageRow).where(MessageRow.state == SENDING, overdue)
     few = load_only(
-        MessageRow.customer_id, MessageRow.step, MessageRow.unknown_since, MessageRow.claimed_real
+        MessageRow.customer_id,
+        MessageRow.step,
+        MessageRow.channel,
+        MessageRow.unknown_since,
+        MessageRow.claimed_real,
     )
     return list(session.scalars(rows.order_by(MessageRow.claimed_real).options(few)))
 

@@ -15,11 +15,12 @@ from domain import contract as wire
 from domain import facts as internal
 from domain.calendar import zone_info
 from domain.case import Account, Case, Stamped, apply
+from domain.channels import OFFERED_BY_ALL, ways_of
 from domain.contact import Pursued
 from domain.money import Money
 from domain.pauses import calendar_of
 from domain.policy import Policy
-from domain.vocabulary import CustomerKind, HoldReason
+from domain.vocabulary import Channel, CustomerKind, HoldReason
 from store import canonical, facts
 from store.schema import (
     CaseRow,
@@ -103,8 +104,11 @@ def account_of(
     holidays: Holidays,
     now: datetime,
     events: Sequence[EventRow] | None = None,
+    *,
+    offers: Collection[Channel] = OFFERED_BY_ALL,
 ) -> Account:
-    """What the customer's cases share. `events` are the account's, where they are read already."""
+    """What the customer's cases share. `events` are the account's, where they are read already; `offers` are
+    the channels that are set up here."""
     profile = profile_of(customer)
     if events is None:
         events = facts.account_events_of(session, customer.customer_id)
@@ -125,6 +129,7 @@ def account_of(
             for contact in profile.contacts
             if contact.email is not None and contact.email not in refused
         ),
+        ways=ways_of(profile, refused, offers=offers),
         holds=holds,
         released=released,
         risk_notes=_risk_notes(events),

@@ -19,7 +19,7 @@ async def run(settings: Settings) -> None:
         raise ValueError(
             "DATABASE_URL is not set: name a PostgreSQL database, such as postgresql://user@host/name"
         )
-    rulebook = load_rulebook(settings.config_folder, exhibits=settings.exhibit_folder)
+    rulebook = load_rulebook(settings.config_folder, exhibits=settings.exhibit_folder, offers=settings.offers)
     engine = create_engine(url, pool_size=settings.activity_threads)
     made_of = parts(settings, engine, rulebook, await connect(lazy=True))
     stop = asyncio.Event()

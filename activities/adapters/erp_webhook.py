@@ -6,18 +6,16 @@ the timestamp, so that nobody else can block or free a customer; `Idempotency-Ke
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import http.client
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-TIMESTAMP, SIGNATURE, IDEMPOTENCY_KEY = "Duecourse-Timestamp", "Duecourse-Signature", "Idempotency-Key"
+from activities.adapters.signed_post import check_door, signed_headers
+
 #: How long one request may wait for each answer of the ERP.
 TIMEOUT_S = 10.0
 
@@ -39,14 +37,7 @@ class ErpWebhook:
     def __init__(
         self, url: str, secret: str, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        parts = urlsplit(url)
-        at_home = parts.hostname in ("127.0.0.1", "::1", "localhost")
-        if parts.scheme != "https" and not (parts.scheme == "http" and at_home):
-            raise ValueError("DUECOURSE_ERP_WEBHOOK_URL does not begin with https://: write one that does")
-        if len(secret) < 16:
-            raise ValueError(
-                "DUECOURSE_ERP_WEBHOOK_SECRET is not 16 characters long: make one of 32 at random"
-            )
+        check_door(url, secret, "DUECOURSE_ERP_WEBHOOK")
         self._url = url
         self._secret = secret.encode()
         self._now = now
@@ -54,13 +45,7 @@ class ErpWebhook:
     def tell(self, key: str, event: Mapping[str, Any]) -> None:
         """Try once; only an answer of 2xx counts. No redirect is followed."""
         body = json.dumps(event, sort_keys=True, separators=(",", ":")).encode()
-        timestamp = str(int(self._now().timestamp()))
-        headers = {
-            "Content-Type": "application/json",
-            TIMESTAMP: timestamp,
-            SIGNATURE: f"v1={signature(self._secret, timestamp, body)}",
-            IDEMPOTENCY_KEY: key,
-        }
+        headers = signed_headers(self._secret, key, body, self._now())
         request = Request(self._url, data=body, headers=headers, method="POST")
         try:
             with build_opener(_NoRedirect).open(request, timeout=TIMEOUT_S):
@@ -70,11 +55,6 @@ class ErpWebhook:
         except (OSError, http.client.HTTPException) as error:
             cause = error.reason if isinstance(error, URLError) else error
             raise NotTold(f"the ERP cannot be reached ({type(cause).__name__})") from None
-
-
-def signature(secret: bytes, timestamp: str, body: bytes) -> str:
-    """Hexadecimal HMAC-SHA256 over `timestamp.body`."""
-    return hmac.new(secret, f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
 
 
 class _NoRedirect(HTTPRedirectHandler):

@@ -7,16 +7,13 @@ file is named after the message, so that it can be found again and one message c
 from __future__ import annotations
 
 import contextlib
-import os
-import re
 import secrets
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from activities.adapters.files import file_name, sync_folder, write_synced
 from activities.adapters.port import Accepted, Proof, Refused, SendResult, Unknown
-
-_MESSAGE_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 
 class MaildirTransport:
@@ -32,14 +29,14 @@ class MaildirTransport:
     ) -> SendResult:
         """Put the mail into `new`. A message that is there already is accepted and not written again."""
         deadline = time.monotonic() + timeout
-        name = _file_name(message_id)
+        name = file_name(message_id, "duecourse")
         draft = self._folder / "tmp" / f"{name}.{secrets.token_hex(8)}"
         try:
             if self.lookup(message_id):
                 return Accepted(name)
             for part in ("tmp", "new", "cur"):
                 (self._folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
-            _write(draft, mail)
+            write_synced(draft, mail)
             if time.monotonic() > deadline:
                 return Refused(f"writing took longer than {timeout:g} seconds", permanent=False)
             draft.rename(self._folder / "new" / name)
@@ -49,37 +46,14 @@ class MaildirTransport:
             with contextlib.suppress(OSError):
                 draft.unlink(missing_ok=True)
         try:
-            _sync_folder(self._folder / "new")
+            sync_folder(self._folder / "new")
         except OSError as error:
             return Unknown(f"the mail may not survive a power cut: {error.strerror or error}")
         return Accepted(name)
 
     def lookup(self, message_id: str) -> Accepted | None:
         """The message, whether still in `new` or read and moved to `cur`."""
-        name = _file_name(message_id)
+        name = file_name(message_id, "duecourse")
         if (self._folder / "new" / name).exists() or (self._folder / "cur" / name).exists():
             return Accepted(name)
         return Accepted(name) if any((self._folder / "cur").glob(f"{name}:*")) else None
-
-
-def _file_name(message_id: str) -> str:
-    if not _MESSAGE_ID.fullmatch(message_id):
-        raise ValueError("a message id that names a file is 1 to 64 of letters, digits, '.', '_' and '-'")
-    return f"{message_id}.duecourse"
-
-
-def _write(path: Path, mail: bytes) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(mail)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the name as durable as the content."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,4 +1,5 @@
-"""What a mail provider is to us: one try to send, with an answer that says what is certain.
+"""What a mail provider, or whoever carries messages of another channel, is to us: one try to send, with an
+answer that says what is certain.
 
 Expected outcomes are returned, never raised. What they mean to the outbox: `Accepted` makes a message SENT;
 `Refused` says it is provably not accepted and may be tried again or given up; after `Unknown` it may or may
@@ -13,8 +14,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal, Protocol, runtime_checkable
 
-#: What an acceptance proves: that the mail lies in the recipient's box, or that a server took it on.
-Proof = Literal["delivered", "accepted"]
+#: What an acceptance proves: that the mail lies in the recipient's box, that somebody took it on, or nothing.
+Proof = Literal["delivered", "accepted", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +94,34 @@ class MailTransport(Protocol):
         get copies. Nothing is retried in here."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """One frozen message on its way by another channel than mail. `at` is the business time of its claim."""
+
+    message_id: str
+    payload: bytes
+    seller: str
+    at: datetime
+
+
+class Carrier(Protocol):
+    """Takes one message of a channel, once. Safe to share between threads."""
+
+    @property
+    def proof(self) -> Proof:
+        """What `Accepted` proves."""
+
+    def carry(self, message: Outgoing, *, timeout: float) -> SendResult:
+        """Try once, for at most `timeout` seconds. Nothing is retried in here."""
+
+
 class LookupFailed(Exception):
     """The provider could not be asked: nothing follows for the message."""
 
 
 @runtime_checkable
 class LooksUp(Protocol):
-    """A transport that can say later whether it has a mail: how unknown ones are found out about."""
+    """A transport or carrier that can say later whether it has a message: how unknown ones are found out about."""
 
     def lookup(self, message_id: str) -> Accepted | None:
         """The acceptance of a message, None where there is no trace of it. Raises LookupFailed."""

@@ -20,7 +20,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.account_ledger import AccountLedger
 from activities.adapters.maildir import MaildirTransport
-from activities.adapters.port import Accepted, MailTransport, Proof, SendResult
+from activities.adapters.port import Accepted, Carrier, MailTransport, Proof, SendResult
 from activities.documents import Documents
 from activities.interface import (
     AccountRecorded,
@@ -45,6 +45,7 @@ from activities.rendering import PdfRenderer
 from activities.rulebook import Rulebook, load_rulebook
 from domain.case import Case
 from domain.policy import Policy
+from domain.vocabulary import Channel
 from settings import ROOT
 from store import audit, portfolio
 from store.database import create_engine, session_factory
@@ -133,15 +134,16 @@ class Office:
         self.now = MONDAY
         self.post = post
         self.renderer = NoPaper()
+        self.carriers: Mapping[Channel, Carrier] = {}
         self.use(rulebook or the_rulebook(), **hooks)
         self._numbers = 0
 
     def use(self, rulebook: Rulebook, **hooks: Any) -> None:
         """Work with another rulebook from here on, as after a restart."""
         self.rulebook = rulebook
-        self.ledger = Ledger(self.sessions, rulebook)
+        self.ledger = Ledger(self.sessions, rulebook, self.renderer)
         self.accounts = AccountLedger(self.sessions, rulebook)
-        self.notices = Notices(self.sessions, rulebook, self.post, **hooks)
+        self.notices = Notices(self.sessions, rulebook, self.post, carriers=self.carriers, **hooks)
         self.documents = Documents(self.sessions, rulebook, self.renderer)
 
     def policy(self, name: str, **changes: Any) -> None:

@@ -100,7 +100,7 @@ def test_the_defaults_of_design_md() -> None:
         3,
     )
     assert (policy.at_risk.write_off_age, policy.at_risk.warn_days) == (90, 12)
-    assert policy.window_length == timedelta(hours=7)
+    assert policy.send_window.length == timedelta(hours=7)
 
 
 def test_amounts_are_read_in_their_currencys_decimals() -> None:
