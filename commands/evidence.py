@@ -26,6 +26,7 @@ from activities.exhibits import ExhibitUnusable, read_exhibit
 from activities.rulebook import Rulebook
 from domain import contract as wire
 from domain.money import Money
+from domain.vocabulary import Channel
 from settings import ROOT
 from store import audit, canonical, outbox
 from store import facts as ledger
@@ -180,10 +181,12 @@ def _messages(
         told["header_message_id"] = None
         told["in_chain"] = message.message_id in written
         if message.payload is not None:
-            told["file"] = f"{folder}/message.eml"
+            ending = {Channel.EMAIL: "eml", Channel.LETTER: "pdf"}.get(Channel(message.channel), "json")
+            told["file"] = f"{folder}/message.{ending}"
             found.files[told["file"]] = message.payload
-            header = BytesHeaderParser().parsebytes(message.payload)["Message-ID"]
-            told["header_message_id"] = None if header is None else str(header)
+            if message.channel == Channel.EMAIL:
+                header = BytesHeaderParser().parsebytes(message.payload)["Message-ID"]
+                told["header_message_id"] = None if header is None else str(header)
         told["items"] = [
             _columns(item, without={"id"}) for item in outbox.items_of(session, message.message_id)
         ]

@@ -16,7 +16,7 @@ from domain import contract as wire
 from domain import facts as internal
 from domain.money import Money
 from domain.policy import TASKS
-from domain.vocabulary import Note, PlanState, Step, step_name
+from domain.vocabulary import Channel, Note, PlanState, Step, step_name
 from store import facts, portfolio, queries, replies
 from store.schema import Approval, AuditRow, AuditTextRow, CaseRow, MessageRow, MessageState, ReplyRow
 
@@ -26,6 +26,12 @@ _LETTERS = {
     Step.AM_ALERT: "account manager alert",
     Step.AT_RISK: "at-risk outreach",
     Step.DEMAND: "demand letter",
+}
+_WAYS = {
+    Channel.LETTER: " by letter",
+    Channel.PORTAL: " in the portal",
+    Channel.CALL: " by a colleague's call",
+    Channel.VOICE: " as a voice message",
 }
 _PROOF = {"delivered": "delivered", "accepted": "accepted", "none": "sent"}
 
@@ -384,7 +390,10 @@ class _Story:
         copies = f", copy to {_people(message.cc)}" if message.cc else ""
         subject = f": “{message.subject}”" if message.subject else ""
         written = _written(message.drafting)
-        return f"{_message_name(message).capitalize()} to {_people(message.to)}{copies}{subject}{written}"
+        way = _WAYS.get(Channel(message.channel), "")
+        return (
+            f"{_message_name(message).capitalize()}{way} to {_people(message.to)}{copies}{subject}{written}"
+        )
 
     def _short(self, message_id: str) -> str:
         message = self._messages.get(message_id)
