@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from temporalio.client import Client
     from temporalio.runtime import Runtime
 
-    from activities.adapters.model import DraftModel
+    from activities.adapters.openai_model import OpenAIModel
 
 ROOT = Path(__file__).parent
 
@@ -107,7 +107,7 @@ class Settings(BaseSettings):
         return OFFERED_BY_ALL | {channel for channel, url in set_up.items() if url is not None}
 
 
-def language_model(settings: Settings) -> DraftModel | None:
+def language_model(settings: Settings) -> OpenAIModel | None:
     """The model that the settings name, if any. Raises ValueError with the setting and the fix."""
     if settings.openai_model is None:
         if settings.openai_api_key is not None or settings.openai_base_url is not None:

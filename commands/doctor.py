@@ -26,7 +26,7 @@ from commands.place import Place, find
 from commands.terminal import count, out, print_json, table, words
 from deploy.local_postgres import OLDEST
 from deploy.local_temporal import SEARCH_ATTRIBUTES
-from settings import Settings
+from settings import Settings, language_model
 from store import migrate
 from workflows.options import DOCUMENTS_QUEUE, LEDGER_QUEUE, MAIN_QUEUE
 
@@ -40,6 +40,7 @@ _FONT_FOLDERS = (
 _PANGO = ("pango-1.0", "pangoft2-1.0")
 _PDF_TIMEOUT_S = 60.0
 _CONNECT_TIMEOUT_S = 10.0
+_MODEL_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,10 @@ def _findings(state: Path | None) -> Iterator[Finding]:
         yield _finding("schema", lambda: _schema(place))
         if place.state is not None:
             settings = settings.model_copy(update={"maildir": place.state / "mail"})
+            settings = settings.model_copy(update={"letters": place.state / "letters"})
     yield _finding("mail", lambda: _mail(settings))
+    yield _finding("print queue", lambda: _letters(settings))
+    yield _finding("model", lambda: _model(settings))
     yield _finding("fonts", _fonts)
     yield _finding("PDF libraries", _pdf)
 
@@ -225,13 +229,37 @@ def _sendgrid(settings: Settings) -> str:
     return "SendGrid, with delivery reports"
 
 
+def _writable(folder: Path, setting: str) -> Path:
+    folder = folder.absolute()
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise Unwell(f"{there} cannot be written to", f"let us write there, or set {setting}")
+    return folder
+
+
+def _letters(settings: Settings) -> str:
+    return f"letters in {_writable(settings.letters, 'DUECOURSE_LETTERS')}"
+
+
+def _model(settings: Settings) -> str:
+    """Whether the endpoint that is to draft answers, found out with one tiny question."""
+    named = "DUECOURSE_OPENAI_MODEL, DUECOURSE_OPENAI_API_KEY and DUECOURSE_OPENAI_BASE_URL"
+    try:
+        drafter = language_model(settings.model_copy(update={"openai_timeout_seconds": _MODEL_TIMEOUT_S}))
+    except ValueError as problem:
+        what, _, fix = str(problem).partition(": ")
+        raise Unwell(what, fix or f"correct {named}") from None
+    if drafter is None:
+        return "none: every word is a template's"
+    if (refusal := drafter.refuses()) is not None:
+        fix = f"correct {named}, or take them out: templates are sent meanwhile"
+        raise Unwell(f"{drafter.name}: {refusal}", fix)
+    return f"{drafter.name} answers"
+
+
 def _mail(settings: Settings) -> str:
     if settings.mail == "maildir":
-        folder = settings.maildir.absolute()
-        there = next(place for place in (folder, *folder.parents) if place.exists())
-        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-            raise Unwell(f"{there} cannot be written to", "let us write there, or set DUECOURSE_MAILDIR")
-        return f"maildir {folder}"
+        return f"maildir {_writable(settings.maildir, 'DUECOURSE_MAILDIR')}"
     if settings.mail == "sendgrid":
         return _sendgrid(settings)
     where = f"{settings.smtp_host}:{settings.smtp_port}"

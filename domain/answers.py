@@ -61,7 +61,7 @@ def owed_notes(case: Case, policy: Policy) -> list[tuple[Note, str, datetime, st
 def next_note(case: Case, policy: Policy, now: datetime) -> tuple[Note, str, datetime, str] | None:
     """The first message that a customer's answers still call for, with the minute of it; None where there is
     none, nobody can be written to, or a person keeps the case back."""
-    if not case.answers or case.claimed or not case.account.reachable:
+    if not case.answers or case.claimed or case.account.route(Note.PROMISE_CONFIRMED) is None:
         return None
     calendar = calendar_of(case.account, policy)
     if any(not hold.hold_id.startswith(SAID_PAID) for hold in case.open_holds(calendar.local_date(now))):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
+from typing import TypeVar
 
 import httpx2  # what the openai package is built on
 from openai import (
@@ -25,6 +27,28 @@ from activities.adapters.model import Answer, NoAnswer, Question
 
 #: Said here, so that OPENAI_BASE_URL of some other program on the machine changes nothing.
 OPENAI = "https://api.openai.com/v1"
+
+T = TypeVar("T")
+
+_UNREADABLE = NoAnswer("the model's answer is not a chat completion")
+#: What costs next to nothing, in the form in which drafts are asked for.
+_TINY = Question(
+    instructions="Answer in JSON.",
+    prompt="Say that it is fine.",
+    schema={
+        "type": "object",
+        "properties": {"fine": {"type": "boolean"}},
+        "required": ["fine"],
+        "additionalProperties": False,
+    },
+)
+
+
+def _completion(body: bytes) -> ChatCompletion | None:
+    try:
+        return ChatCompletion.model_validate(json.loads(body))
+    except (ValueError, RecursionError, ValidationError):
+        return None
 
 
 class OpenAIModel:
@@ -49,10 +73,19 @@ class OpenAIModel:
         # Read once: it takes a tenth of a second. A plain endpoint on this machine needs none.
         self._certificates = httpx2.create_ssl_context() if base_url.startswith("https:") else False
 
+    def refuses(self) -> str | None:
+        """Why this model cannot draft, found out with one tiny question; None where it answers anything."""
+        answer = self._try(_TINY, lambda body: _completion(body) or _UNREADABLE)
+        return answer.reason if isinstance(answer, NoAnswer) else None
+
     def ask(self, question: Question) -> Answer | NoAnswer:
         """Ask once, in an event loop of its own, so that the time-out can end it at any point."""
+        return self._try(question, self._read)
+
+    def _try(self, question: Question, read: Callable[[bytes], T]) -> T | NoAnswer:
         try:
-            return asyncio.run(self._ask(question))
+            body = asyncio.run(self._ask(question))
+            return body if isinstance(body, NoAnswer) else read(body)
         except TimeoutError:
             return NoAnswer(f"no answer within {self._timeout:g} seconds")
         except RateLimitError:
@@ -66,7 +99,7 @@ class OpenAIModel:
         except Exception as problem:  # whatever an endpoint sends, a template stands ready
             return NoAnswer(f"the model's answer could not be read: {type(problem).__name__}")
 
-    async def _ask(self, question: Question) -> Answer | NoAnswer:
+    async def _ask(self, question: Question) -> bytes | NoAnswer:
         http = DefaultAsyncHttpxClient(
             verify=self._certificates, follow_redirects=False, headers={"Accept-Encoding": "identity"}
         )
@@ -98,13 +131,12 @@ class OpenAIModel:
                     body += chunk
                     if len(body) > self._most_bytes:
                         return NoAnswer(f"the model's answer is longer than {self._most_bytes} bytes")
-        return self._read(bytes(body))
+        return bytes(body)
 
     def _read(self, body: bytes) -> Answer | NoAnswer:
-        try:
-            completion = ChatCompletion.model_validate(json.loads(body))
-        except (ValueError, RecursionError, ValidationError):
-            return NoAnswer("the model's answer is not a chat completion")
+        completion = _completion(body)
+        if completion is None:
+            return _UNREADABLE
         if not completion.choices:
             return NoAnswer("the model's answer holds no choice")
         choice = completion.choices[0]

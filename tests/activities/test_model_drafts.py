@@ -430,6 +430,23 @@ def test_a_person_may_edit_the_words(office: Office, post: Post, waiting: str) -
     assert office.audit_problems() == []
 
 
+@pytest.mark.parametrize("step", ["credit_hold", "demand", "referral"])
+def test_what_takes_something_away_is_never_worded_by_a_model(
+    office: Office, post: Post, model: OpenAIServer, step: str
+) -> None:
+    model.then = says(draft())
+    drafting(office, model)
+    before = ["overdue", "overdue_2", "credit_hold", "demand"]
+    office.open(
+        invoice={"due_on": "2026-09-07", "issued_on": "2026-08-07"},
+        history=[{"step": name, "sent_on": "2026-10-30"} for name in before if name != step],
+    )
+    assert office.ask("INV-1", "run_step", step=step).refused_by is None
+    office.contact()
+    assert [item.partition("/")[0] for item in post.items] == [f"INV-1={step}"]
+    assert model.asked == []
+
+
 WRONG_EDITS = {
     "amount": "Please pay 900.00 instead of {amount_due} by {answer_by}.",
     "amount in words": "Please pay nine hundred instead of {amount_due} by {answer_by}.",

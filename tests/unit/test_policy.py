@@ -210,3 +210,10 @@ def _tables(part: type[BaseModel]) -> list[type[BaseModel]]:
     """The models of a policy's own tables."""
     kinds = [field.annotation for field in part.model_fields.values()]
     return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+
+
+@pytest.mark.parametrize("name", ["standard", "strategic", "chronic_late", "sandbox"])
+def test_no_shipped_policy_leaves_harsh_words_to_a_model(name: str) -> None:
+    harsh = [rung for rung in deployed(name).steps if rung.harsh]
+    assert {str(rung.step) for rung in harsh} == {"credit_hold", "demand", "referral"}
+    assert [rung.step for rung in harsh if rung.draft == "automatic"] == []
