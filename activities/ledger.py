@@ -36,7 +36,7 @@ from domain import facts as internal
 from domain.asking import Answer, Refused
 from domain.draft import Draft
 from domain.requests import answer, unfit
-from domain.vocabulary import CallOutcome, Channel, Step
+from domain.vocabulary import CallOutcome, Channel, Note, Step
 from store import facts, outbox, plans, portfolio, worklist
 from store.customers import UnknownInvoice
 from store.database import can_never_succeed
@@ -265,7 +265,7 @@ def _withdraw_draft(work: CaseWork, invoice_id: str, step: Step | None, why: str
         work.withdraw(message.message_id, why)
 
 
-def _messages_of(work: CaseWork, invoice_id: str, step: Step) -> set[str]:
+def _messages_of(work: CaseWork, invoice_id: str, step: Step | Note) -> set[str]:
     """By what worklist items name the message of a step: its id, or step and cycle where it has none."""
     case = work.case(invoice_id).case
     names = {message_id for message_id, claim in case.claimed.items() if claim.fact.step == step}

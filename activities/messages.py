@@ -122,12 +122,27 @@ def _hand_to_staff(work: CaseWork, message: MessageRow) -> None:
         work.open_item(message.step, why, ref=ref, invoices=invoices, due_on=today)
 
 
-def mark_unknown(work: CaseWork, message_id: str, why: str) -> None:
-    """Note that nobody knows whether a message went out, and list it for a person."""
+_LOOKED_FOR = (
+    "It is looked for during five days; if you find out sooner that it arrived, or it does not matter: "
+    "waive {item.invoice_id} --step {item.step}"
+)
+_NOBODY_LOOKS = (
+    "Nobody can be asked about it but a person: look for the message id in the log of the mail server (or of the "
+    "telephony), or ask the customer. If it arrived, or does not matter: waive {item.invoice_id} --step {item.step}. "
+    "If it did not: tell the customer another way, then the same"
+)
+
+
+def mark_unknown(work: CaseWork, message_id: str, why: str, *, looked_for: bool) -> None:
+    """Note that nobody knows whether a message went out, and list it for a person with what to do.
+
+    `looked_for` says whether whoever carries it can be asked later.
+    """
     outbox.mark_unknown(work.session, message_id, at=work.now)
     for item in work.items(message_id):
         reason = (
-            f"it is not known whether message {message_id} ({item.step}) went out: {why}; it is not resent"
+            f"it is not known whether message {message_id} ({item.step}) went out: {why}; it is not resent. "
+            + (_LOOKED_FOR if looked_for else _NOBODY_LOOKS).format(item=item)
         )
         work.open_item("unknown_delivery", reason, invoice_id=item.invoice_id, ref=message_id)
     work.note("message_unknown", message_id, {"why": why})

@@ -288,7 +288,12 @@ class Notices:
         message = outbox.get(work.session, on.message_id)
         assert message is not None, "messages are never deleted"
         if message.state is MessageState.SENDING and _claimed_by(work, message) == _this_activity():
-            mark_unknown(work, on.message_id, "the sender was lost after the claim")
+            mark_unknown(
+                work,
+                on.message_id,
+                "the sender was lost after the claim",
+                looked_for=self._carriers.looks_up(message.channel) is not None,
+            )
             return None
         if message.state is not MessageState.PENDING or message.approval not in (None, Approval.APPROVED):
             return None
@@ -366,7 +371,8 @@ class Notices:
                 else:
                     refuse_contact(work, message, result.reason)
             case _:
-                mark_unknown(work, message_id, "the provider gave no clear answer")
+                looked_for = found is not None and self._carriers.looks_up(found.channel) is not None
+                mark_unknown(work, message_id, "the provider gave no clear answer", looked_for=looked_for)
 
 
 def _list_refused(work: CaseWork, message_id: str, reason: str) -> None:

@@ -134,7 +134,8 @@ class Reconciliation:
         if answer is not None:
             confirm(work, message_id, answer.provider_ref)
         elif message.unknown_since is None:
-            mark_unknown(work, message_id, "its sender never reported back")
+            looked_for = self._carriers.looks_up(message.channel) is not None
+            mark_unknown(work, message_id, "its sender never reported back", looked_for=looked_for)
         elif self._carriers.looks_up(message.channel) is not None:
             self._not_found(work, message)
         invoices = {item.invoice_id for item in work.items(message_id)}

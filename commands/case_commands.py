@@ -431,7 +431,7 @@ def snooze(
 @app.command()
 def waive(
     invoice: InvoiceArgument,
-    step: RequiredStep,
+    step: Annotated[str, typer.Option(help="The step, or the confirmation.", show_default=False)],
     reason: Reason,
     by: By = None,
     as_json: Json = False,

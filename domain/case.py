@@ -589,10 +589,15 @@ def _(fact: facts.NoticeBounced, case: Case, at: datetime) -> Case:
 def _(fact: facts.DeliveryWaived, case: Case, at: datetime) -> Case:
     """Where the message of the step is unknown, the waiver also ends the wait for it."""
     for message_id, claim in case.claimed.items():
-        if claim.fact.step == fact.step:
-            taken = facts.StepTaken(step=fact.step, cycle=claim.fact.cycle, message_id=message_id)
-            case = apply(case, taken, at)
-    return changed(case, waived={**case.waived, fact.step: at})
+        if claim.fact.step != fact.step:
+            continue
+        known: facts.InternalFact
+        if isinstance(fact.step, Note):
+            known = facts.ConfirmationSent(note=fact.step, ref=claim.fact.ref, message_id=message_id)
+        else:
+            known = facts.StepTaken(step=fact.step, cycle=claim.fact.cycle, message_id=message_id)
+        case = apply(case, known, at)
+    return case if isinstance(fact.step, Note) else changed(case, waived={**case.waived, fact.step: at})
 
 
 @_file.register

@@ -27,6 +27,7 @@ from domain.vocabulary import (
     DisputeOutcome,
     DisputeReason,
     HoldReason,
+    Note,
     Outcome,
     Step,
     WaitingOn,
@@ -782,11 +783,12 @@ class Recall(Request):
 
 
 class WaiveDelivery(Request):
-    """Take the responsibility that the customer knows of a step whose delivery was not proven."""
+    """Take the responsibility that the customer knows of a step whose delivery was not proven, or of a
+    confirmation of which nobody knows whether it went out."""
 
     update_name: ClassVar[str] = "waive_delivery"
 
-    step: Step
+    step: Annotated[Step | Note, Field(union_mode="left_to_right")]
     reason: Text
 
 

@@ -142,7 +142,7 @@ class DeliveryWaived(InternalFact):
     """A person took over the responsibility that the customer knows of this step."""
 
     kind: Literal["delivery_waived"] = "delivery_waived"
-    step: Step
+    step: Step | Note
     by: str
     reason: str
 

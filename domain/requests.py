@@ -17,7 +17,7 @@ from domain.instalments import PersonLimits
 from domain.money import Money
 from domain.pauses import calendar_of, pause, promises
 from domain.policy import Policy
-from domain.vocabulary import Step
+from domain.vocabulary import Note, Step, step_name
 
 #: A person may leave a case alone for this long; longer is a hold.
 LONGEST_SNOOZE = timedelta(days=60)
@@ -264,8 +264,10 @@ def _(request: wire.Recall, asked: Asked) -> Answer:
 
 @_answer.register
 def _(request: wire.WaiveDelivery, asked: Asked) -> Answer:
-    refused = nothing_owed(asked) or _in_policy(asked, request.step)
-    if refused is not None:
+    if isinstance(request.step, Note):
+        if all(claim.fact.step != request.step for claim in asked.case.claimed.values()):
+            return Refused("NotUnderWay", f"no {step_name(request.step)} is under way")
+    elif (refused := nothing_owed(asked) or _in_policy(asked, request.step)) is not None:
         return refused
     return (facts.DeliveryWaived(step=request.step, by=request.by, reason=request.reason),)
 

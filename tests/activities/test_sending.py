@@ -566,3 +566,32 @@ def test_a_provider_that_keeps_refusing_stands_on_the_worklist_until_the_end(
     office.send(message_id, attempt=7)
     assert office.kinds() == []
     assert len(post.taken) == (7 if end == "sent" else 6)
+
+
+def test_who_looks_for_an_unknown_mail_is_told_what_to_do(office: Office, post: Post) -> None:
+    post.answers = [Unknown("the connection broke")]
+    office.open()
+    message_id = office.contact()
+    (task,) = office.tasks("unknown_delivery", open_only=True)
+    assert str(message_id) in task.why
+    assert "look for the message id in the log of the mail server" in task.why
+    assert "waive INV-1 --step due" in task.why
+    assert office.ask("INV-1", "waive_delivery", step="due", reason="it stands in the log").refused_by is None
+    assert office.tasks(open_only=True) == []
+
+
+def test_an_unknown_confirmation_does_not_block_the_case_for_ever(office: Office, post: Post) -> None:
+    post.answers = [Accepted("ok"), Unknown("the connection broke")]
+    office.open()
+    office.contact()
+    promise = {"promise_id": "PR-1", "pay_by": office.on(5), "source": "email"}
+    office.tell("INV-1", "promise_made", **promise)
+    office.contact()
+    assert office.kinds() == ["unknown_delivery"]
+    refused = office.ask("INV-1", "waive_delivery", step="call_confirmed", reason="x")
+    assert refused.refused_by == "NotUnderWay"
+    waived = office.ask("INV-1", "waive_delivery", step="promise_confirmed", reason="they have it")
+    assert waived.refused_by is None, waived.reason
+    assert office.tasks(open_only=True) == []
+    assert office.live().decision.rule == "promise"
+    assert len(post.taken) == 2, "and it is not confirmed again"
