@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from temporalio.client import Client
 
+from activities.adapters.letters import LetterQueue
+from activities.adapters.smtp import SmtpTransport
+from activities.interface import OnDay
+from activities.print_queue import PrintQueue, days_of
+from activities.reconciliation import Reconciliation
+from activities.rendering import PdfRenderer
+from activities.rulebook import load_rulebook
 from deploy.local_temporal import LocalTemporal
 from deploy.virtual_time import VirtualTime
+from domain.vocabulary import Channel
+from settings import ROOT
 from store.schema import MessageState, TaskState
 from tests.faults.post import PostOffice
 from tests.faults.worker_process import Told, WorkerProcess, arm, open_gate, reached
 from tests.premises import (
+    NoPaper,
     Premises,
     becomes,
     contact,
@@ -106,6 +116,57 @@ async def test_killed_at_every_point_of_every_activity(
         assert len(premises.account_events(customer_id)) == 1
     assert max(post.copies().values()) == 1
     assert len(post.taken) == sum(copies for copies, _ in SENDING.values()) + len(ELSEWHERE) >= 12
+
+
+async def test_a_letter_is_printed_once_whenever_its_worker_is_killed(
+    premises: Premises, told: Told, gates: Path, tmp_path: Path
+) -> None:
+    queue = tmp_path / "letters"
+    told = replace(told, letters=str(queue))
+    points = [*SENDING, "draft_notice:1:after", "render_documents:1:before", "render_documents:1:after"]
+    invoices = {point: f"LETTER-{number}" for number, point in enumerate(points)}
+    stops = [arm(gates, f"invoice-{invoices[point]}", point) for point in points]
+    address = {"lines": ["1 Main St"], "city": "New York", "postal_code": "10001", "country": "US"}
+    with WorkerProcess(told, tmp_path / "first.log") as first:
+        for invoice_id in invoices.values():
+            wants = {"preferred_channel": "letter", "address": address}
+            await premises.start(start_input(invoice_id, customer=wants))
+        await becomes(lambda: [stop.name for stop in stops if not reached(stop)], [], 60)
+        first.kill()
+    with WorkerProcess(replace(told, gates=""), tmp_path / "second.log"):
+        expected = {point: SENDING.get(point, (1, "sent"))[1] for point in points}
+        await becomes(lambda: {point: fate(premises, invoices[point]) for point in points}, expected, 90)
+
+    def printed(invoice_id: str) -> list[Path]:
+        (message,) = premises.messages(invoice_id)
+        return list(queue.rglob(f"{message.message_id}*.pdf"))
+
+    copies = {point: len(printed(invoices[point])) for point in points}
+    assert copies == {point: SENDING.get(point, (1, "sent"))[0] for point in points}
+
+    # What was put there before its worker died is found by the next look; what was not stays with a person.
+    rulebook = load_rulebook(ROOT / "deploy")
+    days = days_of(rulebook)
+    looking = Reconciliation(
+        premises.sessions,
+        rulebook,
+        SmtpTransport("127.0.0.1", told.smtp_port),
+        carriers={Channel.LETTER: LetterQueue(queue, days)},
+    )
+    looking.reconcile_deliveries(OnDay(at=datetime.now(UTC) + timedelta(minutes=6)))
+    known = {point: fate(premises, invoices[point]) for point in points}
+    assert known == {point: "sent" if copies[point] else "unknown" for point in points}
+
+    closing = PrintQueue(queue, days)
+    papers: PdfRenderer = NoPaper()  # type: ignore[assignment]
+    later = datetime.now(UTC) + timedelta(days=2)
+    made = closing.close_before([*rulebook.sellers], later, papers)
+    assert closing.close_before([*rulebook.sellers], later, papers) == []
+    bound = b"".join(path.read_bytes() for path in made)
+    for point in points:
+        (message,) = premises.messages(invoices[point])
+        assert bound.count(message.message_id.encode()) == copies[point], point
+    assert sum(copies.values()) == len(points) - 2 >= 8
 
 
 def fate(premises: Premises, invoice_id: str) -> str:

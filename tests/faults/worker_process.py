@@ -44,6 +44,8 @@ class Told:
     threads: int = 30
     sendgrid: str = ""
     """Where a SendGrid listens; mail then goes there instead of by SMTP."""
+    letters: str = ""
+    """The folder of the print queue."""
     claims: str = ""
     """A file in which every claim is written down."""
 
@@ -144,9 +146,12 @@ def _hook(told: Told, gates: Path, point: str) -> Callable[[], None]:
 async def _work(told: Told) -> None:
     import worker
     from activities import notices
+    from activities.adapters.letters import LetterQueue
     from activities.adapters.sendgrid import SendGridTransport
     from activities.adapters.smtp import SmtpTransport
+    from activities.print_queue import days_of
     from activities.rulebook import load_rulebook
+    from domain.vocabulary import Channel
     from store.database import create_engine
     from tests.premises import NoPaper, connect
     from workflows import options
@@ -157,9 +162,11 @@ async def _work(told: Told) -> None:
     for preset in (options.LEDGER, options.DRAFT, options.RENDER, options.SEND):
         preset["start_to_close_timeout"] = timedelta(seconds=told.timeout_s)
     points = ("before_claim", "after_claim", "after_acceptance")
+    rulebook = load_rulebook(ROOT / "deploy")
     parts = worker.Parts(
         engine=create_engine(told.database, pool_size=told.threads * 3),
-        rulebook=load_rulebook(ROOT / "deploy"),
+        rulebook=rulebook,
+        carriers={Channel.LETTER: LetterQueue(Path(told.letters), days_of(rulebook))} if told.letters else {},
         transport=(
             SendGridTransport("SG.loopback", host=told.sendgrid)
             if told.sendgrid
