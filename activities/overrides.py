@@ -247,6 +247,9 @@ def samples(language: str) -> Iterator[NoticeFacts]:
         for tone in sorted(tones) if tones != frozenset(Tone) else (Tone.PROFESSIONAL,):
             for case in _CASES:
                 yield _sample(step, tone, language, **case)
+            if step in (Step.OVERDUE, Step.DEMAND):  # its words are those of the mail, its page is its own
+                posted = {"channel": "letter", "window": ("Sample Ltd", "2 Sample Road")}
+                yield _sample(step, tone, language, **_CASES[1], **posted)
 
 
 def _invoice(
@@ -301,7 +304,6 @@ _CASES: tuple[dict[str, Any], ...] = (
         **_DATES,
     },
     {"items": (_invoice("SAMPLE-1", 0),), "account_manager": None, "contact_name": None, **_DATES},
-    {"items": (_invoice("SAMPLE-1", 3),), "channel": "letter", "window": ("Sample Ltd", "2 Sample Road"), **_DATES},
     {"items": (_invoice("SAMPLE-1", 0), _invoice("SAMPLE-2", 0)), "contact_name": "Sam Sample", **_DATES},
     {"items": (_invoice("SAMPLE-1", 3), _invoice("SAMPLE-2", 3)), "usual_day": 45, **_DATES},
 )  # fmt: skip

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 
 from domain.asking import Refused
 from domain.case import Case, hold_ends
+from domain.channels import window_of
 from domain.pauses import SAID_PAID, calendar_of, is_settled
 from domain.policy import Policy
 from domain.vocabulary import Note
@@ -64,9 +65,10 @@ def next_note(case: Case, policy: Policy, now: datetime) -> tuple[Note, str, dat
     if not case.answers or case.claimed or case.account.route(Note.PROMISE_CONFIRMED) is None:
         return None
     calendar = calendar_of(case.account, policy)
+    window = window_of(policy.send_window, case.account.ways)
     if any(not hold.hold_id.startswith(SAID_PAID) for hold in case.open_holds(calendar.local_date(now))):
         return None
     for note, ref, since, what in owed_notes(case, policy):
         if (note, ref, 0) not in case.confirmed:
-            return note, ref, calendar.next_open(max(now, since), policy.send_window), what
+            return note, ref, calendar.next_open(max(now, since), window), what
     return None

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from domain.calendar import Calendar
 from domain.case import Case, Stamped, hold_ends
+from domain.channels import window_of
 from domain.contract import InstalmentView, PlanView
 from domain.decide import unclear
 from domain.decision import LOOK_AGAIN, Lean, NextStep, TaskRequest, Wait
@@ -242,7 +243,7 @@ def _running(plan: Plan, now: datetime, today: date) -> Wait | SendNote | EndPla
         return _send(plan, now, SendNote(note=Note.PLAN_CONFIRMED, why="the plan was agreed"))
     thanks = paid[-1].number if paid else 0
     thanked = any(plan.sent(Note.PLAN_THANKS, number) for number in range(thanks, len(instalments) + 1))
-    if thanks and not thanked and plan.lead.account.reachable:
+    if thanks and not thanked and plan.lead.account.route(Note.THANKS) is not None:
         why = f"instalment {thanks} of {len(instalments)} has come in"
         return _send(plan, now, SendNote(note=Note.PLAN_THANKS, number=thanks, why=why))
     held = _held(plan, now, today)
@@ -283,10 +284,12 @@ def _reminder(plan: Plan, missing: Instalment, now: datetime, today: date) -> Se
     on = calendar.roll(missing.due_on - timedelta(days=plan.policy.plan.remind_days))
     if on <= calendar.local_date(plan.accepted.at) or on > missing.due_on or today > missing.due_on:
         return None
-    at = calendar.next_open(max(now, calendar.at(on, time.min)), plan.policy.send_window)
+    at = calendar.next_open(
+        max(now, calendar.at(on, time.min)), window_of(plan.policy.send_window, plan.lead.account.ways)
+    )
     if at > now:
         return at if calendar.local_date(at) <= missing.due_on else None
-    if not plan.lead.account.reachable:
+    if plan.lead.account.route(Note.THANKS) is None:
         return None
     why = f"instalment {missing.number} is due on {missing.due_on}"
     return SendNote(note=Note.PLAN_REMINDER, number=missing.number, why=why)
@@ -337,7 +340,7 @@ def _send(
     held = _held(plan, now, today)
     if held is not None:
         return held
-    if not plan.lead.account.reachable:
+    if plan.lead.account.route(Note.THANKS) is None:
         customer_id = plan.lead.account.customer_id
         task = TaskRequest(
             kind="contact_missing", ref=customer_id, why="no contact of the customer has an address"
@@ -350,7 +353,7 @@ def _send(
             rule="contact_missing",
             tasks=(task,),
         )
-    at = plan.calendar.next_open(now, plan.policy.send_window)
+    at = plan.calendar.next_open(now, window_of(plan.policy.send_window, plan.lead.account.ways))
     if at <= now:
         return note
     return Wait(
