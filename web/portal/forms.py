@@ -197,7 +197,7 @@ class Instalments(Form):
         (tabled,) = [fact for fact in answered if isinstance(fact, PlanTabled)]
         agreed = any(isinstance(fact, PlanAccepted) for fact in answered)
         terms = terms_text(tabled, profile_of(account.customer), account.seller)
-        said = words("plan_said", invoices=names(account, chosen)) + "\n" + terms
+        said = words("plan_said", invoices=names(account, chosen)) + "\n\n" + terms
         day = account.words.habits.day(tabled.open_until)
         follows = words("plan_follows_agreed") if agreed else words("plan_follows_decided", day=day)
         parts = [
@@ -240,7 +240,7 @@ class Agreement(Form):
         about = tuple(
             item for item in account.open if item.invoice_id in {each.invoice_id for each in offered.invoices}
         )
-        said = words("agree_said") + "\n" + terms
+        said = words("agree_said") + "\n\n" + terms
         return self.said(account, said, words("agree_follows"), about, plan_id=offered.plan_id)
 
     async def carry_out(self, account: Account, said: Said, workflows: Workflows, files: int) -> Done:

@@ -80,7 +80,7 @@ class Pages:
         self, request: Request, name: str, account: Account, status: int = 200, **values: Any
     ) -> Response:
         """A page of the account."""
-        here = request.url.path
+        here = account.base if request.method == "POST" else request.url.path
         kept = [(key, value) for key, value in request.query_params.items() if key == "invoice"]
         if kept:
             here += f"?invoice={checked(kept[0][1])}"
