@@ -180,6 +180,7 @@ class CaseRow(Base):
         Index("cases_open_next_idx", "next_at", postgresql_where=text("closed_at IS NULL")),
         Index("cases_outcome_due_idx", "outcome", "due_on"),
         Index("cases_owner_idx", "owner_id"),
+        Index("cases_customer_idx", "customer_id"),
     )
 
 
