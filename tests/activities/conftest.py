@@ -48,6 +48,7 @@ from domain.policy import Policy
 from domain.vocabulary import Channel
 from settings import ROOT
 from store import audit, portfolio
+from store.audit import Problem
 from store.database import create_engine, session_factory
 from store.schema import (
     AccountEntryRow,
@@ -339,7 +340,7 @@ class Office:
         """Kind and subject of each row of a customer's chain."""
         return [(row.kind, row.ref) for row in self.audit(customer_id)]
 
-    def audit_problems(self) -> list[audit.Problem]:
+    def audit_problems(self) -> list[Problem]:
         with self.sessions() as session:
             return audit.verify(session)
 
