@@ -280,12 +280,13 @@ def _promise(work: CaseWork, contact: Contact) -> PromiseFacts | None:
 
 
 def _plan(work: CaseWork, contact: Contact) -> PlanFacts | None:
-    """The plan that a message is about, or that the account manager is to offer."""
+    """The plan that a message is about, or the instalments that it offers."""
     if contact.step is Step.AM_ALERT:
         offer = plan_book.alert_offer(work, [item.invoice_id for item in contact.items])
         return None if offer is None else _offered(offer)
     if contact.step not in PLAN_NOTES:
-        return None
+        offer = plan_book.message_offer(work, contact)
+        return None if offer is None else _offered(offer)
     plan, row = plan_book.load(work, contact.ref), plans.get(work.session, contact.ref)
     assert plan is not None, "a plan's message is about one"
     assert row is not None, "a plan was tabled"

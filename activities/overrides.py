@@ -344,7 +344,7 @@ def _sample(step: Step | Note, tone: Tone, language: str, **more: Any) -> Notice
         else None,
         "resolution": ResolutionFacts(outcome="rejected") if step is Note.DISPUTE_RESOLVED else None,
         "call": CallFacts(spoken_with="Bo Sample", on=_TODAY) if step is Note.CALL_CONFIRMED else None,
-        "plan": _plan(bool(more.get("late_entry"))) if step in PLAN_NOTES else None,
+        "plan": _plan(bool(more.get("late_entry"))) if step in PLAN_NOTES or more.get("late_entry") else None,
     }
     if step in AFTER_THE_DEBT:
         more["items"] = tuple(_paid(item) for item in more["items"])

@@ -26,13 +26,15 @@ from domain.plan import (
     view_of,
 )
 from domain.plan_requests import offer
-from domain.vocabulary import PlanState, Step
+from domain.vocabulary import PlanState, Step, Tone
 from store import plans, portfolio, worklist
 from store.schema import PlanRow
 
 if TYPE_CHECKING:
     from activities.casework import CaseWork
 
+#: Messages that name instalments which would be accepted at once.
+_NAMES_INSTALMENTS = frozenset({Step.OVERDUE, Step.OVERDUE_2, Step.AT_RISK, Step.CREDIT_HOLD})
 #: A plan that is so late is not followed by anybody: its workflow is started again.
 _UNFOLLOWED = timedelta(hours=1)
 
@@ -86,6 +88,20 @@ def end(work: CaseWork, ended: internal.PlanEnded) -> None:
 
 def alert_offer(work: CaseWork, invoice_ids: Sequence[str]) -> internal.PlanTabled | None:
     """What the account manager may offer for these invoices, where the policy has such an offer."""
+    is_offered = work.case(invoice_ids[0]).policy.plan.offer_by_alert
+    return _unasked(work, invoice_ids) if is_offered else None
+
+
+def message_offer(work: CaseWork, contact: Contact) -> internal.PlanTabled | None:
+    """The instalments that a message to the customer names; a partner hears of them from the account manager."""
+    rung = contact.rung
+    if rung is None or rung.tone is Tone.PARTNER or contact.step not in _NAMES_INSTALMENTS:
+        return None
+    invoices = [item.invoice_id for item in contact.items]
+    return _unasked(work, invoices) if contact.policy.plan.offer_in_messages else None
+
+
+def _unasked(work: CaseWork, invoice_ids: Sequence[str]) -> internal.PlanTabled | None:
     pursued = sorted(work.load(invoice_ids), key=lambda each: (each.case.due, each.case.invoice_id))
     first, profile = pursued[0], portfolio.profile_of(work.customer)
     manager = profile.account_manager

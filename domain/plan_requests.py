@@ -80,14 +80,14 @@ def decide(request: wire.DecidePlan, asked: Asked) -> Answer:
 def offer(
     cases: Sequence[Case], policy: Policy, today: date, limits: PersonLimits | None, *, key: str, by: str
 ) -> facts.PlanTabled | None:
-    """The offer that the account manager's alert opens over these cases, where the policy has one; None where
-    there is nothing to offer: a plan stands already, everything is disputed, the currencies differ."""
+    """The instalments that we may offer for these cases unasked, inside the policy's limits; None where there
+    is nothing to offer: a plan stands already, everything is disputed, the currencies differ."""
     rules = policy.plan
     owed = [case.balance - frozen_amount(case) for case in cases]
     barred = any(
         is_settled(case, policy) or case.open_holds(today) or standing_plan(case, today) for case in cases
     )
-    if not (rules.enabled and rules.offer_by_alert) or barred or min(owed) <= 0:
+    if not rules.enabled or barred or min(owed) <= 0:
         return None
     if len({case.currency for case in cases}) > 1:
         return None

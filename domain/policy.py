@@ -107,6 +107,9 @@ class PlanRules(_Part):
     offer_days: Annotated[int, Field(ge=1, le=60)] = 10
     """Business days for which an offer stands; ladder and outreach pause until then."""
     offer_count: Annotated[int, Field(ge=2, le=60)] = 3
+    offer_in_messages: bool = False
+    """Whether overdue notices, the final one and the outreach to a customer at risk name `offer_count` instalments
+    that would be accepted at once. Nothing pauses for that."""
     offer_by_alert: bool = False
     """Whether the account manager's alert opens an offer of `offer_count` instalments."""
     remind_days: Days = 3

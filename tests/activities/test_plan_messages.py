@@ -133,3 +133,21 @@ def test_the_schedule_is_the_same_bytes_twice_tagged_and_with_bookmarks(language
                 "Invoices in this plan",
                 "What we agreed",
             ]
+
+
+def test_an_overdue_notice_names_instalments_that_would_be_accepted_and_pauses_nothing(
+    office: Office, post: Post
+) -> None:
+    office.policy("sandbox", plan={"offer_in_messages": True})
+    office.open(invoice={"due_on": "2026-10-01", "issued_on": "2026-09-01"})
+    office.later(days=1)
+    office.contact()
+    [part] = [each for each in post.mails[0].walk() if each.get_content_type() == "text/plain"]
+    text = " ".join(str(part.get_payload()).split())
+    assert "pay $1,250.00 in 3 instalments: $417.00 by" in text
+    assert "$416.00 by" in text
+    assert office.case().plans == {}
+    reply = office.ask("INV-1", "propose_plan", count=3, source="portal")
+    assert reply.refused_by is None
+    [plan_id] = office.case().plans_accepted
+    assert [each.amount for each in office.case().plans[plan_id].fact.instalments] == [41_700, 41_700, 41_600]
