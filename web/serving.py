@@ -83,6 +83,11 @@ async def serving(
         )
         server = _Server(config)
         task = asyncio.create_task(server.serve([listening]))
+        while not server.started:  # else nobody would hear that it could not begin
+            if task.done():
+                await task
+                raise RuntimeError("the web server ended before it began")
+            await asyncio.sleep(0.01)
         try:
             yield listening.getsockname()[1]
         finally:
