@@ -143,7 +143,7 @@ def material(facts: NoticeFacts, people: Iterable[Sequence[Mapping[str, Any]]]) 
         "call": facts.call,
         "answer": facts.answer,
         "resolution": facts.resolution,
-        "plan": facts.plan,
+        "plan": _material_plan(facts),
         "items": sorted(
             [
                 item.invoice_id,
@@ -277,6 +277,14 @@ def _promise(work: CaseWork, contact: Contact) -> PromiseFacts | None:
     )
     amount = pursued.case.balance if promise.amount is None else promise.amount
     return PromiseFacts(amount=Money(amount, pursued.case.currency), pay_by=promise.pay_by)
+
+
+def _material_plan(facts: NoticeFacts) -> object:
+    """A plan as it was tabled; of instalments that a notice only offers the amounts, for their dates move along
+    with the day on which it goes out."""
+    if facts.plan is None or facts.step in PLAN_NOTES:
+        return facts.plan
+    return [str(each.amount) for each in facts.plan.instalments]
 
 
 def _plan(work: CaseWork, contact: Contact) -> PlanFacts | None:
