@@ -510,9 +510,7 @@ def _changed(work: CaseWork, message: MessageRow) -> str | None:
         true = freeze(work, contact, addressed, message.message_id)
     except ValidationError:
         return "the facts changed after it was written"
-    offered = min((each.due_on for each in written.plan.instalments), default=None) if written.plan else None
-    named = ((written.block_on, true.block_on), (written.answer_by, true.answer_by), (offered, contact.on))
-    if any(_is_sooner(date, earliest) for date, earliest in named):
+    if _is_sooner(written.block_on, true.block_on) or _is_sooner(written.answer_by, true.answer_by):
         return "the dates it names have come too near"
     same = (contact.ref, contact.name) == (message.ref, message.step) and material(
         true, _people(addressed)

@@ -26,7 +26,8 @@ def arrives(database: str, raw: bytes) -> str:
 
 async def until_stage(office: Office, invoice: str, stage: str) -> None:
     for _ in range(200):
-        if (await office.json("show", invoice))["stage"] == stage:
+        shown = await office.run("show", invoice, "--json")  # it is not known before its case has opened
+        if shown.code == 0 and shown.document["stage"] == stage:
             return
         await asyncio.sleep(0.05)
     raise AssertionError(f"{invoice} never came to {stage}")
