@@ -7,8 +7,7 @@ recorded at once, also while a step is under way.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -19,6 +18,7 @@ from temporalio.exceptions import ApplicationError
 with workflow.unsafe.imports_passed_through():
     from activities.interface import (
         LONGEST_START,
+        NUDGE,
         Decided,
         Drafted,
         OnCase,
@@ -39,9 +39,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows import arrivals, story
     from workflows.arrivals import raw_inputs
     from workflows.options import DRAFT, LEDGER, RENDER, SEND
+    from workflows.sleeping import Sleeper
 
 PREFIX = "invoice-"
-NUDGE = "nudge"
 
 
 def workflow_id(invoice_id: str) -> str:
@@ -94,7 +94,7 @@ class InvoiceCollection:
         self._recording = False
         self._refused: ApplicationError | None = None
         self._attributes: story.Attributes | None = None
-        self._slept_until: datetime | None = None
+        self._sleeper = Sleeper()
         if workflow.info().continued_run_id is not None:
             self._state = CollectionState.model_validate_json(args[0].payload.data)
         else:
@@ -116,13 +116,12 @@ class InvoiceCollection:
                     before = self._decided.revision
                     await self._carry_out(story.step_summary(decision))
                     if self._decided.revision == before:
-                        await self._pause_briefly()
+                        await self._sleeper.a_minute(self._newer_decision())
                 case AskApproval():
                     await self._await_approval(decision)
                 case Close():
                     if await self._close():
                         break
-            self._slept_until = None
         recorder.cancel()
         return self._result()
 
@@ -186,7 +185,8 @@ class InvoiceCollection:
 
     async def _sleep(self, decision: Wait) -> None:
         """Sleep until the decision's instant, or until a newer decision came with a recorded fact."""
-        if not await self._sleeps_until(decision.until, story.sleep_summary(decision, self._decided.zone)):
+        summary = story.sleep_summary(decision, self._decided.zone)
+        if not await self._sleeper.until(decision.until, summary, self._newer_decision()):
             return
         if decision.next_step is not None:
             await self._carry_out(story.waking_summary(decision))
@@ -195,7 +195,7 @@ class InvoiceCollection:
 
     async def _carry_out(self, summary: str) -> None:
         """One contact: decide again and draft, make the papers, send once."""
-        on_case = OnCase(invoice_id=self._invoice_id, at=self._at())
+        on_case = OnCase(invoice_id=self._invoice_id, at=self._sleeper.now())
         drafted: Drafted = await workflow.execute_activity(
             "draft_notice", on_case, result_type=Drafted, summary=summary, **DRAFT
         )
@@ -203,7 +203,9 @@ class InvoiceCollection:
             self._take(drafted.decided)
         if drafted.message_id is None:
             return
-        message = OnMessage(invoice_id=self._invoice_id, message_id=drafted.message_id, at=self._at())
+        message = OnMessage(
+            invoice_id=self._invoice_id, message_id=drafted.message_id, at=self._sleeper.now()
+        )
         rendered = await workflow.execute_activity(
             "render_documents",
             message,
@@ -214,7 +216,7 @@ class InvoiceCollection:
         if rendered.decided is not None:
             self._take(rendered.decided)
         if drafted.send:
-            message = message.model_copy(update={"at": self._at()})
+            message = message.model_copy(update={"at": self._sleeper.now()})
             decided = await workflow.execute_activity(
                 "send_notice",
                 message,
@@ -226,17 +228,14 @@ class InvoiceCollection:
             await nudge(decided.nudge)
             await wake_plans(decided.plans)
 
-    async def _pause_briefly(self) -> None:
-        """Nothing moved (somebody else is at it): look again in a minute, never in a tight loop."""
-        await self._sleeps_until(workflow.now() + timedelta(minutes=1), "Another worker is at it")
-
     async def _await_approval(self, decision: AskApproval) -> None:
         """The approval is a fact as well; its expiry leads to a fresh draft."""
-        if await self._sleeps_until(decision.until, story.approval_summary(decision, self._decided.zone)):
+        summary = story.approval_summary(decision, self._decided.zone)
+        if await self._sleeper.until(decision.until, summary, self._newer_decision()):
             await self._review()
 
     async def _review(self) -> None:
-        on_case = OnCase(invoice_id=self._invoice_id, at=self._at())
+        on_case = OnCase(invoice_id=self._invoice_id, at=self._sleeper.now())
         decided = await workflow.execute_activity(
             "review_case", on_case, result_type=Decided, summary="Look at the case again", **LEDGER
         )
@@ -301,25 +300,10 @@ class InvoiceCollection:
         known = self._decided
         return CaseView.model_validate({**known.view, **outlook(known.decision, workflow.now())})
 
-    def _at(self) -> datetime:
-        """The business time: the workflow's, or the instant just slept until where a timer fired early."""
-        return max(workflow.now(), self._slept_until or workflow.now())
-
-    async def _sleeps_until(self, until: datetime, summary: str) -> bool:
-        """Whether the instant was reached without a newer decision."""
+    def _newer_decision(self) -> Callable[[], bool]:
+        """Tells when the decision of this moment is overtaken by one that came with a recorded fact."""
         slept_on = self._decided
-        duration = until - workflow.now()
-        if duration > timedelta(0):
-            try:
-                await workflow.wait_condition(
-                    lambda: self._decided is not slept_on, timeout=duration, timeout_summary=summary
-                )
-            except TimeoutError:
-                pass
-            else:
-                return False
-        self._slept_until = until
-        return True
+        return lambda: self._decided is not slept_on
 
     async def _continue_as_new_if_long(self) -> None:
         if workflow.info().is_continue_as_new_suggested() or self._decided.continue_as_new:

@@ -7,7 +7,6 @@ recorded by the workflows of its invoices, which nudge this one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -17,6 +16,9 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.interface import (
+        NUDGE,
+        PLAN_PREFIX,
+        PLAN_WORKFLOW,
         Decided,
         Drafted,
         OnMessage,
@@ -29,10 +31,9 @@ with workflow.unsafe.imports_passed_through():
     from domain.plan import EndPlan, SendNote
     from workflows import arrivals, plan_story, story
     from workflows.arrivals import raw_inputs
-    from workflows.invoice_collection import NUDGE, nudge
+    from workflows.invoice_collection import nudge
     from workflows.options import DRAFT, LEDGER, RENDER, SEND
-
-PREFIX = "plan-"
+    from workflows.sleeping import Sleeper
 
 
 class FollowedPlan(BaseModel):
@@ -45,16 +46,16 @@ class FollowedPlan(BaseModel):
     """What arrived that is not a nudge, and is not on the worklist yet."""
 
 
-@workflow.defn(name="PaymentPlan")
+@workflow.defn(name=PLAN_WORKFLOW)
 class PaymentPlan:
     """Follows one plan's decisions; see the module."""
 
     @workflow.init
     def __init__(self, *args: RawValue) -> None:
-        self._plan_id = arrivals.id_behind(PREFIX, workflow.info().workflow_id)
+        self._plan_id = arrivals.id_behind(PLAN_PREFIX, workflow.info().workflow_id)
         self._nudged = False
         self._attributes: story.Attributes | None = None
-        self._slept_until: datetime | None = None
+        self._sleeper = Sleeper()
         if workflow.info().continued_run_id is not None:
             self._state = FollowedPlan.model_validate_json(args[0].payload.data)
         else:
@@ -102,7 +103,7 @@ class PaymentPlan:
         """Have the plan decided about anew, with what arrived until now."""
         self._nudged = False
         signals = arrivals.portion(self._state.signals)
-        on_plan = OnPlan(plan_id=self._plan_id, at=self._at(), signals=tuple(signals))
+        on_plan = OnPlan(plan_id=self._plan_id, at=self._sleeper.now(), signals=tuple(signals))
         decided = await workflow.execute_activity(
             "follow_plan", on_plan, result_type=PlanDecided, summary="Look at the plan", **LEDGER
         )
@@ -114,20 +115,23 @@ class PaymentPlan:
 
     async def _sleep(self, decision: Wait) -> None:
         """Sleep until the decision's instant, or until something of the plan was recorded; then look."""
-        await self._sleeps_until(decision.until, story.sleep_summary(decision, self._decided.zone))
+        summary = story.sleep_summary(decision, self._decided.zone)
+        await self._sleeper.until(decision.until, summary, self._something_came)
         await self._look()
 
     async def _send(self, decision: SendNote) -> None:
         """One message: decide again and draft, make the papers, send once, look."""
         drafted: Drafted = await workflow.execute_activity(
             "draft_plan_notice",
-            OnPlan(plan_id=self._plan_id, at=self._at()),
+            OnPlan(plan_id=self._plan_id, at=self._sleeper.now()),
             result_type=Drafted,
             summary=plan_story.sending(decision),
             **DRAFT,
         )
         if drafted.message_id is not None:
-            message = OnMessage(invoice_id=self._decided.lead, message_id=drafted.message_id, at=self._at())
+            message = OnMessage(
+                invoice_id=self._decided.lead, message_id=drafted.message_id, at=self._sleeper.now()
+            )
             await workflow.execute_activity(
                 "render_documents",
                 message,
@@ -137,7 +141,7 @@ class PaymentPlan:
             )
             sent = await workflow.execute_activity(
                 "send_notice",
-                message.model_copy(update={"at": self._at()}),
+                message.model_copy(update={"at": self._sleeper.now()}),
                 result_type=Decided,
                 summary=f"Send {drafted.message_id} once",
                 **SEND,
@@ -145,24 +149,10 @@ class PaymentPlan:
             await nudge(sent.nudge)
         await self._look()
         if self._decided.decision == decision:
-            pause = workflow.now() + timedelta(minutes=1)
-            await self._sleeps_until(pause, "Another worker is at it")
+            await self._sleeper.a_minute(self._something_came)
 
-    async def _sleeps_until(self, until: datetime, summary: str) -> None:
-        duration = until - workflow.now()
-        self._slept_until = None
-        if duration > timedelta(0):
-            try:
-                await workflow.wait_condition(
-                    lambda: self._nudged or bool(self._state.signals),
-                    timeout=duration,
-                    timeout_summary=summary,
-                )
-            except TimeoutError:
-                pass
-            else:
-                return
-        self._slept_until = until
+    def _something_came(self) -> bool:
+        return self._nudged or bool(self._state.signals)
 
     # -- state ------------------------------------------------------------------------------------
 
@@ -170,10 +160,6 @@ class PaymentPlan:
     def _decided(self) -> PlanDecided:
         assert self._state.decided is not None, "the plan was looked at"
         return self._state.decided
-
-    def _at(self) -> datetime:
-        """The business time: the workflow's, or the instant just slept until where a timer fired early."""
-        return max(workflow.now(), self._slept_until or workflow.now())
 
     async def _continue_as_new_if_long(self) -> None:
         if workflow.info().is_continue_as_new_suggested() or self._decided.continue_as_new:
