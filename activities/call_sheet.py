@@ -16,9 +16,10 @@ from sqlalchemy.orm import Session
 from activities.account_facts import AccountRead, read_account
 from activities.phrasing import Habits, habits_of, paper_for, template
 from activities.rulebook import Rulebook
+from domain.instalments import PersonLimits
 from domain.letter import by_due_date, open_totals
 from domain.money import Money
-from domain.pauses import calendar_of, collectable
+from domain.pauses import calendar_of, collectable, standing_plan
 from domain.seller import one_line
 from domain.view import view
 from domain.vocabulary import CustomerKind, step_name
@@ -106,7 +107,7 @@ def read_call_sheet(
         opening=_opening(
             account, habits, {item.invoice_id for item in items if views[item.invoice_id].holds}
         ),
-        allowed=_allowed(account, habits),
+        allowed=_allowed(account, habits, rulebook.plan_limits(account.profile)),
         promises=tuple(
             Line(
                 when=f"by {habits.short_day(promise.pay_by)}",
@@ -210,22 +211,41 @@ def _opening(account: AccountRead, habits: Habits, held: set[str]) -> tuple[str,
     return first, second, third
 
 
-def _allowed(account: AccountRead, habits: Habits) -> tuple[str, ...]:
+def _allowed(account: AccountRead, habits: Habits, limits: PersonLimits | None) -> tuple[str, ...]:
     """What may be agreed on the phone under the policy; the tightest counts where cases differ."""
-    limits = [pursued.policy.promise for pursued in account.pursued.values()]
-    days = min(limit.max_days for limit in limits)
-    again = min(limit.extensions for limit in limits)
+    promise = [pursued.policy.promise for pursued in account.pursued.values()]
+    days = min(rules.max_days for rules in promise)
+    again = min(rules.extensions for rules in promise)
     latest = habits.weekday(account.today + timedelta(days=days))
-    plan = "Instalments: take down what the customer proposes, and agree to nothing yet"
-    if account.profile.kind != CustomerKind.BUSINESS:
-        plan += "; for persons they are free of charge"
     return (
         f"A promise to pay all or a part by {latest} at the latest ({days} days)",
         f"It may be put off {'once' if again == 1 else f'{again} times'}"
         if again
         else "It may not be put off",
-        f"{plan}.",
+        _instalments(account, limits),
         "No discount, no waiver and no word about what a court or an agency will do.",
+    )
+
+
+def _instalments(account: AccountRead, limits: PersonLimits | None) -> str:
+    """Which instalments may be agreed at once."""
+    pursued = account.pursued.values()
+    if any(standing_plan(each.case, account.today) is not None for each in pursued):
+        return "No other instalments: a plan lies on the table or is being paid."
+    rules = [each.policy.plan for each in pursued]
+    if not all(each.enabled for each in rules):
+        return "No instalments: take down what the customer proposes."
+    most = min(each.max_instalments for each in rules)
+    days = min(each.max_days for each in rules)
+    first = max(each.min_first_percent for each in rules)
+    told = "Instalments"
+    if limits is not None:
+        most = min(most, limits.payments)
+        months = f", within {limits.months} months" if limits.months is not None else ""
+        told = f"Instalments, free of charge{months}"
+    return (
+        f"{told}: up to {most}, the last within {days} days, the first at least {first} % of the whole; take down"
+        " whatever goes further, and promise nothing."
     )
 
 

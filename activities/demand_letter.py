@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from activities.blocks import entry_text, imprint, parties, ways_to_pay
 from activities.exhibits import MEGABYTE, ExhibitUnusable, media_type_of, read_exhibit
 from activities.mail import Attachment
 from activities.phrasing import Habits, Labels, paper_labels, paper_of, template
-from activities.words import entry_text, imprint, parties, phrased, ways_to_pay
+from activities.words import phrased
 from domain.demand import Addition, DemandLaw, Jurisdiction, additions, jurisdiction_of
 from domain.letter import EntryKind, InvoiceFacts, NoticeFacts, asked_totals
 from domain.money import Money

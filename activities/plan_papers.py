@@ -6,9 +6,9 @@ from datetime import UTC, datetime, time, timedelta
 
 from icalendar import Calendar, Event
 
+from activities.blocks import imprint, parties
 from activities.mail import Attachment
 from activities.phrasing import Labels, habits_of, paper_for, template
-from activities.words import imprint, parties
 from domain.letter import NoticeFacts
 from domain.money import Money
 

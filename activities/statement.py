@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from activities.blocks import entry_text, imprint, ways_to_pay
 from activities.exhibits import Exhibit
 from activities.phrasing import Habits, Labels, habits_of, paper_labels, paper_of, template
-from activities.words import entry_text, imprint, ways_to_pay
 from domain.letter import (
     AccountFacts,
     AgeBucket,

@@ -64,7 +64,8 @@ def test_the_sheet_has_what_a_caller_needs(owing: Office, renderer: PdfRenderer)
         "promised $500.00", "disputed $100.00", "Do not ask for money on INV-2: insolvency",
         "this is … from Lindenmoor Studio", "You told us that you disagree with a part",
         "about invoice INV-1, $900.00 in all",
-        "A promise to pay all or a part by Monday, December 21, 2026", "put off once", "agree to nothing yet",
+        "A promise to pay all or a part by Monday, December 21, 2026", "put off once",
+        "Instalments: up to 6, the last within 180 days, the first at least 10 % of the whole",
         "by Dec 14, 2026 $500.00 INV-2: open", "no answer, lee", "nothing known", "delivered",
     ):  # fmt: skip
         assert part in text, part

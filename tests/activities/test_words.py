@@ -8,7 +8,8 @@ from html.parser import HTMLParser
 import pytest
 
 from activities.phrasing import Habits, locale_of, paper_for
-from activities.words import TEXT_WIDTH, Words, phrases_of, tones_of, write_notice
+from activities.plain_text import TEXT_WIDTH
+from activities.words import Words, phrases_of, tones_of, write_notice
 from domain.letter import FOR_STAFF, InvoiceFacts
 from domain.money import Money
 from domain.policy import load_policy
