@@ -17,6 +17,10 @@ LONGEST_FACT = 64 * 1024
 #: A start may carry many lines; base64 of this still passes the server's limit for one argument.
 LONGEST_START = 1_200_000
 KEPT_OF_LONG_INPUT = 4 * 1024
+#: The signal that tells a workflow to look again: facts about what it follows were recorded elsewhere.
+NUDGE = "nudge"
+#: A plan's workflow is started by an activity, so its names are known on both sides.
+PLAN_WORKFLOW, PLAN_PREFIX = "PaymentPlan", "plan-"
 
 
 class _Message(Lean):

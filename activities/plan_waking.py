@@ -9,16 +9,12 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
-from activities.interface import WakePlans
-
-WORKFLOW = "PaymentPlan"
-PREFIX = "plan-"
-NUDGE = "nudge"
+from activities.interface import NUDGE, PLAN_PREFIX, PLAN_WORKFLOW, WakePlans
 
 
 def workflow_id(plan_id: str) -> str:
     """The workflow id of a plan."""
-    return f"{PREFIX}{plan_id}"
+    return f"{PLAN_PREFIX}{plan_id}"
 
 
 @dataclass(frozen=True)
@@ -35,7 +31,7 @@ class PlanWaking:
 
     async def _wake(self, plan_id: str) -> None:
         await self.client.start_workflow(
-            WORKFLOW,
+            PLAN_WORKFLOW,
             id=workflow_id(plan_id),
             task_queue=self.task_queue,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,

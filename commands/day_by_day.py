@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import WorkflowUpdateFailedError
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from activities.plan_waking import workflow_id as plan_workflow_id
 from commands.starting import Starter
@@ -22,9 +21,8 @@ from domain.contract import Customer, Start
 from store import customers
 from store.plans import open_plans
 from store.schema import CaseRow, CustomerRow
-from workflows import customer_account
+from workflows import telling
 from workflows.invoice_collection import workflow_id
-from workflows.options import MAIN_QUEUE
 
 #: Before any window of ours opens, and after all have closed, in the customer's zone.
 MORNING, EVENING = time(7), time(16, 30)
@@ -95,20 +93,9 @@ class DayByDay:
         self, customer_id: str, name: str, fact: Mapping[str, Any], at: datetime
     ) -> None:
         """Tell a customer's account a fact by signal-with-start; wait until it and the cases have recorded it."""
-        account = customer_account.workflow_id(customer_id)
         await self._gather([customer_id], at)
         with self.clock.at(at):
-            await self.clock.client.start_workflow(
-                "CustomerAccount",
-                {"customer": {"customer_id": customer_id}},
-                id=account,
-                task_queue=MAIN_QUEUE,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                static_summary=f"{name.replace('_', ' ')} of {customer_id}",
-                start_signal=name,
-                start_signal_args=[dict(fact)],
-            )
+            account = await telling.tell_account(self.clock.client, customer_id, name, fact)
         await self._settle([account], at)
         await self._settle_plans(customer_id, at)
         await self.clock.idle(case.workflow_id for case in self.sleeping([customer_id]))

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
-from temporalio.service import RPCError, RPCStatusCode
 
 from activities.replies import REPLY, REPORT, STRAY, Replies, hold_of
 from activities.rulebook import business_holidays, load_rulebook
@@ -30,7 +29,7 @@ from settings import Settings
 from store import portfolio, replies, worklist
 from store.database import session_factory
 from store.schema import CaseRow, CustomerRow, EventRow, ReplyRow
-from workflows.invoice_collection import NUDGE, workflow_id
+from workflows import telling
 
 #: What only ends the pause: a person answers, or there is nothing to do.
 _NO_FACT = frozenset(
@@ -249,8 +248,4 @@ async def _wake(place: Place, invoices: tuple[str, ...]) -> None:
     """Wake the workflows of these invoices; one that has ended needs no waking."""
     client = await place.client()
     for invoice_id in invoices:
-        try:
-            await client.get_workflow_handle(workflow_id(invoice_id)).signal(NUDGE)
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
+        await telling.wake(client, invoice_id)

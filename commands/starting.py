@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,12 +14,11 @@ from commands.place import Place
 from commands.terminal import amount, day
 from deploy.virtual_time import VirtualTime
 from domain.contract import Start
-from workflows import customer_account
+from workflows import telling
 from workflows.invoice_collection import workflow_id
 from workflows.options import MAIN_QUEUE
 
 WORKFLOW = "InvoiceCollection"
-ACCOUNT_WORKFLOW = "CustomerAccount"
 #: The server refuses longer summaries, in bytes.
 _LONGEST_SUMMARY = 200
 #: A stack whose newest business time is this far ahead of the clock lives in virtual time.
@@ -92,19 +92,9 @@ class Starter:
         if not runs:
             await self._catch_up(start)
 
-    async def signal_account(self, customer_id: str, signal: str, fact: dict[str, Any]) -> None:
+    async def signal_account(self, customer_id: str, signal: str, fact: Mapping[str, Any]) -> None:
         """Signal a customer's account, which is always started by its signal."""
-        account_id = customer_account.workflow_id(customer_id)
-        await self._client.start_workflow(
-            ACCOUNT_WORKFLOW,
-            {"customer": {"customer_id": customer_id}},
-            id=account_id,
-            task_queue=MAIN_QUEUE,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            start_signal=signal,
-            start_signal_args=[fact],
-        )
+        account_id = await telling.tell_account(self._client, customer_id, signal, fact)
         if self._virtual is not None:
             await self._virtual.catch_up([account_id])
 

@@ -7,11 +7,11 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from functools import partial
 
 import uvicorn
 from sqlalchemy import Engine
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
 
 from activities.adapters.sendgrid_events import SendGridWebhook
 from activities.portal_links import PortalLinks, portal_links
@@ -23,7 +23,7 @@ from web.app import create_app
 from web.inbox.pages import Sandbox
 from web.parts import Parts, Portal
 from web.portal.workflows import TemporalWorkflows
-from workflows.invoice_collection import NUDGE, workflow_id
+from workflows import telling
 
 
 def parts(settings: Settings, engine: Engine, rulebook: Rulebook, client: Client) -> Parts:
@@ -42,17 +42,10 @@ def parts(settings: Settings, engine: Engine, rulebook: Rulebook, client: Client
 def local_parts(engine: Engine, rulebook: Rulebook, client: Client, links: PortalLinks | None) -> Parts:
     """What a stack without settings has: the customers' pages, and nothing for providers."""
 
-    async def nudge(invoice_id: str) -> None:
-        try:
-            await client.get_workflow_handle(workflow_id(invoice_id)).signal(NUDGE)
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-
     return Parts(
         sessions=session_factory(engine),
         rulebook=rulebook,
-        nudge=nudge,
+        nudge=partial(telling.wake, client),
         portal=Portal(links, TemporalWorkflows(client)) if links is not None else None,
     )
 

@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.invoice_collection import nudge, wake_plans
     from workflows.options import LEDGER
 
+WORKFLOW = "CustomerAccount"
 PREFIX = "account-"
 
 
@@ -23,7 +24,7 @@ def workflow_id(customer_id: str) -> str:
     return f"{PREFIX}{customer_id}"
 
 
-@workflow.defn(name="CustomerAccount")
+@workflow.defn(name=WORKFLOW)
 class CustomerAccount:
     """Short-lived: started by the signal that brings the fact, ends when all that arrived is recorded."""
 

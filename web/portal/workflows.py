@@ -8,13 +8,11 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from workflows import customer_account
+from workflows import telling
 from workflows.invoice_collection import workflow_id
-from workflows.options import MAIN_QUEUE
 
 #: So long a customer waits for an answer before the page says that it is not known yet.
 PATIENCE = timedelta(seconds=12)
@@ -77,17 +75,7 @@ class TemporalWorkflows:
 
     async def tell_account(self, customer_id: str, signal: str, fact: Mapping[str, Any]) -> None:
         try:
-            await self.client.start_workflow(
-                "CustomerAccount",
-                {"customer": {"customer_id": customer_id}},
-                id=customer_account.workflow_id(customer_id),
-                task_queue=MAIN_QUEUE,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                start_signal=signal,
-                start_signal_args=[dict(fact)],
-                rpc_timeout=PATIENCE,
-            )
+            await telling.tell_account(self.client, customer_id, signal, fact, rpc_timeout=PATIENCE)
         except _DOWN as problem:
             raise _of(problem) from None
 
