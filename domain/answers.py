@@ -11,6 +11,8 @@ from domain.pauses import SAID_PAID, calendar_of, is_settled
 from domain.policy import Policy
 from domain.vocabulary import Note
 
+#: A payment that was made longer ago than this is looked for by a person.
+OLDEST_PAYMENT = timedelta(days=60)
 #: What the customer asked for by answering this is a fresh link, and the message that brings it is the answer.
 FRESH_LINK = "fresh"
 

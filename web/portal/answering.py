@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -24,6 +23,7 @@ from web.portal.answers import Done, Form, Said, refused
 from web.portal.forms import FORMS
 from web.portal.guard import Throttle, client_address
 from web.portal.view import Account
+from web.webhooks import wake
 
 if TYPE_CHECKING:
     from web.portal.routes import Pages
@@ -33,11 +33,18 @@ MOST_FORMS, TEN_MINUTES = 60, 600.0
 MOST_FRESH, A_DAY = 3, timedelta(days=1)
 #: Ids as the contract has them: nothing else is looked up.
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-_log = logging.getLogger(__name__)
 
 
 class NotThere(Exception):
     """Nothing is here, or not for this link."""
+
+
+class Instead(Exception):
+    """The link does not show what was asked for, but this page."""
+
+    def __init__(self, page: Response) -> None:
+        super().__init__()
+        self.page = page
 
 
 def checked(value: str) -> str:
@@ -64,8 +71,6 @@ class Answering:
         invoice_id = request.query_params.get("invoice")
         with self._made_of.sessions() as session:
             account = self._pages.account(session, request, token)
-            if isinstance(account, Response):
-                return account
             chosen = _chosen(account, [checked(invoice_id)]) if invoice_id else ()
             return self._asked(request, account, form, {}, chosen, only=bool(invoice_id))
 
@@ -78,8 +83,6 @@ class Answering:
     def _reviewed(self, request: Request, token: str, form: Form, given: FormData) -> Response:
         with self._made_of.sessions() as session:
             account = self._pages.account(session, request, token)
-            if isinstance(account, Response):
-                return account
             if not self._forms.allows(account.link.link_id):
                 return pages.too_many(request)
             fields = {name: value for name, value in given.items() if isinstance(value, str)}
@@ -140,8 +143,6 @@ class Answering:
         """POST: take down what was sealed, tell the workflows, and go to the page of the answer."""
         given = await request.form(max_files=4, max_fields=20)
         account = await run_in_threadpool(self._opened, request, token)
-        if isinstance(account, Response):
-            return account
         if not self._forms.allows(account.link.link_id):
             return pages.too_many(request)
         sealed = given.get("sealed")
@@ -159,15 +160,14 @@ class Answering:
         if await run_in_threadpool(self._begin, request, account, said, files):
             done = await form.carry_out(account, said, self._pages.workflows, len(files))
             nudged = await run_in_threadpool(self._finish, account, said, done)
-            await self._nudge(nudged)
+            await wake(self._made_of.nudge, nudged)  # one that cannot be woken looks for itself later
         return RedirectResponse(account.path("answer", said.answer_id), 303)
 
-    def _opened(self, request: Request, token: str) -> Account | Response:
+    def _opened(self, request: Request, token: str) -> Account:
         with self._made_of.sessions() as session:
             return self._pages.account(session, request, token)
 
     def _begin(self, request: Request, account: Account, said: Said, files: list[File]) -> bool:
-
         answer = PortalAnswer(
             answer_id=said.answer_id,
             link_id=said.link_id,
@@ -190,22 +190,12 @@ class Answering:
             tasks=done.tasks if any(rule is None for rule in done.outcome.values()) else (),
         )
 
-    async def _nudge(self, invoices: tuple[str, ...]) -> None:
-        """Wake the workflows; one that cannot be woken now looks for itself later."""
-        try:
-            for invoice_id in invoices:
-                await self._made_of.nudge(invoice_id)
-        except Exception as problem:
-            _log.warning("workflows cannot be woken: %s", type(problem).__name__)
-
     # -- afterwards -------------------------------------------------------------------------------
 
     def answered(self, request: Request, token: str, answer_id: str) -> Response:
         """GET: what was said, and what became of it."""
         with self._made_of.sessions() as session:
             account = self._pages.account(session, request, token)
-            if isinstance(account, Response):
-                return account
             row = portal.answer(session, checked(answer_id))
             if row is None or row.action not in FORMS:
                 raise NotThere
@@ -231,7 +221,7 @@ class Answering:
         sealed = given.get("sealed")
         content = self._pages.links.unseal(sealed) if isinstance(sealed, str) else None
         nudged = await run_in_threadpool(self._fresh, token, (content or {}).get("fresh"))
-        await self._nudge(nudged)
+        await wake(self._made_of.nudge, nudged)
         return pages.plain_page("fresh.html", request, 200, asked=True)
 
     def _fresh(self, token: str, meant: object) -> tuple[str, ...]:

@@ -24,6 +24,9 @@ from domain.money import Money, exponent
 from web.portal.view import Account
 from web.portal.workflows import Ended, Workflows
 
+#: The invoices that an answer is about.
+Chosen = tuple[InvoiceFacts, ...]
+LONGEST_NOTE = 2_000
 #: Digits and the signs that people group them with: no exponent, no sign, no `NaN`.
 _NUMBER = re.compile("[0-9][0-9.,'’ \u00a0\u202f]*", re.ASCII)
 
@@ -77,16 +80,12 @@ class Form(ABC):
     needs_open: ClassVar[bool] = True
     """Whether it is about invoices that are open."""
 
-    def shown(
-        self, account: Account, given: Mapping[str, Any], chosen: tuple[InvoiceFacts, ...]
-    ) -> dict[str, Any]:
+    def shown(self, account: Account, given: Mapping[str, Any], chosen: Chosen) -> dict[str, Any]:
         """What the form's page needs beside the account."""
         return {}
 
     @abstractmethod
-    def read(
-        self, account: Account, given: Mapping[str, Any], chosen: tuple[InvoiceFacts, ...]
-    ) -> Said | list[str]:
+    def read(self, account: Account, given: Mapping[str, Any], chosen: Chosen) -> Said | list[str]:
         """The answer that a filled form gives, or what is wrong with it in the customer's words."""
 
     @abstractmethod

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from segno.helpers import make_epc_qr
 
-from activities.words import Block, ways_to_pay
+from activities.blocks import Block, ways_to_pay
 from domain.letter import InvoiceFacts, open_totals
 from domain.money import Money
 from domain.seller import BankAccount

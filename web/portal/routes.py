@@ -13,13 +13,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
+from activities.blocks import imprint
 from activities.phrasing import Labels
 from activities.portal_links import PATH, Opens
-from activities.words import imprint
 from store.correspondence import SentMessage, correspondence, paper
 from web.parts import Parts, Portal
 from web.portal import forms, pages, paying
-from web.portal.answering import Answering, NotThere, checked
+from web.portal.answering import Answering, Instead, NotThere, checked
 from web.portal.guard import Guarded, Throttle, client_address
 from web.portal.view import Account, read
 from web.portal.workflows import Unreachable
@@ -42,20 +42,20 @@ class Pages:
 
     def account(
         self, session: Session, request: Request, token: str, *, invoice_id: str | None = None
-    ) -> Account | Response:
-        """The account that a token opens, or the page that says why not."""
+    ) -> Account:
+        """The account that a token opens. Raises Instead with the page that says why not, and NotThere."""
         address = client_address(request)
         if self._refused.is_spent(address):
-            return pages.too_many(request)
+            raise Instead(pages.too_many(request))
         found = self.links.read(session, token)
         if found is None:
             self._refused.allows(address)
             raise NotThere
         row, opens = found
         if not self._pages.allows(row.link_id):
-            return pages.too_many(request)
+            raise Instead(pages.too_many(request))
         if opens is Opens.FRESH_LINK:
-            return self.ended(request, token, row.link_id)
+            raise Instead(self.ended(request, token, row.link_id))
         if row.seller not in self.made_of.rulebook.sellers:
             raise NotThere
         return read(
@@ -92,8 +92,6 @@ class Pages:
     def home(self, request: Request, token: str) -> Response:
         with self.made_of.sessions() as session:
             account = self.account(session, request, token)
-            if isinstance(account, Response):
-                return account
             messages = self._messages(session, account)
             unapplied = account.read.facts.unapplied if account.read is not None else ()
             return self.shown(
@@ -109,8 +107,6 @@ class Pages:
     def invoice(self, request: Request, token: str, invoice_id: str) -> Response:
         with self.made_of.sessions() as session:
             account = self.account(session, request, token, invoice_id=checked(invoice_id))
-            if isinstance(account, Response):
-                return account
             item = account.item(invoice_id)
             if item is None:
                 raise NotThere
@@ -130,8 +126,6 @@ class Pages:
     def message(self, request: Request, token: str, message_id: str) -> Response:
         with self.made_of.sessions() as session:
             account = self.account(session, request, token)
-            if isinstance(account, Response):
-                return account
             found = self._messages(session, account, only=checked(message_id))
             if not found:
                 raise NotThere
@@ -141,8 +135,6 @@ class Pages:
     def paper(self, request: Request, token: str, document_id: str) -> Response:
         with self.made_of.sessions() as session:
             account = self.account(session, request, token)
-            if isinstance(account, Response):
-                return account
             found = paper(
                 session,
                 customer_id=account.link.customer_id,
@@ -159,8 +151,6 @@ class Pages:
         invoice_id = request.query_params.get("invoice")
         with self.made_of.sessions() as session:
             account = self.account(session, request, token)
-            if isinstance(account, Response):
-                return account
             invoice = None
             if invoice_id:
                 invoice = account.item(checked(invoice_id))
@@ -215,6 +205,10 @@ def add_to(app: FastAPI, made_of: Parts, of: Portal) -> None:
     async def missing(request: Request, problem: Exception) -> Response:
         return pages.not_found(request)
 
+    async def instead(request: Request, problem: Exception) -> Response:
+        assert isinstance(problem, Instead)
+        return problem.page
+
     async def refused(request: Request, problem: Exception) -> Response:
         assert isinstance(problem, HTTPException)
         if not is_page(request):
@@ -225,6 +219,7 @@ def add_to(app: FastAPI, made_of: Parts, of: Portal) -> None:
         return pages.unavailable(request) if is_page(request) else Response(status_code=503)
 
     app.add_exception_handler(NotThere, missing)
+    app.add_exception_handler(Instead, instead)
     app.add_exception_handler(Unreachable, down)
     app.add_exception_handler(HTTPException, refused)
     for kind in (DBAPIError, PoolTimeout):

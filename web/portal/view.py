@@ -10,8 +10,8 @@ from urllib.parse import quote, urlencode
 from sqlalchemy.orm import Session
 
 from activities.account_facts import AccountRead, read_account
+from activities.blocks import entry_text
 from activities.rulebook import Rulebook
-from activities.words import entry_text
 from domain.answers import said_paid_until
 from domain.contact import Pursued
 from domain.contract import AccountManager
