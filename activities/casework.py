@@ -253,11 +253,9 @@ class CaseWork:
         self, kind: str, ref: str, *, by: str, outcome: str, state: TaskState = TaskState.DONE
     ) -> None:
         """Take what is answered off the worklist."""
-        for task in worklist.list_open(self.session, kind=kind, customer_id=self.customer.customer_id):
-            if task.ref == ref:
-                worklist.close_task(
-                    self.session, task.item_id, at=self.now, by=by, outcome=outcome, state=state
-                )
+        customer_id = self.customer.customer_id
+        for task in worklist.list_open(self.session, kind=kind, customer_id=customer_id, ref=ref):
+            worklist.close_task(self.session, task.item_id, at=self.now, by=by, outcome=outcome, state=state)
 
     def close_hold_item(self, hold_id: str, invoice_id: str | None) -> None:
         """A released hold answers the item it stood for, where that is about this invoice (or account)."""

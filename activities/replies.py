@@ -252,9 +252,8 @@ def _list_report(session: Session, mail: InboundMail, reply_id: str, about: Abou
 def _close(session: Session, reply_id: str, *, at: datetime, by: str, outcome: str) -> None:
     """Take the items of a mail off the worklist, whatever they were."""
     for kind in (REPLY, STRAY, REPORT):
-        for task in worklist.list_open(session, kind=kind, limit=1_000_000):
-            if task.ref == reply_id:
-                worklist.close_task(session, task.item_id, at=at, by=by, outcome=outcome)
+        for task in worklist.list_open(session, kind=kind, ref=reply_id):
+            worklist.close_task(session, task.item_id, at=at, by=by, outcome=outcome)
 
 
 def _found(session: Session, reply_id: str) -> ReplyRow:

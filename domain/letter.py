@@ -133,9 +133,8 @@ class InvoiceFacts(_Frozen):
                 "a letter asks for more than nothing and at most the balance"
             )
         total = self.settled_balance
-        if (
-            self.entries and max(total, Money.zero(self.currency)) != self.balance
-        ):  # never owed: less than nothing
+        # What was paid too much lies on the account: an invoice never owes less than nothing.
+        if self.entries and max(total, Money.zero(self.currency)) != self.balance:
             raise ValueError(
                 f"invoice {self.invoice_id} has entries that come to {total}, its balance is {self.balance}"
             )

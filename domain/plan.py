@@ -206,7 +206,7 @@ def decide_plan(plan: Plan, now: datetime) -> Wait | SendNote | EndPlan:
         return EndPlan(state=plan.ended.fact.state, why=plan.ended.fact.why or f"the plan is {plan.state}")
     busy = next((wait for case in plan.cases if (wait := unclear(case, plan.policy, now)) is not None), None)
     if plan.accepted is None:
-        return _owed_nothing(plan) or _on_the_table(plan, now, today, busy)
+        return _owed_nothing(plan) or _on_the_table(plan, now, busy)
     return busy or _running(plan, now, today)
 
 
@@ -216,7 +216,7 @@ def _owed_nothing(plan: Plan) -> EndPlan | None:
     return None
 
 
-def _on_the_table(plan: Plan, now: datetime, today: date, busy: Wait | None) -> Wait | SendNote | EndPlan:
+def _on_the_table(plan: Plan, now: datetime, busy: Wait | None) -> Wait | SendNote | EndPlan:
     """Offered to the customer, or proposed by them, and not agreed yet."""
     terms = plan.terms
     until = plan.calendar.midnight_after(terms.open_until)

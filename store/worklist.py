@@ -134,6 +134,7 @@ def list_open(
     kind: str | None = None,
     customer_id: str | None = None,
     invoice_id: str | None = None,
+    ref: str | None = None,
     limit: int = 1000,
 ) -> list[TaskRow]:
     """Open tasks: those with a day first, by day; then the oldest first."""
@@ -144,6 +145,8 @@ def list_open(
         tasks = tasks.where(TaskRow.customer_id == customer_id)
     if invoice_id is not None:
         tasks = tasks.where(TaskRow.invoices.contains([invoice_id]))
+    if ref is not None:
+        tasks = tasks.where(TaskRow.ref == ref)
     order = (TaskRow.due_on.nulls_last(), TaskRow.created_at, TaskRow.item_id)
     return list(session.scalars(tasks.order_by(*order).limit(limit)))
 
