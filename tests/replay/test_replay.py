@@ -135,12 +135,13 @@ async def test_time_outs_and_summaries_may_change(monkeypatch: pytest.MonkeyPatc
 async def test_a_wait_that_vanishes_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A timer that a change turns to zero is a changed sequence of commands like any other."""
     from workflows.invoice_collection import InvoiceCollection
+    from workflows.sleeping import Sleeper
 
-    async def never_sleeps(self: InvoiceCollection, *args: object) -> bool:
+    async def never_sleeps(self: Sleeper, *args: object) -> bool:
         return True
 
     monkeypatch.setattr(Hasty, "_carry_out", InvoiceCollection._carry_out)
-    monkeypatch.setattr(Hasty, "_sleeps_until", never_sleeps, raising=False)
+    monkeypatch.setattr(Sleeper, "until", never_sleeps)
     unsandboxed = Replayer(
         workflows=[Hasty],
         workflow_runner=UnsandboxedWorkflowRunner(),
