@@ -215,13 +215,17 @@ def papers(
 def bundle(
     invoice: InvoiceArgument,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.zip", show_default=False)],
+    revoke_links: Annotated[
+        bool, typer.Option("--revoke-links", help="Close the links into the portal in its mails.")
+    ] = False,
+    by: By = None,
     as_json: Json = False,
     state: State = None,
 ) -> None:
     """Write the evidence of an invoice as a zip that proves itself."""
     from commands.bundle import write_bundle
 
-    write_bundle(state, invoice, output, as_json=as_json)
+    write_bundle(state, invoice, output, by, revoke_links=revoke_links, as_json=as_json)
 
 
 @app.command()

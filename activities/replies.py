@@ -90,7 +90,7 @@ class Replies:
             return self._report(raw, mail, about, at)
         if mail.automatic or mail.of_a_server:
             with self._sessions.begin() as session:
-                reply_id = replies.keep(session, _new(raw, mail, "automatic", about, None, at))
+                reply_id = self._keep_machines(session, _new(raw, mail, "automatic", about, None, at))
                 if reply_id is not None and mail.of_a_server:
                     _list_report(session, mail, reply_id, about, at)
                 return Taken("automatic" if reply_id is not None else "known", reply_id)
@@ -105,6 +105,7 @@ class Replies:
                 return Taken("known")
             known = replies.is_contact(session, about.customer_id, mail.sender)
             why = _why(mail.sender, suggestion, known=known, problem=mail.problem)
+            _commit(work, reply_id, "reply", about, raw=new.raw, sha256=new.raw_sha256)
             self._arrived(work, reply_id, about, why, mail.text)
             return Taken("reply", reply_id, self._settle(work))
 
@@ -138,6 +139,7 @@ class Replies:
             row.customer_id, row.invoices, row.matched_by = about.customer_id, [invoice_id], about.by
             suggestion = Suggestion.model_validate(row.suggestion or {})
             why = _why(row.sender, suggestion, known=True, problem=row.problem)
+            _commit(work, reply_id, row.kind, about, raw=row.raw, sha256=row.raw_sha256)
             self._arrived(work, reply_id, about, why, row.text)
             return self._settle(work)
 
@@ -215,7 +217,6 @@ class Replies:
             raw=_shown(text),
             due_on=until,
         )
-        work.note("reply_received", reply_id, {"matched_by": about.by})
 
     def _settle(self, work: CaseWork) -> tuple[str, ...]:
         invoices = work.open_invoices()
@@ -223,16 +224,38 @@ class Replies:
             work.settle(invoice_id)
         return tuple(sorted({*invoices, *work.nudge}))
 
+    def _keep_machines(self, session: Session, new: replies.NewReply) -> str | None:
+        """Keep a mail that pauses nothing; where it is known whose it is, its hash stands in their chain."""
+        if new.about.customer_id is None:
+            return replies.keep(session, new)
+        work = CaseWork.on_customer(session, new.about.customer_id, self._rulebook, new.at)
+        reply_id = replies.keep(session, new)
+        if reply_id is not None:
+            _commit(work, reply_id, new.kind, new.about, raw=new.raw, sha256=new.raw_sha256)
+        return reply_id
+
     def _report(self, raw: bytes, mail: InboundMail, about: About, at: datetime) -> Taken:
         """Delivery events first: they are known by their keys, so that a repeat finishes what was begun."""
         told = self._deliveries.record(list(_reports(mail, at)), at)
         if told.unrecorded:
             raise TimeoutError("a delivery report could not be recorded: it is taken again")
         with self._sessions.begin() as session:
-            reply_id = replies.keep(session, _new(raw, mail, "report", about, None, at))
+            reply_id = self._keep_machines(session, _new(raw, mail, "report", about, None, at))
             if reply_id is not None and about.customer_id is None:
                 _list_report(session, mail, reply_id, about, at)
         return Taken("report" if reply_id is not None else "known", reply_id, told.nudge)
+
+
+def _commit(work: CaseWork, reply_id: str, kind: str, about: About, *, raw: bytes, sha256: bytes) -> None:
+    """Put the hash of a mail into the customer's audit chain, and of what is kept of it where that is less."""
+    body = {
+        "kind": kind,
+        "matched_by": about.by,
+        "invoices": list(about.invoices),
+        "raw_sha256": sha256.hex(),
+        "kept_sha256": replies.kept_sha256(raw),
+    }
+    work.note("reply_received", reply_id, body)
 
 
 def _list_report(session: Session, mail: InboundMail, reply_id: str, about: About, at: datetime) -> None:

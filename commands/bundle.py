@@ -14,29 +14,39 @@ from activities.bound_statement import bound_statement
 from activities.exhibits import gather
 from activities.phrasing import paper_for, template
 from activities.rendering import PdfRenderer, PdfUnavailable, RenderingFailed
-from activities.rulebook import load_rulebook
+from activities.rulebook import Rulebook, load_rulebook
 from commands import bundle_verify, cases
-from commands.evidence import Evidence, collect
+from commands.evidence import collect
+from commands.evidence_files import Evidence
 from commands.failures import BadInput
-from commands.place import find
+from commands.place import Place, find
+from commands.tell import os_user
 from commands.terminal import count, note, print_json
 from domain.letter import AccountFacts
 from domain.money import Money
 from settings import Settings
-from store import canonical
+from store import canonical, portal
 from store.schema import CaseRow
 
 _CERTIFICATE = Path(__file__).with_name("certificate.txt")
 _INDEX_TIMEOUT_S = 60.0
 
 
-def write_bundle(state: Path | None, invoice: str, output: Path, *, as_json: bool) -> None:
-    """Write the bundle of an invoice by id or number; an existing file is replaced as a whole."""
+def write_bundle(
+    state: Path | None, invoice: str, output: Path, by: str | None, *, revoke_links: bool, as_json: bool
+) -> None:
+    """Write the bundle of an invoice by id or number; an existing file is replaced as a whole.
+
+    With `revoke_links` the links into the portal that stand in its mails are revoked first, so that nobody who
+    reads it can answer in the customer's name.
+    """
     settings = Settings()
     rulebook = load_rulebook(settings.config_folder, exhibits=settings.exhibit_folder)
     if not output.parent.is_dir():
         raise BadInput(f"-o: {output.parent} is not a folder")
     place = find(state)
+    if revoke_links:
+        _revoke_links(place, invoice, rulebook, by or os_user())
     with place.reading() as session, PdfRenderer() as renderer:
         row = cases.find_case(session, invoice)
         if row is None:
@@ -49,9 +59,20 @@ def write_bundle(state: Path | None, invoice: str, output: Path, *, as_json: boo
     partial.write_bytes(packed)
     os.replace(partial, output)
     manifest = hashlib.sha256(found.files[bundle_verify.MANIFEST]).hexdigest()
+    if found.live_links:
+        note(
+            f"Links in its mails that open the customer's account: {len(found.live_links)}. Whoever reads the bundle"
+            " could answer there in the customer's name: before you hand it over, make it with --revoke-links"
+        )
     if as_json:
         print_json(
-            {"file": str(output), "files": len(found.files), "manifest_sha256": manifest, "head": found.head}
+            {
+                "file": str(output),
+                "files": len(found.files),
+                "manifest_sha256": manifest,
+                "head": found.head,
+                "live_links": found.live_links,
+            }
         )
         return
     print(f"{output}: {count(len(found.files), 'file')}, {count(len(found.messages), 'message')}")
@@ -60,6 +81,20 @@ def write_bundle(state: Path | None, invoice: str, output: Path, *, as_json: boo
         "Note that hash where nobody can change it; check the bundle with: python starter.py verify "
         + str(output)
     )
+
+
+def _revoke_links(place: Place, invoice: str, rulebook: Rulebook, by: str) -> None:
+    """Close every link that the bundle would hold. The customer gets a fresh one by opening an old one."""
+    with place.reading() as session:
+        row = cases.find_case(session, invoice)
+        if row is None:
+            raise cases.unknown(invoice)
+        live = collect(session, row, rulebook).live_links
+        why = f"they stand in the evidence of {row.invoice_id}"
+    if live:
+        with place.writing() as session:
+            closed = portal.revoke(session, at=datetime.now(UTC), by=by, link_ids=live, why=why)
+        note(f"{count(len(closed), 'link')} revoked")
 
 
 def _write_papers(
@@ -120,6 +155,10 @@ def _index(found: Evidence, row: CaseRow, facts: AccountFacts, made_at: datetime
         head=found.head,
         ledger=found.ledger,
         messages=found.messages,
+        replies=found.replies,
+        answers=found.answers,
+        plans=found.plans,
+        links=found.links,
         exhibits=found.exhibits,
         files=[
             (name, len(body), hashlib.sha256(body).hexdigest()) for name, body in sorted(found.files.items())

@@ -17,7 +17,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-FORMAT = "duecourse-evidence/1"
+FORMAT = "duecourse-evidence/2"
 MANIFEST, MANIFEST_SHA256 = "manifest.json", "manifest.sha256"
 CHAIN, HEAD, TEXTS, ANCHORS = (
     "audit/chain.jsonl",
@@ -63,6 +63,7 @@ def check(files: dict[str, bytes]) -> list[str]:
     try:
         faults += check_chain(files)
         faults += check_agreement(files)
+        faults += check_customer(files)
     except (KeyError, ValueError, TypeError, AttributeError) as problem:
         faults.append(f"the audit chain cannot be read: {type(problem).__name__}: {problem}")
     return faults
@@ -79,7 +80,7 @@ def check_files(files: dict[str, bytes]) -> list[str]:
         manifest = json.loads(files[MANIFEST])
         listed = {name: (entry["sha256"], entry["size"]) for name, entry in manifest["files"].items()}
         if manifest["format"] != FORMAT:
-            faults.append(f"{MANIFEST}: is of another format than {FORMAT}")
+            faults.append(f"{MANIFEST}: is not of format {FORMAT}: run the verify.py that lies in the bundle")
     except (ValueError, KeyError, TypeError, AttributeError):
         return [*faults, f"{MANIFEST}: cannot be read"]
     for name, (digest, size) in sorted(listed.items()):
@@ -157,6 +158,60 @@ def check_agreement(files: dict[str, bytes]) -> list[str]:
     return faults
 
 
+def check_customer(files: dict[str, bytes]) -> list[str]:
+    """Mails that came in, what was confirmed on the portal and the terms of plans are those that the chain
+    committed to when they came, and no mail about the invoice was left out."""
+    faults = []
+    invoice = json.loads(files["case.json"])["invoice_id"]
+    rows = chain(files)
+    arrived = {row["ref"]: row["body"] for row in rows if row["kind"] == "reply_received"}
+    replies = {reply["reply_id"]: reply for reply in json.loads(files["replies.json"])}
+    for ref, body in arrived.items():
+        if invoice in body.get("invoices", []) and ref not in replies:
+            faults.append(f"mail {ref}: came in, and is missing")
+    for ref, reply in replies.items():
+        kept = arrived.get(ref, {}).get("kept_sha256")
+        if sha256(files[reply["file"]]) != reply["kept_sha256"]:
+            faults.append(f"mail {ref}: was changed")
+        if kept is None and reply["in_chain"]:
+            faults.append(f"mail {ref}: is not in the audit chain")
+        if kept is not None and (kept, arrived[ref]["raw_sha256"]) != (
+            reply["kept_sha256"],
+            reply["raw_sha256"],
+        ):
+            faults.append(f"mail {ref}: is not the one of the audit chain")
+    facts = json.loads(files["facts.json"])
+    confirmed = {fact["event_id"]: fact["payload"] for fact in facts if fact["kind"] == "portal_answer"}
+    refused = {row["ref"]: row["body"]["refused"] for row in rows if row["kind"] == "portal_answer_done"}
+    answers = json.loads(files["portal.json"])["answers"]
+    for missing in sorted(set(confirmed) - {answer["answer_id"] for answer in answers}):
+        faults.append(f"answer {missing}: was confirmed, and is missing")
+    for answer in answers:
+        ref = answer["answer_id"]
+        attached = [file["sha256"] for file in answer["files"]]
+        if [sha256(files[file["file"]]) for file in answer["files"]] != attached:
+            faults.append(f"answer {ref}: its files were changed")
+        if ref in confirmed:
+            said = {**answer, "files": attached}
+            if any(said.get(name) != value for name, value in {"files": [], **confirmed[ref]}.items()):
+                faults.append(f"answer {ref}: is not what was confirmed")
+        elif answer["in_chain"]:
+            faults.append(f"answer {ref}: is not in the audit chain")
+        outcome = {name: rule for name, rule in (answer["outcome"] or {}).items() if rule is not None}
+        if (ref in refused and refused[ref] != outcome) or (answer["done_in_chain"] and ref not in refused):
+            faults.append(f"answer {ref}: what became of it is not what the audit chain says")
+    terms = {
+        fact["payload"]["plan_id"]: fact["payload"]["text_sha256"]
+        for fact in facts
+        if fact["kind"] == "plan_accepted"
+    }
+    for plan in json.loads(files["plans.json"]):
+        ref = plan["plan_id"]
+        if ref in terms and sha256(plan["terms_text"].encode("utf-8")) != terms[ref]:
+            faults.append(f"plan {ref}: its terms are not those that were accepted")
+    return faults
+
+
 def chain(files: dict[str, bytes]) -> list[dict[str, Any]]:
     """The rows of the audit chain in the order of the file."""
     return [json.loads(line) for line in files[CHAIN].decode("utf-8").split("\n") if line]
@@ -176,6 +231,9 @@ def main(arguments: list[str]) -> int:
         print(f"NOT AS WRITTEN, faults: {len(faults)}")
         return 1
     print(f"as written: {len(files)} files, {len(chain(files))} audit rows")
+    live = [link["link_id"] for link in json.loads(files["links.json"]) if link["live"]]
+    if live:
+        print(f"links that opened the customer's account when this was made: {', '.join(live)}")
     print(f"SHA-256 of the manifest: {sha256(files[MANIFEST])}")
     return 0
 

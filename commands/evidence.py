@@ -7,23 +7,21 @@ regular course, by a reliable process, its copies verified by hash.
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime
 from email.parser import BytesHeaderParser
-from enum import Enum
 from importlib import metadata
 from pathlib import PurePosixPath
 from typing import Any
 
-from sqlalchemy import inspect, or_, select, text
+from sqlalchemy import or_, select, text
 from sqlalchemy.orm import Session
 
 from activities.exhibits import ExhibitUnusable, read_exhibit
 from activities.rulebook import Rulebook
+from commands.evidence_customer import about_others, add_answers, add_links, add_plans, add_replies
+from commands.evidence_files import Evidence, columns, file_name
 from domain import contract as wire
 from domain.money import Money
 from domain.vocabulary import Channel
@@ -35,7 +33,6 @@ from store.schema import (
     AuditAnchorRow,
     AuditRow,
     AuditTextRow,
-    Base,
     CaseRow,
     CreditHoldRow,
     CustomerRow,
@@ -61,22 +58,6 @@ _MADE_WITH = (
 )
 
 
-@dataclass
-class Evidence:
-    """The files of a bundle, and what its index says of them."""
-
-    files: dict[str, bytes] = field(default_factory=dict)
-    ledger: list[dict[str, Any]] = field(default_factory=list)
-    messages: list[dict[str, Any]] = field(default_factory=list)
-    exhibits: list[dict[str, Any]] = field(default_factory=list)
-    head: dict[str, Any] = field(default_factory=dict)
-    software: dict[str, Any] = field(default_factory=dict)
-
-    def add_json(self, name: str, document: Any) -> None:
-        readable = json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True, default=_wire)
-        self.files[name] = readable.encode() + b"\n"
-
-
 def collect(session: Session, row: CaseRow, rulebook: Rulebook) -> Evidence:
     """Everything on one invoice. `session` should see one moment."""
     found = Evidence()
@@ -86,13 +67,15 @@ def collect(session: Session, row: CaseRow, rulebook: Rulebook) -> Evidence:
             select(AuditRow).where(AuditRow.customer_id == row.customer_id).order_by(AuditRow.seq)
         )
     )
-    found.add_json("case.json", _columns(row))
+    found.add_json("case.json", columns(row))
     found.add_json("customer.json", {"customer_id": customer.customer_id, "profile": customer.profile})
     found.ledger = _ledger(session, row)
     found.add_json("ledger.json", found.ledger)
     events = [*ledger.events_of(session, [row.invoice_id])[row.invoice_id]]
     events += ledger.account_events_of(session, row.customer_id)
     facts = _facts(events, chain)
+    elsewhere = about_others(facts, row)
+    facts = [fact for fact in facts if fact["event_id"] not in elsewhere or fact["kind"] != "portal_answer"]
     found.add_json("facts.json", facts)
     found.add_json("holds.json", _holds(session, row, facts))
     tasks = session.scalars(
@@ -100,13 +83,16 @@ def collect(session: Session, row: CaseRow, rulebook: Rulebook) -> Evidence:
         .where(or_(TaskRow.invoice_id == row.invoice_id, TaskRow.invoices.contains([row.invoice_id])))
         .order_by(TaskRow.created_at, TaskRow.item_id)
     )
-    found.add_json("tasks.json", [_columns(task) for task in tasks])
+    found.add_json("tasks.json", [columns(task) for task in tasks])
     _messages(session, row, facts, chain, found)
     _exhibits(row, rulebook, found)
-    _portal(session, row, found)
-    _chain(session, row, customer, chain, {message["message_id"] for message in found.messages}, found)
+    add_replies(session, row, chain, found)
+    add_answers(session, row, facts, chain, found)
+    add_plans(session, row, found)
+    _chain(session, row, customer, chain, elsewhere, found)
     found.software = _software(session)
     found.add_json("software.json", found.software)
+    add_links(session, row, found)
     return found
 
 
@@ -153,7 +139,7 @@ def _holds(session: Session, row: CaseRow, facts: Iterable[Mapping[str, Any]]) -
     blocked = select(CreditHoldRow).where(CreditHoldRow.invoice_id == row.invoice_id)
     return {
         "facts": [fact for fact in facts if fact["kind"] in _HOLDS],
-        "credit_holds": [_columns(hold) for hold in session.scalars(blocked.order_by(CreditHoldRow.cycle))],
+        "credit_holds": [columns(hold) for hold in session.scalars(blocked.order_by(CreditHoldRow.cycle))],
     }
 
 
@@ -176,7 +162,7 @@ def _messages(
     approvals = [fact for fact in facts if fact["kind"] in _APPROVALS]
     for number, message in enumerate(messages, start=1):
         folder = f"messages/{number:03d}-{message.message_id}"
-        told = _columns(message, without={"payload"})
+        told = columns(message, without={"payload"})
         told["file"] = None
         told["header_message_id"] = None
         told["in_chain"] = message.message_id in written
@@ -188,15 +174,15 @@ def _messages(
                 header = BytesHeaderParser().parsebytes(message.payload)["Message-ID"]
                 told["header_message_id"] = None if header is None else str(header)
         told["items"] = [
-            _columns(item, without={"id"}) for item in outbox.items_of(session, message.message_id)
+            columns(item, without={"id"}) for item in outbox.items_of(session, message.message_id)
         ]
-        told["delivery_events"] = [_columns(event) for event in deliveries.get(message.message_id, ())]
+        told["delivery_events"] = [columns(event) for event in deliveries.get(message.message_id, ())]
         told["approvals"] = [
             fact for fact in approvals if fact["payload"].get("message_id") == message.message_id
         ]
         told["papers"] = []
         for paper in outbox.documents_of(session, message.message_id):
-            name = f"{folder}/{_file_name(paper.name)}"
+            name = f"{folder}/{file_name(paper.name)}"
             found.files[name] = paper.body
             told["papers"].append(
                 {"file": name, "media_type": paper.media_type, "sha256": paper.sha256.hex()}
@@ -213,7 +199,7 @@ def _exhibits(row: CaseRow, rulebook: Rulebook, found: Evidence) -> None:
         try:
             body = read_exhibit(rulebook.exhibits, exhibit.uri)
             ending = PurePosixPath(exhibit.uri or "").suffix
-            told["file"] = f"exhibits/{number:02d}{_file_name(ending) if len(ending) < 10 else ''}"
+            told["file"] = f"exhibits/{number:02d}{file_name(ending) if len(ending) < 10 else ''}"
             found.files[told["file"]] = body
         except ExhibitUnusable as problem:
             told["problem"] = str(problem)
@@ -221,29 +207,27 @@ def _exhibits(row: CaseRow, rulebook: Rulebook, found: Evidence) -> None:
     found.add_json("exhibits.json", found.exhibits)
 
 
-def _portal(session: Session, row: CaseRow, found: Evidence) -> None:
-    """What the customer did on the portal, where this installation has one: any table of it, as it is."""
-    actions: dict[str, Any] = {}
-    for table in Base.metadata.sorted_tables:
-        if table.name.startswith("portal_") and "invoice_id" in table.c:
-            rows = session.execute(select(table).where(table.c.invoice_id == row.invoice_id)).mappings()
-            actions[table.name] = [dict(each) for each in rows]
-    found.add_json("portal.json", {"has_portal": bool(actions), "actions": actions})
-
-
 def _chain(
     session: Session,
     row: CaseRow,
     customer: CustomerRow,
     chain: Iterable[AuditRow],
-    messages: set[str],
+    elsewhere: set[str],
     found: Evidence,
 ) -> None:
     """The customer's whole chain, which holds no personal text, and the texts that concern this invoice."""
     lines = [{**audit.hashed(link), "hash": link.hash.hex()} for link in chain]
     found.files["audit/chain.jsonl"] = _lines(lines)
-    about = messages | {row.invoice_id, row.customer_id}
-    of_invoice = {link["seq"] for link in lines if link["ref"] in about}
+    about = {row.invoice_id, row.customer_id}
+    about |= {message["message_id"] for message in found.messages}
+    about |= {reply["reply_id"] for reply in found.replies}
+    about |= {answer["answer_id"] for answer in found.answers}
+    of_invoice = {
+        link["seq"]
+        for link in lines
+        if link["ref"] in about
+        and not (link["kind"] == "portal_answer" and link["body"].get("event_id") in elsewhere)
+    }
     texts = session.scalars(
         select(AuditTextRow).where(AuditTextRow.customer_id == row.customer_id).order_by(AuditTextRow.seq)
     )
@@ -305,23 +289,3 @@ def _source_sha256() -> str:
 
 def _lines(documents: Iterable[Mapping[str, Any]]) -> bytes:
     return "".join(canonical.dumps(document) + "\n" for document in documents).encode()
-
-
-def _columns(row: Base, without: Iterable[str] = ()) -> dict[str, Any]:
-    """A row by the names of its columns, without those."""
-    left_out = set(without)
-    names = [attribute.key for attribute in inspect(type(row)).column_attrs]
-    return {name: getattr(row, name) for name in names if name not in left_out}
-
-
-def _file_name(name: str) -> str:
-    """A name that is one file in one folder on every system."""
-    return "".join(char if char.isascii() and (char.isalnum() or char in "._-") else "_" for char in name)
-
-
-def _wire(value: object) -> str:
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    return str(value.value if isinstance(value, Enum) else value)

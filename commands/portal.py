@@ -51,13 +51,14 @@ def revoke_links(
     link_id = None if link is None else link.rsplit("/", 1)[-1].split(".")[0]
     place = find(state)
     with session_factory(place.engine).begin() as session:
+        links = [] if link_id is None else [link_id]
         closed = portal.revoke(
-            session, at=datetime.now(UTC), by=by or os_user(), link_id=link_id, customer_id=customer
+            session, at=datetime.now(UTC), by=by or os_user(), link_ids=links, customer_id=customer
         )
     if as_json:
-        print_json({"revoked": closed})
+        print_json({"revoked": len(closed)})
     else:
-        print(f"{count(closed, 'link')} revoked")
+        print(f"{count(len(closed), 'link')} revoked")
 
 
 def write_files(state: Path | None, answer: str, output: Path, *, as_json: bool) -> None:

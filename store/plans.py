@@ -26,6 +26,12 @@ def open_plans(session: Session, customer_ids: Collection[str] | None = None) ->
     return list(session.scalars(plans))
 
 
+def of_invoice(session: Session, customer_id: str, invoice_id: str) -> list[PlanRow]:
+    """Every plan of a customer over an invoice, whatever became of it, the oldest first."""
+    plans = select(PlanRow).where(PlanRow.customer_id == customer_id, PlanRow.invoices.contains([invoice_id]))
+    return list(session.scalars(plans.order_by(PlanRow.tabled_at, PlanRow.plan_id)))
+
+
 def untold_limits(session: Session, most: int) -> list[PlanRow]:
     """Plans whose change of the customer's credit limit the ERP has not confirmed, the oldest first."""
     untold = select(PlanRow).where(

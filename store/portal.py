@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
+from store import audit, customers
 from store.schema import CaseRow, CustomerRow, PortalAnswerRow, PortalLinkRow, UploadRow
 
 
@@ -41,23 +43,56 @@ def revoke(
     *,
     at: datetime,
     by: str,
-    link_id: str | None = None,
+    link_ids: Collection[str] = (),
     customer_id: str | None = None,
-) -> int:
-    """Revoke one link, or every link of a customer; returns how many this closed."""
-    wanted = update(PortalLinkRow).where(PortalLinkRow.revoked_real.is_(None))
-    if link_id is not None:
-        wanted = wanted.where(PortalLinkRow.link_id == link_id)
-    if customer_id is not None:
-        wanted = wanted.where(PortalLinkRow.customer_id == customer_id)
-    if link_id is None and customer_id is None:
-        raise ValueError("name a link or a customer")
-    closed = session.scalars(
-        wanted.values(revoked_real=at, revoked_by=by)
-        .returning(PortalLinkRow.link_id)
-        .execution_options(synchronize_session=False)
+    why: str = "",
+) -> list[str]:
+    """Revoke these links, or every link of a customer; returns the ids of those that this closed, which each
+    customer's audit chain holds. `at` is of the real clock."""
+    if not link_ids and customer_id is None:
+        raise ValueError("name links or a customer")
+    wanted = select(PortalLinkRow.link_id, PortalLinkRow.customer_id).where(
+        PortalLinkRow.revoked_real.is_(None),
+        PortalLinkRow.customer_id == customer_id
+        if customer_id is not None
+        else PortalLinkRow.link_id.in_(link_ids),
     )
-    return len(closed.all())
+    owners: dict[str, list[str]] = {}
+    for link_id, owner in session.execute(wanted.order_by(PortalLinkRow.customer_id, PortalLinkRow.link_id)):
+        owners.setdefault(owner, []).append(link_id)
+    closed: list[str] = []
+    for owner, mine in owners.items():
+        customer = customers.lock(session, owner)
+        still = update(PortalLinkRow).where(
+            PortalLinkRow.link_id.in_(mine), PortalLinkRow.revoked_real.is_(None)
+        )
+        done = session.scalars(
+            still.values(revoked_real=at, revoked_by=by)
+            .returning(PortalLinkRow.link_id)
+            .execution_options(synchronize_session=False)
+        )
+        if ended := sorted(done):
+            audit.append(
+                session,
+                customer,
+                at=customers.advance(customer, at),
+                kind="portal_links_revoked",
+                ref=owner,
+                body={"links": ended, "why": why},
+                text=f"by {by}",
+            )
+            closed += ended
+    return closed
+
+
+def links_of(
+    session: Session, link_ids: Collection[str], message_ids: Collection[str]
+) -> list[PortalLinkRow]:
+    """These links, and those that went out with these messages, the oldest first."""
+    wanted = select(PortalLinkRow).where(
+        or_(PortalLinkRow.link_id.in_(link_ids), PortalLinkRow.message_id.in_(message_ids))
+    )
+    return list(session.scalars(wanted.order_by(PortalLinkRow.recorded_at, PortalLinkRow.link_id)))
 
 
 def cases_of(
@@ -114,6 +149,16 @@ def answers_since(session: Session, customer_id: str, action: str, since: dateti
 def answer(session: Session, answer_id: str) -> PortalAnswerRow | None:
     """One answer."""
     return session.get(PortalAnswerRow, answer_id)
+
+
+def answers_about(session: Session, customer_id: str, invoice_id: str) -> list[PortalAnswerRow]:
+    """What a customer answered about an invoice, or about none, the oldest first."""
+    invoices = PortalAnswerRow.said["invoices"]
+    mine = select(PortalAnswerRow).where(
+        PortalAnswerRow.customer_id == customer_id,
+        or_(invoices.is_(None), invoices == [], invoices.contains([invoice_id])),
+    )
+    return list(session.scalars(mine.order_by(PortalAnswerRow.recorded_at, PortalAnswerRow.answer_id)))
 
 
 def uploads_of(session: Session, answer_id: str) -> list[UploadRow]:

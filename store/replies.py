@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import and_, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -62,7 +63,7 @@ def keep(session: Session, reply: NewReply) -> str | None:
     row = {
         "reply_id": f"R-{secrets.token_hex(8)}",
         "fingerprint": reply.fingerprint,
-        "raw": reply.raw if len(reply.raw) <= RAW_WHOLE else reply.raw[:RAW_BEGINNING],
+        "raw": kept_of(reply.raw),
         "raw_sha256": reply.raw_sha256,
         "kind": reply.kind,
         "customer_id": reply.about.customer_id,
@@ -117,6 +118,27 @@ def of_invoice(session: Session, invoice_id: str) -> Sequence[ReplyRow]:
     """The mails about an invoice, oldest first."""
     rows = select(ReplyRow).where(ReplyRow.invoices.contains([invoice_id]))
     return session.scalars(rows.order_by(ReplyRow.received_at, ReplyRow.reply_id)).all()
+
+
+def evidence_of(session: Session, customer_id: str, invoice_id: str) -> Sequence[ReplyRow]:
+    """The customer's mails about an invoice, and those about none in particular, oldest first."""
+    rows = select(ReplyRow).where(
+        or_(
+            ReplyRow.invoices.contains([invoice_id]),
+            and_(ReplyRow.customer_id == customer_id, func.cardinality(ReplyRow.invoices) == 0),
+        )
+    )
+    return session.scalars(rows.order_by(ReplyRow.received_at, ReplyRow.recorded_at)).all()
+
+
+def kept_of(raw: bytes) -> bytes:
+    """What is kept of a mail: all of it, or its beginning."""
+    return raw if len(raw) <= RAW_WHOLE else raw[:RAW_BEGINNING]
+
+
+def kept_sha256(raw: bytes) -> str:
+    """The SHA-256 of what is kept of a mail; of a mail that is kept already, of what lies there."""
+    return hashlib.sha256(kept_of(raw)).hexdigest()
 
 
 def count(session: Session) -> int:

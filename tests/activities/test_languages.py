@@ -159,6 +159,11 @@ def test_languages_are_complete_and_marked() -> None:
             assert {n for n in names[0] if not n.startswith("_")} - {"it", "be", "clause"} <= names[1]
     assert [*LANGUAGES] == ["en", *NOT_READ_BY_NATIVE_SPEAKERS]
     assert {path.name for path in TEMPLATES.iterdir() if path.is_dir()} == {*LANGUAGES, "steps"}
+    told = (
+        flat((ROOT / "README.md").read_text("utf-8")).partition("native speaker")[0].rpartition("come in ")[2]
+    )
+    names = {"de": "German", "fr": "French", "es": "Spanish", "pt": "Portuguese"}
+    assert all(names[language] in told for language in NOT_READ_BY_NATIVE_SPEAKERS), "the README says so"
 
 
 def test_what_is_shared_has_no_words() -> None:

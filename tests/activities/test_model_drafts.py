@@ -434,7 +434,7 @@ def test_a_person_may_edit_the_words(office: Office, post: Post, waiting: str) -
 def test_what_takes_something_away_is_never_worded_by_a_model(
     office: Office, post: Post, model: OpenAIServer, step: str
 ) -> None:
-    model.then = says(draft())
+    model.then = fake.says(draft())
     drafting(office, model)
     before = ["overdue", "overdue_2", "credit_hold", "demand"]
     office.open(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
@@ -38,7 +39,11 @@ def test_a_message_goes_out_once_and_says_what_is_true(mailing_office: Office, t
     message_id = office.contact()
     assert message_id is not None
     (file,) = (tmp_path / "mail" / "new").iterdir()
-    mail = message_from_bytes(file.read_bytes(), policy=policy.default)
+    raw = file.read_bytes()
+    assert raw == office.message(message_id).payload, "what lies there is what was frozen"
+    (written,) = [row for row in office.audit() if row.kind == "message_written"]
+    assert written.body["payload_sha256"] == hashlib.sha256(raw).hexdigest()
+    mail = message_from_bytes(raw, policy=policy.default)
     assert mail["X-Duecourse-Message"] == message_id
     assert mail["X-Duecourse-Items"] == "INV-1=due/0"
     assert "ann@acme.example" in mail["To"]

@@ -115,7 +115,7 @@ async def test_a_link_ends_and_can_be_revoked(house: House, visitor: Visitor) ->
     revoked, old = house.link(invoice_id), house.link(invoice_id)
     link_id = revoked.rsplit("/", 1)[-1].split(".")[0]
     with house.premises.sessions.begin() as session:
-        assert portal.revoke(session, at=datetime.now(UTC), by="lee", link_id=link_id) == 1
+        assert portal.revoke(session, at=datetime.now(UTC), by="lee", link_ids=[link_id]) == [link_id]
         past = {"expires_real": datetime.now(UTC) - timedelta(seconds=1)}
         row = session.get_one(PortalLinkRow, old.rsplit("/", 1)[-1].split(".")[0])
         row.expires_real = past["expires_real"]
