@@ -21,6 +21,7 @@ from activities.casework import CaseWork
 from activities.rulebook import Rulebook
 from domain import facts as internal
 from domain.answers import FRESH_LINK
+from domain.vocabulary import Note
 from store import portal
 from store.schema import PortalAnswerRow, PortalLinkRow, UploadRow
 
@@ -173,8 +174,11 @@ class PortalAnswers:
             )
             session.flush()
             rows = portal.open_with(session, link.customer_id, link.seller)
-            if not rows:
-                why = "the customer asks for a fresh link into the portal, and nothing is open"
+            lacking = "" if rows else "nothing is open"
+            if rows and work.account.route(Note.PORTAL_LINK) is None:
+                lacking = "no mail address of theirs is known"
+            if lacking:
+                why = f"the customer asks for a fresh link into the portal, and {lacking}"
                 work.open_item("fresh_link", why, ref=link.link_id)
                 return ()
             answered = internal.PortalAnswered(answer_id=answer_id, action=FRESH_LINK)

@@ -64,13 +64,13 @@ def owed_notes(case: Case, policy: Policy) -> list[tuple[Note, str, datetime, st
 def next_note(case: Case, policy: Policy, now: datetime) -> tuple[Note, str, datetime, str] | None:
     """The first message that a customer's answers still call for, with the minute of it; None where there is
     none, nobody can be written to, or a person keeps the case back."""
-    if not case.answers or case.claimed or case.account.route(Note.PROMISE_CONFIRMED) is None:
+    if not case.answers or case.claimed:
         return None
     calendar = calendar_of(case.account, policy)
     window = window_of(policy.send_window, case.account.ways)
     if any(not hold.hold_id.startswith(SAID_PAID) for hold in case.open_holds(calendar.local_date(now))):
         return None
     for note, ref, since, what in owed_notes(case, policy):
-        if (note, ref, 0) not in case.confirmed:
+        if (note, ref, 0) not in case.confirmed and case.account.route(note) is not None:
             return note, ref, calendar.next_open(max(now, since), window), what
     return None

@@ -101,6 +101,9 @@ def route(step: Step | Note, ways: Ways, *, mail: bool) -> Route | None:
     prefers = f"the customer prefers {_NAMES[wanted]}"
     if wanted is Channel.EMAIL:
         return Route(wanted) if mail else None
+    if step is Note.PORTAL_LINK:
+        why = f"{prefers}, but a link into the portal goes to the mail address that is known"
+        return Route(Channel.EMAIL, why) if mail else None
     if wanted in _SPOKEN and step in _IN_WRITING:
         lacking = "this goes in writing"
     elif wanted is Channel.PORTAL and step in _BROUGHT:

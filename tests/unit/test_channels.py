@@ -55,6 +55,16 @@ def test_the_preferred_channel_where_it_is_possible_and_fit_else_mail_else_a_per
         assert each is None or (each.channel == preferred) == ("but" not in each.why)
 
 
+@pytest.mark.parametrize("preferred", list(Channel))
+def test_a_fresh_link_goes_by_mail_whatever_is_preferred(preferred: Channel) -> None:
+    """In a letter nobody could open it, and in the portal it would lie behind the link that has ended."""
+    ways = Ways(preferred, **EVERYTHING)
+    went = route(Note.PORTAL_LINK, ways, mail=True)
+    assert went is not None
+    assert went.channel is Channel.EMAIL
+    assert route(Note.PORTAL_LINK, ways, mail=False) is None
+
+
 def customer(**told: Any) -> wire.Customer:
     contact = {"role": "ap", "email": "a@b.example", "phone": "+12025550123"} | told.pop("contact", {})
     return wire.Customer.model_validate(
