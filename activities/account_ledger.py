@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
 from activities.casework import CaseWork
+from activities.contacts import contact_key
 from activities.inputs import as_it_came, read_input
 from activities.interface import AccountRecorded, RecordAccountFacts, SignalInput
 from activities.opening import learn
@@ -294,21 +295,34 @@ def _update(account: CaseWork, update: wire.CustomerUpdated) -> None:
         return
     before = customer.profile if is_known(customer) else {}
     after = told.model_dump(mode="json", exclude_unset=True)
-    learn(customer, wire.Customer.model_validate({**before, **after}))
+    known = wire.Customer.model_validate({**before, **after})
+    if update.reader is not None and told.locale is not None:
+        known = _in_own_language(known, update.reader)
+    learn(customer, known)
     account.forget()
     if before and before.get("bill_to") != customer.profile.get("bill_to") and account.open_invoices():
         why = "bills go to another customer from here on; the open invoices stay where they are"
         account.open_item("bill_to_changed", why, ref=update.update_id)
-    _close_answered(account)
+    _close_answered(account, whose="contacts" in told.model_fields_set)
 
 
-def _close_answered(account: CaseWork) -> None:
-    """New particulars answer what waited for an address; a notice that came back still lacks its proof."""
+def _in_own_language(customer: wire.Customer, reader: str) -> wire.Customer:
+    """The customer with one contact's own locale as the customer's; the others keep theirs."""
+    contacts = tuple(
+        contact.model_copy(update={"locale": customer.locale}) if contact_key(contact) == reader else contact
+        for contact in customer.contacts
+    )
+    return customer.model_copy(update={"contacts": contacts})
+
+
+def _close_answered(account: CaseWork, *, whose: bool) -> None:
+    """New particulars answer what waited for an address, and new contacts (`whose`) that one took no mail; a
+    notice that came back still lacks its proof."""
     session, customer_id = account.session, account.customer.customer_id
     answered = []
     if account.account.route(Step.OVERDUE) is not None:
         answered += worklist.list_open(session, kind="contact_missing", customer_id=customer_id)
-    for task in worklist.list_open(session, kind="contact", customer_id=customer_id):
+    for task in worklist.list_open(session, kind="contact", customer_id=customer_id) if whose else ():
         asked = {request.ref for id_ in task.invoices for request in account.decide(id_).tasks}
         if task.ref not in asked:
             answered.append(task)

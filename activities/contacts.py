@@ -31,7 +31,12 @@ class Recipients:
     @property
     def key(self) -> str:
         """What tells recipients apart in the key of rule 2."""
-        return self.to.contact_id or self.to.email or self.to.phone or ""
+        return contact_key(self.to)
+
+
+def contact_key(contact: Contact) -> str:
+    """By which a person is known: the id, else the mail address, else the number."""
+    return contact.contact_id or contact.email or contact.phone or ""
 
 
 def account_manager(customer: Customer) -> Contact | None:

@@ -516,6 +516,8 @@ class CustomerUpdated(Fact):
 
     update_id: Id
     customer: _Customer
+    reader: Line | None = None
+    """A contact (by `contact_id`, else by mail address) whose own locale becomes the one that is told."""
 
 
 class Allocation(WireModel):

@@ -188,12 +188,12 @@ def _with_owner(session: Session, account: Account, owner_id: str) -> Account:
 
 
 def refused_addresses(events: Sequence[EventRow]) -> frozenset[str]:
-    """Addresses that refused mail since the customer's particulars were last told."""
+    """Addresses that refused mail since the customer's contacts were last told."""
     refused: set[str] = set()
     for event in events:
         if event.kind == CONTACT_REFUSED:
             refused.add(str(event.payload["email"]))
-        elif event.kind == "customer_updated":
+        elif event.kind == "customer_updated" and "contacts" in event.payload["customer"]:
             refused.clear()
     return frozenset(refused)
 

@@ -365,6 +365,10 @@ def test_refused_for_good_writes_no_more_to_that_address_until_it_changes(office
     assert office.kinds() == ["contact", "contact_missing"]
     assert [row.state for row in office.messages()] == [FAILED]
     assert office.draft().message_id is None
+    office.tell_account(
+        "C-1", "customer_updated", update_id="L", customer={"customer_id": "C-1", "locale": "fr-FR"}
+    )
+    assert office.kinds() == ["contact", "contact_missing"], "another language is no other address"
     dora = {**ANN, "email": "dora@acme.example"}
     office.tell_account(
         "C-1", "customer_updated", update_id="U", customer={"customer_id": "C-1", "contacts": [dora]}
