@@ -112,6 +112,17 @@ def _gather(
         return Exhibit(number, item, named, known, len(body), sha256, problem=_told(problem))
 
 
+def exhibit_file(folder: Path | None, named: ExhibitFacts) -> tuple[bytes, MediaType]:
+    """An exhibit as it lies in the folder, and what it is by its own bytes. Nothing looks inside it.
+
+    Raises ExhibitUnusable, also where it was announced as something else.
+    """
+    body = read_exhibit(folder, named.uri)
+    known = media_type_of(body)
+    _check_media_type(known, named.media_type)
+    return body, known
+
+
 def _told(problem: ExhibitUnusable | RenderingFailed) -> str:
     """The reason in words that may stand on paper; what a library said of a foreign file stays with us."""
     if isinstance(problem, RenderingFailed):

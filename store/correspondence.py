@@ -50,15 +50,19 @@ def correspondence(
     limit: int = 50,
     before: str | None = None,
     only: str | None = None,
+    about: str | None = None,
 ) -> list[SentMessage]:
     """The messages that a customer got from a seller, newest first; for the next page, `before` is the
-    `message_id` of the last one, and `only` names the one that is wanted.
+    `message_id` of the last one. `only` names the one that is wanted, `about` the invoice they speak of.
 
     What colleagues got, and what nobody knows to have gone out, is left out.
     """
     sent = select(MessageRow).where(*_theirs(customer_id, seller))
     if only is not None:
         sent = sent.where(MessageRow.message_id == only)
+    if about is not None:
+        speaking = select(MessageItemRow.message_id).where(MessageItemRow.invoice_id == about)
+        sent = sent.where(MessageRow.message_id.in_(speaking))
     if before is not None:
         last = select(MessageRow.sent_at, MessageRow.message_id).where(
             MessageRow.message_id == before, *_theirs(customer_id, seller)

@@ -322,6 +322,11 @@ def test_what_takes_something_away_is_not_left_in_the_portal(office: Office, pos
     message = office.message(str(office.contact()))
     assert (message.step, message.channel) == ("credit_hold", "email")
     assert message.why.endswith("the customer prefers messages in the portal, but this is brought to them")
+    with office.sessions() as session:
+        told = correspondence(session, customer_id="C-1", seller="default")
+    assert {(m.step, m.channel) for m in told} == {("credit_hold", "email"), ("overdue", "portal")}, (
+        "and their page shows it all the same"
+    )
 
 
 # -- calls --------------------------------------------------------------------------------------------

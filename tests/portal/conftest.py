@@ -42,6 +42,8 @@ class House:
     links: PortalLinks
     port: int
     maildir: Path
+    exhibits: Path
+    """The folder from which exhibits are handed out."""
 
     @property
     def url(self) -> str:
@@ -128,14 +130,16 @@ async def open_house(premises: Premises, folder: Path) -> AsyncIterator[House]:
     port = free_port()
     links = PortalLinks(f"http://127.0.0.1:{port}", KEY)
     parts = premises.parts(MaildirTransport(folder / "mail"), portal=links, threads=4)
+    exhibits = folder / "exhibits"
+    exhibits.mkdir()
     pages = Parts(
         sessions=premises.sessions,
-        rulebook=load_rulebook(ROOT / "deploy"),
+        rulebook=load_rulebook(ROOT / "deploy", exhibits=exhibits),
         nudge=nudging(premises),
         portal=Portal(links, TemporalWorkflows(premises.client)),
     )
     async with premises.working(parts), serving(pages, "127.0.0.1", port):
-        yield House(premises, links, port, folder / "mail")
+        yield House(premises, links, port, folder / "mail", exhibits)
 
 
 def nudging(premises: Premises) -> Any:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from domain.calendar import Calendar
 from store import audit
-from store.schema import AuditRow, AuditTextRow, MessageState, TaskState, UploadRow
+from store.schema import AuditRow, AuditTextRow, CustomerRow, MessageState, TaskState, UploadRow
 from tests.portal.conftest import House, Visitor, sealed_in, seen
 from tests.premises import case_of, eventually, failed_tasks, noon_zone, today_in
 
@@ -301,8 +301,48 @@ async def test_question_received_preferences_and_contact(house: House, visitor: 
     assert "zoe@acme.example" in task.raw.decode()
     await eventually(lambda: len(house.mails(invoice_id)) == 5)
     assert {str(mail["To"]) for mail in house.mails(invoice_id)} == {"Ann Payne <ap@acme.example>"}
+    texts = [mail.get_body(("plain",)).get_content() for mail in house.mails(invoice_id)]
+    assert sum("autre interlocuteur" in text for text in texts) == 1, "each answer is told in its own words"
     for wrong in ({"email": "zoe@"}, {"email": "a@b.example\r\nBcc: x@y.example"}, {"name": ""}):
         assert (await visitor.post(f"{url}/contact", new | wrong)).status_code == 422
+
+
+async def test_the_language_chosen_is_the_language_of_the_next_mail_to_that_person(
+    house: House, visitor: Visitor
+) -> None:
+    """A contact's own language gives way to what that person chooses; a colleague keeps hers."""
+    people = [
+        {"contact_id": "ann", "role": "ap", "name": "Ann", "email": "ap@acme.example", "locale": "de-DE"},
+        {"contact_id": "eva", "role": "cfo", "name": "Eva", "email": "eva@acme.example", "locale": "es-ES"},
+    ]
+    invoice_id = await house.bill(days=0, customer={"locale": "en-US", "contacts": people})
+    await eventually(lambda: house.mails(invoice_id))
+    (due,) = house.mails(invoice_id)
+    text = due.get_body(("plain",)).get_content()
+    assert text.startswith("Guten Tag Ann")
+    (url,) = [line for line in text.split() if line.startswith(house.url)]
+    assert '<html lang="de">' in (await visitor.get(url)).text
+
+    await visitor.answer(f"{url}/preferences", {"language": "fr", "channel": "email"})
+    await eventually(
+        lambda: any(e.kind == "customer_updated" for e in house.premises.account_events(f"C-{invoice_id}"))
+    )
+    assert '<html lang="fr">' in (await visitor.get(url)).text
+    await eventually(lambda: len(house.mails(invoice_id)) == 2)
+    before = {str(mail["X-Duecourse-Message"]) for mail in house.mails(invoice_id)}
+    await visitor.answer(f"{url}/question", {"note": "x"})
+    await eventually(lambda: len(house.mails(invoice_id)) == 3)
+    (mail,) = [m for m in house.mails(invoice_id) if str(m["X-Duecourse-Message"]) not in before]
+    text = mail.get_body(("plain",)).get_content()
+    print(mail["Subject"], text, sep="\n\n")
+    assert str(mail["To"]) == "Ann <ap@acme.example>"
+    assert text.startswith("Bonjour Ann")
+    assert "autre interlocuteur" not in text
+    with house.premises.sessions() as session:
+        profile = session.get_one(CustomerRow, f"C-{invoice_id}").profile
+    assert profile["locale"] == "fr-US"
+    assert [contact["locale"] for contact in profile["contacts"]] == ["fr-US", "es-ES"]
+    assert house.premises.tasks(invoice_id, kind="contact_language") == []
 
 
 async def test_a_fresh_link_goes_to_the_known_address_only(house: House, visitor: Visitor) -> None:
@@ -310,7 +350,9 @@ async def test_a_fresh_link_goes_to_the_known_address_only(house: House, visitor
 
     from store import portal
 
-    invoice_id = await house.bill()
+    # Who prefers letters gets this by mail: a link is opened, not read.
+    address = {"lines": ["1 Main St"], "city": "New York", "postal_code": "10001", "country": "US"}
+    invoice_id = await house.bill(customer={"preferred_channel": "letter", "address": address})
     url = house.link(invoice_id)
     with house.premises.sessions.begin() as session:
         portal.revoke(session, at=datetime.now(UTC), by="lee", customer_id=f"C-{invoice_id}")

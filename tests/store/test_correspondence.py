@@ -62,6 +62,15 @@ def test_the_newest_first_with_words_and_papers_for_the_customer_alone(session: 
     assert correspondence(session, customer_id="C-1", seller="default", before="M-7") == []
 
 
+def test_what_was_said_of_one_invoice(session: Session) -> None:
+    for number in (1, 2):
+        add_case(session, f"INV-{number}")
+        write(session, f"M-{number}", f"INV-{number}", days=number)
+    told = correspondence(session, customer_id="C-1", seller="default", about="INV-1")
+    assert [m.message_id for m in told] == ["M-1"]
+    assert correspondence(session, customer_id="C-2", seller="default", about="INV-1") == []
+
+
 def test_a_paper_is_read_by_its_own_customer_and_seller_alone(session: Session) -> None:
     add_case(session, "INV-1")
     write(session, "M-1", "INV-1")

@@ -212,7 +212,7 @@ class Answering:
                 is_done=outcome is not None,
                 all_refused=bool(rules) and len(rules) == len(outcome or {}),
                 refusals=[refused(account, rule, invoice_id) for invoice_id, rule in rules.items()],
-                by_mail=bool(account.open),
+                confirmation=account.confirmation(),
             )
 
     async def fresh(self, request: Request, token: str) -> Response:

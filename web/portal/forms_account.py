@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from activities.contacts import contact_key
 from activities.portal_answers import Task
 from store.portfolio import profile_of
 from web.portal.answers import (
@@ -55,7 +56,7 @@ class Question(Form):
 
 
 class Preferences(Form):
-    """In which language and by which channel we write."""
+    """In which language we write to who reads this, and by which channel to the customer."""
 
     name = "preferences"
     needs_open = False
@@ -89,6 +90,7 @@ class Preferences(Form):
             account.open[:1],
             language=language,
             channel=str(channel),
+            reader="" if account.reader is None else contact_key(account.reader),
         )
 
     async def carry_out(self, account: Account, said: Said, workflows: Workflows, files: int) -> Done:
@@ -104,14 +106,12 @@ class Preferences(Form):
             "locale": locale,
             "preferred_channel": said.values["channel"],
         }
-        await workflows.tell_account(
-            account.link.customer_id, "customer_updated", {"update_id": said.answer_id, "customer": told}
-        )
+        update = {"update_id": said.answer_id, "customer": told}
+        if said.values.get("reader"):
+            update["reader"] = said.values["reader"]
+        await workflows.tell_account(account.link.customer_id, "customer_updated", update)
         outcome: dict[str, str | None] = dict.fromkeys(said.invoices or ("",))
-        other = [c for c in profile.contacts if c.locale and not c.locale.lower().startswith(language)]
-        why = f"the customer wants to be written to in {language}; a contact's own language says otherwise"
-        tasks = (Task("contact_language", why),) if other else ()
-        return Done(outcome, self.noted(said, outcome), tasks)
+        return Done(outcome, self.noted(said, outcome))
 
 
 class AnotherContact(Form):

@@ -81,7 +81,7 @@ class Guarded:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
-                    headers[name] = value
+                    headers.setdefault(name, value)  # a file says itself what it may do: less than a page
                 if not is_page:
                     headers["cache-control"] = "public, max-age=86400"
                 if self._secure:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import unicodedata
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,15 @@ HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
+}
+#: What a file may do that is kept and not shown: nothing, whatever is in it and however it is opened.
+FILE_POLICY = "default-src 'none'; sandbox; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_ENDINGS = {
+    "application/pdf": ".pdf",
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "text/plain": ".txt",
+    "text/calendar": ".ics",
 }
 #: What a browser is told where customers reach the pages over TLS.
 STRICT_TRANSPORT = "max-age=31536000"
@@ -71,6 +82,20 @@ def render(name: str, account: Account, status: int = 200, **values: Any) -> HTM
         .render(a=account, t=account.words, h=account.words.habits, say=account.words.labels, **values)
     )
     return HTMLResponse(html, status)
+
+
+def file(name: str, media_type: str, body: bytes) -> Response:
+    """A file for the customer to keep, never shown in the page. It ends as what it is, whatever it is called."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", plain).strip("._")[:80] or "file"
+    ending = _ENDINGS.get(media_type, "")
+    if not safe.lower().endswith((ending, ".jpeg") if media_type == "image/jpeg" else ending):
+        safe += ending
+    headers = {
+        "content-disposition": f'attachment; filename="{safe}"',
+        "content-security-policy": FILE_POLICY,
+    }
+    return Response(body, media_type=media_type, headers=headers)
 
 
 def plain_page(name: str, request: Request, status: int, **values: Any) -> HTMLResponse:

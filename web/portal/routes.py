@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
 from activities.blocks import imprint
-from activities.phrasing import Labels
+from activities.exhibits import ExhibitUnusable, exhibit_file
 from activities.portal_links import PATH, Opens
 from store.correspondence import SentMessage, correspondence, paper
 from web.parts import Parts, Portal
@@ -26,6 +27,13 @@ from web.portal.workflows import Unreachable
 
 #: Refused tokens from one address, and pages of one link, in ten minutes.
 MOST_REFUSED, MOST_PAGES, TEN_MINUTES = 40, 600, 600.0
+#: Messages beside other things, and on a page of their own.
+FEW_MESSAGES, MOST_MESSAGES = 8, 25
+#: How pages are asked for; scanners that only want the head change nothing either.
+READING = ["GET", "HEAD"]
+#: The place of an exhibit among those of its invoice.
+_PLACE = re.compile("[1-9][0-9]{0,2}", re.ASCII)
+_log = logging.getLogger(__name__)
 
 
 class Pages:
@@ -92,13 +100,14 @@ class Pages:
     def home(self, request: Request, token: str) -> Response:
         with self.made_of.sessions() as session:
             account = self.account(session, request, token)
-            messages = self._messages(session, account)
+            messages, more = self._newest(session, account)
             unapplied = account.read.facts.unapplied if account.read is not None else ()
             return self.shown(
                 request,
                 "account.html",
                 account,
                 messages=messages,
+                more=more,
                 unapplied=unapplied,
                 answers=forms.ABOUT_INVOICES,
                 always=forms.ABOUT_ACCOUNT,
@@ -110,6 +119,7 @@ class Pages:
             item = account.item(invoice_id)
             if item is None:
                 raise NotThere
+            messages, more = self._newest(session, account, about=invoice_id)
             return self.shown(
                 request,
                 "invoice.html",
@@ -118,9 +128,36 @@ class Pages:
                 is_open=item in account.open,
                 states=account.states(item),
                 movements=account.movements(item.currency, item),
-                messages=[m for m in self._messages(session, account) if invoice_id in m.invoices][:8],
-                papers_say=Labels(account.words.language, account.words.habits.functions(), "papers"),
+                messages=messages,
+                more=more,
                 answers=forms.ABOUT_INVOICES,
+            )
+
+    def messages(self, request: Request, token: str) -> Response:
+        """Everything that was sent to the customer, of one invoice where the address names one, page by page."""
+        invoice_id, before = request.query_params.get("invoice"), request.query_params.get("before")
+        with self.made_of.sessions() as session:
+            account = self.account(
+                session, request, token, invoice_id=checked(invoice_id) if invoice_id else None
+            )
+            item = account.item(invoice_id) if invoice_id else None
+            if invoice_id and item is None:
+                raise NotThere
+            found = self._messages(
+                session,
+                account,
+                limit=MOST_MESSAGES + 1,
+                before=checked(before) if before else None,
+                about=invoice_id or None,
+            )
+            last = found[MOST_MESSAGES - 1].message_id if len(found) > MOST_MESSAGES else None
+            return self.shown(
+                request,
+                "messages.html",
+                account,
+                item=item,
+                messages=found[:MOST_MESSAGES],
+                older=account.path("messages", invoice=invoice_id, before=last) if last else None,
             )
 
     def message(self, request: Request, token: str, message_id: str) -> Response:
@@ -143,9 +180,24 @@ class Pages:
             )
             if found is None:
                 raise NotThere
-            name = re.sub(r"[^A-Za-z0-9._-]", "_", found.name)
-            headers = {"content-disposition": f'attachment; filename="{name}"'}
-            return Response(found.body, media_type=found.media_type, headers=headers)
+            return pages.file(found.name, found.media_type, found.body)
+
+    def exhibit(self, request: Request, token: str, invoice_id: str, number: str) -> Response:
+        """An exhibit of an invoice as it lies in the operator's folder, or the page that names the one that is
+        not to be had."""
+        with self.made_of.sessions() as session:
+            account = self.account(session, request, token, invoice_id=checked(invoice_id))
+        item = account.item(invoice_id)
+        if item is None or not _PLACE.fullmatch(number) or int(number) > len(item.exhibits):
+            raise NotThere
+        named = item.exhibits[int(number) - 1]
+        title = account.exhibit_title(named)
+        try:
+            body, media_type = exhibit_file(self.made_of.rulebook.exhibits, named)
+        except ExhibitUnusable as problem:
+            _log.warning("exhibit %s of %s cannot be handed out: %s", number, invoice_id, problem)
+            return self.shown(request, "exhibit.html", account, 404, item=item, title=title)
+        return pages.file(f"{item.number}-{number}-{title}", media_type, body)
 
     def pay(self, request: Request, token: str) -> Response:
         invoice_id = request.query_params.get("invoice")
@@ -169,10 +221,17 @@ class Pages:
 
     # -- details ----------------------------------------------------------------------------------
 
+    def _newest(
+        self, session: Session, account: Account, about: str | None = None
+    ) -> tuple[list[SentMessage], bool]:
+        """The newest messages, and whether there are more."""
+        found = self._messages(session, account, limit=FEW_MESSAGES + 1, about=about)
+        return found[:FEW_MESSAGES], len(found) > FEW_MESSAGES
+
     @staticmethod
-    def _messages(session: Session, account: Account, only: str | None = None) -> list[SentMessage]:
+    def _messages(session: Session, account: Account, **which: Any) -> list[SentMessage]:
         return correspondence(
-            session, customer_id=account.link.customer_id, seller=account.link.seller, only=only
+            session, customer_id=account.link.customer_id, seller=account.link.seller, **which
         )
 
 
@@ -183,17 +242,19 @@ def add_to(app: FastAPI, made_of: Parts, of: Portal) -> None:
     gets: dict[str, Callable[..., Response]] = {
         "": shown.home,
         "/invoice/{invoice_id}": shown.invoice,
+        "/messages": shown.messages,
         "/message/{message_id}": shown.message,
         "/paper/{document_id}": shown.paper,
+        "/exhibit/{invoice_id}/{number}": shown.exhibit,
         "/pay": shown.pay,
     }
     for path, page in gets.items():
-        router.add_api_route(path, page, methods=["GET"], response_model=None)
+        router.add_api_route(path, page, methods=READING, response_model=None)
     answering = Answering(shown, made_of)
-    router.add_api_route("/answer/{answer_id}", answering.answered, methods=["GET"], response_model=None)
+    router.add_api_route("/answer/{answer_id}", answering.answered, methods=READING, response_model=None)
     router.add_api_route("/confirm", answering.confirm, methods=["POST"], response_model=None)
     router.add_api_route("/fresh", answering.fresh, methods=["POST"], response_model=None)
-    router.add_api_route("/{action}", answering.form, methods=["GET"], response_model=None)
+    router.add_api_route("/{action}", answering.form, methods=READING, response_model=None)
     router.add_api_route("/{action}", answering.review, methods=["POST"], response_model=None)
     app.include_router(router)
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")

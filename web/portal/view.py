@@ -7,24 +7,35 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from urllib.parse import quote, urlencode
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from activities.account_facts import AccountRead, read_account
 from activities.blocks import entry_text
+from activities.contacts import contact_key, recipients
+from activities.phrasing import Labels
 from activities.rulebook import Rulebook
 from domain.answers import said_paid_until
+from domain.channels import window_of
 from domain.contact import Pursued
-from domain.contract import AccountManager
+from domain.contract import AccountManager, Contact, Customer
 from domain.instalments import PersonLimits
-from domain.letter import InvoiceFacts, by_due_date, open_totals, past_due_totals, running_balances
+from domain.letter import (
+    ExhibitFacts,
+    InvoiceFacts,
+    by_due_date,
+    open_totals,
+    past_due_totals,
+    running_balances,
+)
 from domain.money import Money
 from domain.pauses import PromiseState, calendar_of, is_settled, promises, standing_plan
 from domain.plan import Instalment, Plan, state_of
 from domain.seller import Seller
-from domain.vocabulary import PlanState
+from domain.vocabulary import Channel, Note, PlanState
 from store import portal
 from store.portfolio import profile_of
-from store.schema import CaseRow, CustomerRow, PortalLinkRow
+from store.schema import CaseRow, CustomerRow, MessageRow, PortalLinkRow
 from web.portal.words import Words, chosen_language
 
 
@@ -57,6 +68,10 @@ class Account:
     """Path of the account page."""
     open: tuple[InvoiceFacts, ...] = ()
     plan_limits: PersonLimits | None = None
+    reader: Contact | None = None
+    """Whom the message went to that brought the link, or whom our messages go to."""
+    has_folder: bool = False
+    """Whether there is a folder from which exhibits are handed out."""
     settled: tuple[InvoiceFacts, ...] = ()
     totals: dict[str, Money] = field(default_factory=dict)
     past_due: dict[str, Money] = field(default_factory=dict)
@@ -128,6 +143,42 @@ class Account:
         assert self.read is not None, "there is an invoice"
         return self.read.pursued[invoice_id]
 
+    def confirmation(self) -> str:
+        """How and when an answer is confirmed in writing; nothing where nobody can be written to."""
+        if not self.open:
+            return ""
+        case, policy = (
+            self.pursued(self.open[0].invoice_id).case,
+            self.pursued(self.open[0].invoice_id).policy,
+        )
+        route = case.account.route(Note.ANSWER_NOTED)
+        if route is None:
+            return ""
+        if route.channel is not Channel.EMAIL:
+            return self.words(f"confirmed_by_{route.channel}")
+        calendar = calendar_of(case.account, policy)
+        at = calendar.next_open(self.now, window_of(policy.send_window, case.account.ways))
+        if at <= self.now:
+            return self.words("confirmed_by_email")
+        return self.words("confirmed_by_email_on", day=self.words.habits.weekday(calendar.local_date(at)))
+
+    def exhibits_of(self, item: InvoiceFacts) -> list[tuple[str, str | None]]:
+        """The exhibits of an invoice by their titles, each with its address where it is handed out here."""
+        return [
+            (
+                self.exhibit_title(each),
+                self.path("exhibit", item.invoice_id, str(place)) if self.has_folder and each.uri else None,
+            )
+            for place, each in enumerate(item.exhibits, start=1)
+        ]
+
+    def exhibit_title(self, exhibit: ExhibitFacts) -> str:
+        """What an exhibit is called, or what kind of paper it is."""
+        if exhibit.title:
+            return exhibit.title
+        say = Labels(self.words.language, self.words.habits.functions(), "papers")
+        return str(say.exhibit_kind(exhibit.kind))
+
     def states(self, item: InvoiceFacts) -> list[str]:
         """What was said about an invoice and stands, in the customer's words."""
         say, habits = self.words, self.words.habits
@@ -182,8 +233,10 @@ def read(
     now = now if customer.latest_at is None else max(now, customer.latest_at)
     seller = rulebook.seller(link.seller)
     profile = profile_of(customer)
+    reader = _reader(session, link, profile)
     asked = language if language in seller.languages else None
-    chosen = chosen_language(asked, _locales(customer), seller.languages)
+    locales = (reader.locale if reader is not None else None, profile.locale)
+    chosen = chosen_language(asked, locales, seller.languages)
     words = Words(chosen, profile.locale or chosen, profile.country)
     if invoice_id is None:
         rows = portal.cases_of(session, link.customer_id, link.seller)
@@ -200,6 +253,8 @@ def read(
         words=words,
         asked_language=asked,
         plan_limits=rulebook.plan_limits(profile),
+        reader=reader,
+        has_folder=rulebook.exhibits is not None,
         now=now,
         base=base,
     )
@@ -228,7 +283,11 @@ def _divided(account: Account, known: AccountRead, rows: Sequence[CaseRow]) -> A
     )
 
 
-def _locales(customer: CustomerRow) -> list[str | None]:
-    """The languages that the customer's people read, the customer's own last."""
-    profile = profile_of(customer)
-    return [*(contact.locale for contact in profile.contacts[:1]), profile.locale]
+def _reader(session: Session, link: PortalLinkRow, profile: Customer) -> Contact | None:
+    """The contact whose link it is, as known today; of one that came with no message, whom our messages go to."""
+    if link.message_id is not None:
+        people = session.scalar(select(MessageRow.to).where(MessageRow.message_id == link.message_id))
+        key = contact_key(Contact.model_validate(people[0])) if people else ""
+        return next((each for each in profile.contacts if contact_key(each) == key), None)
+    found = recipients(profile, None)
+    return found.to if found is not None else None
