@@ -66,7 +66,7 @@ def table_of(items: Sequence[InvoiceFacts], habits: Habits, say: Labels, *, aski
             Row(
                 name=item.name,
                 due=habits.short_day(item.due_on),
-                lateness=say.lateness(item.days_past_due),
+                lateness=say.late(item),
                 amount=habits.money(amount),
                 notes=_notes(item, habits, say, asking=asking),
             )

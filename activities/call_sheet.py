@@ -17,12 +17,12 @@ from activities.account_facts import AccountRead, read_account
 from activities.phrasing import Habits, habits_of, paper_for, template
 from activities.rulebook import Rulebook
 from domain.instalments import PersonLimits
-from domain.letter import by_due_date, open_totals
+from domain.letter import InvoiceFacts, by_due_date, open_totals
 from domain.money import Money
 from domain.pauses import calendar_of, collectable, standing_plan
 from domain.seller import one_line
 from domain.view import view
-from domain.vocabulary import CustomerKind, step_name
+from domain.vocabulary import CustomerKind, PlanState, step_name
 from store import outbox, portfolio, queries
 from store.schema import CaseRow, MessageRow, MessageState
 
@@ -84,7 +84,7 @@ def read_call_sheet(
             OpenInvoice(
                 name=item.name,
                 due=habits.short_day(item.due_on),
-                late=str(item.days_past_due) if item.days_past_due > 0 else "",
+                late=_late(item, habits),
                 balance=habits.money(item.balance),
                 notes=", ".join(
                     f"{what} {habits.money(money)}"
@@ -164,6 +164,7 @@ def _facts(session: Session, account: AccountRead, habits: Habits, now: datetime
     manager = profile.account_manager
     if manager is not None:
         told.append(("Account manager", " · ".join(part for part in (manager.name, manager.email) if part)))
+    told.extend(("Instalments", line) for line in _broken_plans(account, habits))
     reasons = dict.fromkeys(
         reason
         for pursued in account.pursued.values()
@@ -188,7 +189,7 @@ def _opening(account: AccountRead, habits: Habits, held: set[str]) -> tuple[str,
         owed = collectable(pursued.case, pursued.policy, account.today)
         if owed > 0:
             asked.append((item, Money(owed, item.currency)))
-    late = [(item, askable) for item, askable in asked if item.days_past_due > 0] or asked
+    late = [(item, askable) for item, askable in asked if item.is_overdue] or asked
     if not late:
         return (
             first,
@@ -225,6 +226,28 @@ def _allowed(account: AccountRead, habits: Habits, limits: PersonLimits | None) 
         _instalments(account, limits),
         "No discount, no waiver and no word about what a court or an agency will do.",
     )
+
+
+def _late(item: InvoiceFacts, habits: Habits) -> str:
+    """Days past due, or since when all of it is due before its date."""
+    if item.whole_due_on is not None:
+        return f"due since {habits.short_day(item.whole_due_on)}"
+    return str(item.days_past_due) if item.days_past_due > 0 else ""
+
+
+def _broken_plans(account: AccountRead, habits: Habits) -> list[str]:
+    """What became of instalments that were agreed and not kept."""
+    told: dict[str, str] = {}
+    for pursued in account.pursued.values():
+        for plan_id, end in pursued.case.plans_ended.items():
+            if end.fact.state is not PlanState.BROKEN:
+                continue
+            on = end.fact.on or calendar_of(pursued.case.account, pursued.policy).local_date(end.at)
+            rest = "the invoices are asked for by their own due dates again"
+            if pursued.case.plans[plan_id].fact.whole_falls_due:
+                rest = "as agreed, all that is left is due since then"
+            told[plan_id] = f"{plan_id} was broken on {habits.short_day(on)}: {rest}"
+    return list(told.values())
 
 
 def _instalments(account: AccountRead, limits: PersonLimits | None) -> str:

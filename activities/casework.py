@@ -27,6 +27,7 @@ from domain.decide import decide
 from domain.decision import Close, Decision
 from domain.money import Money
 from domain.pauses import calendar_of, is_settled
+from domain.plan_healing import plans_moved_by
 from domain.policy import Policy
 from domain.segments import usual_day
 from domain.view import view
@@ -183,9 +184,7 @@ class CaseWork:
         after = Pursued(apply(before.case, fact, self.now), before.policy)
         self._pursued[invoice_id] = after
         self._touched.add(invoice_id)
-        self._plans_touched.update(
-            plan_id for plan_id in after.case.plans if plan_id not in before.case.plans_ended
-        )
+        self._plans_touched.update(plans_moved_by(fact, before.case, after.case))
         self._post(before.case, after.case, fact, kind, event_id)
         body = {"event_id": event_id, "payload_sha256": recorded.event.payload_sha256.hex()}
         self.note(kind, invoice_id, body, fact.model_dump_json(exclude_unset=True))
@@ -304,8 +303,9 @@ class CaseWork:
         while self._touched or self._plans_touched:
             for plan_id in sorted(self._plans_touched):
                 self._plans_touched.discard(plan_id)
-                self.plans.add(plan_id)
-                plan_book.write_down(self, plan_id)
+                plan = plan_book.write_down(self, plan_id)
+                if plan is not None and plan.ended is None:
+                    self.plans.add(plan_id)
             for touched in sorted(self._touched):
                 written = self._write_down(touched)
                 decision = written if touched == invoice_id else decision

@@ -67,6 +67,7 @@ def freeze(work: CaseWork, contact: Contact, recipients: Recipients, message_id:
     work.load(invoice_ids)
     entries = ledger.entries_of(work.session, invoice_ids)
     cases = [work.case(invoice_id) for invoice_id in asked]
+    ends_plan = _ends_plan(work, contact)
     manager = profile.account_manager
     language = _language(seller, profile, recipients)
     return NoticeFacts(
@@ -88,6 +89,7 @@ def freeze(work: CaseWork, contact: Contact, recipients: Recipients, message_id:
                 today=work.today(work.case(invoice_id)),
                 language=language,
                 item=asked.get(invoice_id),
+                whole_due_on=ends_plan,
             )
             for invoice_id in invoice_ids
         ),
@@ -203,9 +205,12 @@ def invoice_facts(
     today: date,
     language: str,
     item: ContactItem | None = None,
+    whole_due_on: date | None = None,
 ) -> InvoiceFacts:
-    """One invoice as its committed rows say; asked for as `item` says, only listed without one."""
+    """One invoice as its committed rows say; asked for as `item` says, only listed without one. From
+    `whole_due_on` on all of it is due, whatever its due date."""
     case = pursued.case
+    whole_due_on = whole_due_on or case.whole_due_on
     invoice = wire.Invoice.model_validate(row.invoice)
     promised = promised_amount(case, pursued.policy, today)
     disputed = frozen_amount(case)
@@ -219,6 +224,7 @@ def invoice_facts(
         issued_on=row.issued_on,
         due_on=case.due,
         days_past_due=(today - case.due).days,
+        whole_due_on=whole_due_on if today < case.due else None,
         currency=row.currency,
         lines=tuple(
             LineFacts(
@@ -316,10 +322,17 @@ def _plan(work: CaseWork, contact: Contact) -> PlanFacts | None:
             ),
             "total": Money(plan.terms.total - plan.relief, currency),
             "outstanding": Money(plan.outstanding, currency),
+            "restored": plan.restored is not None and not plan.told_of_restoring,
             "cure_by": plan.calendar.add_business_days(contact.on, days) if is_cure else None,
             "terms": row.terms_text,
         }
     )
+
+
+def _ends_plan(work: CaseWork, contact: Contact) -> date | None:
+    """The day of a message with which a plan ends and all that is left falls due."""
+    plan = plan_book.load(work, contact.ref) if contact.step is Note.PLAN_BROKEN else None
+    return contact.on if plan is not None and plan.terms.whole_falls_due else None
 
 
 def _offered(tabled: PlanTabled) -> PlanFacts:

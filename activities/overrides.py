@@ -303,6 +303,7 @@ _CASES: tuple[dict[str, Any], ...] = (
         "unapplied": (Money.parse("5.00", "USD"),),
         **_DATES,
     },
+    {"items": (_invoice("SAMPLE-1", -9, whole_due_on=_TODAY),), **_DATES},
     {"items": (_invoice("SAMPLE-1", 0),), "account_manager": None, "contact_name": None, **_DATES},
     {"items": (_invoice("SAMPLE-1", 0), _invoice("SAMPLE-2", 0)), "contact_name": "Sam Sample", **_DATES},
     {"items": (_invoice("SAMPLE-1", 3), _invoice("SAMPLE-2", 3)), "usual_day": 45, **_DATES},
@@ -318,7 +319,7 @@ def _plan(whole: bool) -> PlanFacts:
     )  # fmt: skip
     return PlanFacts(plan_id="PL-sample", number=1, instalments=instalments, total=amount + amount,
                      outstanding=nothing if whole else amount, open_until=_TODAY, cure_by=_TODAY,
-                     whole_falls_due=whole, terms="A sample term")  # fmt: skip
+                     whole_falls_due=whole, restored=whole, terms="A sample term")  # fmt: skip
 
 
 def _sample(step: Step | Note, tone: Tone, language: str, **more: Any) -> NoticeFacts:

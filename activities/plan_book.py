@@ -17,7 +17,6 @@ from domain.contact import Contact, ContactItem
 from domain.money import Money
 from domain.plan import (
     DECISION_TASK,
-    EndPlan,
     Plan,
     SendNote,
     decide_plan,
@@ -25,6 +24,7 @@ from domain.plan import (
     newest_plan,
     view_of,
 )
+from domain.plan_healing import late_evidence, turn
 from domain.plan_requests import offer
 from domain.vocabulary import PlanState, Step, Tone
 from store import plans, portfolio, worklist
@@ -86,6 +86,13 @@ def end(work: CaseWork, ended: internal.PlanEnded) -> None:
     _file_on_all(work, ended.plan_id, ended)
 
 
+def _turn(work: CaseWork, plan: Plan, turned: internal.PlanEnded | internal.PlanRestored) -> None:
+    """Note on all invoices that the plan is over, or stands again; either may happen more than once."""
+    before = 0 if plan.restored is None else plan.restored.fact.times
+    times = turned.times if isinstance(turned, internal.PlanRestored) else before
+    _file_on_all(work, plan.plan_id, turned, f"{plan.plan_id}-{times}" if times else "")
+
+
 def alert_offer(work: CaseWork, invoice_ids: Sequence[str]) -> internal.PlanTabled | None:
     """What the account manager may offer for these invoices, where the policy has such an offer."""
     is_offered = work.case(invoice_ids[0]).policy.plan.offer_by_alert
@@ -128,11 +135,11 @@ def offer_in_words(tabled: internal.PlanTabled) -> str:
     return f"{' / '.join(amounts)} {tabled.currency}"
 
 
-def _file_on_all(work: CaseWork, plan_id: str, fact: internal.InternalFact) -> None:
+def _file_on_all(work: CaseWork, plan_id: str, fact: internal.InternalFact, event_id: str = "") -> None:
     row = plans.get(work.session, plan_id)
     assert row is not None, "a plan is tabled first"
     for invoice_id in row.invoices:
-        work.file(invoice_id, fact, plan_id)
+        work.file(invoice_id, fact, event_id or plan_id)
         work.nudge.add(invoice_id)
     work.plans.add(plan_id)
 
@@ -157,12 +164,11 @@ def write_down(work: CaseWork, plan_id: str) -> Plan | None:
     plan = load(work, plan_id)
     if plan is None:
         return None
-    decision = decide_plan(plan, work.now)
-    if isinstance(decision, EndPlan) and plan.ended is None:
-        end(work, internal.PlanEnded(plan_id=plan_id, state=decision.state, why=decision.why))
+    while (turned := turn(plan, work.now)) is not None:
+        _turn(work, plan, turned)
         plan = load(work, plan_id)
         assert plan is not None, "it was there"
-        decision = decide_plan(plan, work.now)
+    decision = decide_plan(plan, work.now)
     row = plans.get(work.session, plan_id)
     assert row is not None, "it was loaded"
     before = row.decision
@@ -174,6 +180,9 @@ def write_down(work: CaseWork, plan_id: str) -> Plan | None:
     row.next_step = decision.note if isinstance(decision, SendNote) else following.step if following else None
     row.why = decision.why
     row.decision = decision.model_dump(mode="json")
+    late = late_evidence(plan)
+    if late is not None:
+        work.open_item(late.kind, late.why, ref=late.ref, invoices=row.invoices)
     for task in getattr(decision, "tasks", ()):
         due_on = plan.terms.open_until if plan.state is PlanState.PROPOSED else None
         work.open_item(task.kind, task.why, ref=task.ref, invoices=row.invoices, due_on=due_on)

@@ -176,8 +176,8 @@ def _invoice(item: InvoiceFacts, habits: Habits, say: Labels) -> StatementInvoic
     return StatementInvoice(
         name=item.name,
         about=", ".join(about),
-        due=f"{say.due} {habits.short_day(item.due_on)}, {say.lateness(item.days_past_due)}",
-        late=item.days_past_due > 0,
+        due=f"{say.due} {habits.short_day(item.due_on)}, {say.late(item)}",
+        late=item.is_overdue,
         rows=rows,
         notes=tuple(notes),
         balance=habits.number(item.balance),

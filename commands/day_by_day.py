@@ -123,10 +123,13 @@ class DayByDay:
         await self.clock.idle(workflow_ids)
 
     async def _settle_plans(self, customer_id: str, at: datetime) -> None:
-        """A plan that was just tabled begins at the real time: bring it, and let all look at what was told."""
+        """A plan that was just tabled, or stands again, begins at the real time: bring it, and let all look at
+        what was told."""
         with self._sessions() as session:
             plans = [plan_workflow_id(plan.plan_id) for plan in open_plans(session, {customer_id})]
         if plans:
+            for plan in plans:
+                self.clock.forget(plan)
             await self._settle(plans, at)
             await self.clock.idle(case.workflow_id for case in self.sleeping([customer_id]))
 

@@ -347,6 +347,10 @@ class _Story:
         return f"Plan {fact.plan_id} {fact.state}{_because(fact.why)}"
 
     @_tell.register
+    def _(self, fact: internal.PlanRestored) -> str:
+        return f"Plan {fact.plan_id} stands again{_because(fact.why)}"
+
+    @_tell.register
     def _(self, fact: internal.CreditHoldPlaced) -> str:
         return "New orders are blocked"
 

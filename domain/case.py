@@ -20,7 +20,7 @@ from domain import contract as wire
 from domain import facts
 from domain.channels import Route, Ways, route
 from domain.money import Money
-from domain.vocabulary import CustomerKind, DisputeOutcome, DisputeReason, HoldReason, Note, Step
+from domain.vocabulary import CustomerKind, DisputeOutcome, DisputeReason, HoldReason, Note, PlanState, Step
 
 F = TypeVar("F")
 
@@ -144,6 +144,8 @@ class Case:
     plans: Mapping[str, Stamped[facts.PlanTabled]] = field(default_factory=dict)
     plans_accepted: Mapping[str, Stamped[facts.PlanAccepted]] = field(default_factory=dict)
     plans_ended: Mapping[str, Stamped[facts.PlanEnded]] = field(default_factory=dict)
+    plans_restored: Mapping[str, Stamped[facts.PlanRestored]] = field(default_factory=dict)
+    """The newest time each plan was broken and stood again."""
     credit_hold_cycle: int | None = None
     """The cycle whose credit hold stands, None where orders flow."""
     blocked: frozenset[int] = frozenset()
@@ -180,6 +182,20 @@ class Case:
                 if stamped.fact.due_on is not None:
                     return stamped.fact.due_on
         return self.due_on
+
+    @property
+    def whole_due_on(self) -> date | None:
+        """The day before its due date on which all that is left of the invoice fell due: a plan was broken
+        whose accepted terms said so. Days past due, ageing and interest keep to the due date."""
+        if not self.plans_ended:
+            return None
+        broken = (
+            end.fact.on
+            for plan_id, end in self.plans_ended.items()
+            if end.fact.state is PlanState.BROKEN and self.plans[plan_id].fact.whole_falls_due
+        )
+        first = min((on for on in broken if on is not None), default=None)
+        return first if first is not None and first < self.due else None
 
     @property
     def reversed(self) -> int:
@@ -573,6 +589,15 @@ def _(fact: facts.PlanAccepted, case: Case, at: datetime) -> Case:
 @_file.register
 def _(fact: facts.PlanEnded, case: Case, at: datetime) -> Case:
     return _add(case, "plans_ended", fact.plan_id, fact, at)
+
+
+@_file.register
+def _(fact: facts.PlanRestored, case: Case, at: datetime) -> Case:
+    return changed(
+        case,
+        plans_ended={key: end for key, end in case.plans_ended.items() if key != fact.plan_id},
+        plans_restored={**case.plans_restored, fact.plan_id: Stamped(fact, at, case.epoch)},
+    )
 
 
 @_file.register

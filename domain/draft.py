@@ -69,9 +69,11 @@ class Brief:
 
 def brief_of(facts: NoticeFacts) -> Brief | None:
     """The brief of a letter to a customer; None for answers and mails to staff, which stay with their phrases."""
-    if isinstance(facts.step, Note) or facts.for_staff or not facts.subjects:
-        return None
     items = facts.subjects
+    if isinstance(facts.step, Note) or facts.for_staff or not items:
+        return None
+    if any(item.whole_due_on is not None for item in items):
+        return None  # why it is due before its due date is told in our own words
     fillable = {
         "due_date": len({item.due_on for item in items}) == 1,
         "answer_by": facts.answer_by is not None,

@@ -122,6 +122,22 @@ class PlanEnded(InternalFact):
     state: PlanState
     why: str = ""
     by: str = "duecourse"
+    on: date | None = None
+    """The customer's day on which a plan was broken: money that came before it heals it, and all that is left
+    falls due with it where the terms said so."""
+
+
+class PlanRestored(InternalFact):
+    """A broken plan stands again: the money it lacked had come in time, and was only known too late."""
+
+    kind: Literal["plan_restored"] = "plan_restored"
+    plan_id: str
+    number: int
+    """Of the instalment that it broke with."""
+    broken_on: date
+    times: int
+    """The how many-th time it is restored."""
+    why: str = ""
 
 
 class NoticeDelivered(InternalFact):
@@ -298,6 +314,7 @@ INTERNAL_FACTS: dict[str, type[InternalFact]] = {
         PlanTabled,
         PlanAccepted,
         PlanEnded,
+        PlanRestored,
         PolicyChanged,
         CaseClosed,
     )

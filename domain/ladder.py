@@ -116,7 +116,8 @@ def _candidates(case: Case, policy: Policy, today: date, cycle: int) -> Iterator
         after = HARSHNESS[Step.DUE] if today > case.due else -1
     elif last is not None:
         after = HARSHNESS[last.fact.step]
-    if entered_late or (last is None and case.taken(Step.AT_RISK) is not None):
+    called_in = case.whole_due_on is not None
+    if entered_late or called_in or (last is None and case.taken(Step.AT_RISK) is not None):
         after = max(after, HARSHNESS[Step.DUE])
     if entered_late and last is None and case.taken(Step.AT_RISK) is not None:
         after = max(after, HARSHNESS[Step.OVERDUE])
@@ -140,6 +141,11 @@ def _candidates(case: Case, policy: Policy, today: date, cycle: int) -> Iterator
 def _nominal(case: Case, rung: PolicyStep) -> date:
     """The day of a rung by the calendar. Where the seller collects by itself, nothing is asked for before
     that has failed, and what is overdue counts from then."""
+    called_in = case.whole_due_on
+    if (
+        called_in is not None
+    ):  # the message that ended the plan asked for it as due: a week before need not pass
+        return called_in + timedelta(days=0 if HARSHNESS[rung.step] <= HARSHNESS[Step.OVERDUE] else rung.day)
     on = case.due + timedelta(days=rung.day)
     if case.collection == "transfer":
         return on
@@ -234,6 +240,8 @@ def _due(
 
 def _reason(case: Case, rung: PolicyStep) -> str:
     name = step_name(rung.step)
+    if case.whole_due_on is not None:
+        return f"{name}: all of it fell due on {case.whole_due_on}, with the plan that was broken"
     when = (
         f"{abs(rung.day)} days {'before' if rung.day < 0 else 'after'} the due date"
         if rung.day

@@ -108,6 +108,8 @@ class InvoiceFacts(_Frozen):
     issued_on: date | None = None
     due_on: date
     days_past_due: int
+    whole_due_on: date | None = None
+    """Since when all of it is due although its due date lies ahead: a plan was broken whose terms said so."""
     currency: CurrencyCode
     lines: tuple[LineFacts, ...] = ()
     entries: tuple[StatementEntry, ...] = ()
@@ -155,6 +157,11 @@ class InvoiceFacts(_Frozen):
     def name(self) -> str:
         """The number as people say it, with the part where there are several."""
         return f"{self.number} ({self.part})" if self.part else self.number
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it should have been paid before today."""
+        return self.days_past_due > 0 or self.whole_due_on is not None
 
     @property
     def bucket(self) -> AgeBucket:
@@ -221,6 +228,8 @@ class PlanFacts(_Frozen):
     """The last day of an offer."""
     cure_by: date | None = None
     """The last day on which a missed instalment keeps the plan alive."""
+    restored: bool = False
+    """Whether the customer was told that it had ended, although the money had come in time."""
     whole_falls_due: bool = False
     terms: str = ""
     """What was agreed, in the words that the customer was shown."""
@@ -323,7 +332,7 @@ class NoticeFacts(AccountFacts):
         return [
             item
             for item in self.items
-            if item.asked and (early or item.days_past_due >= 0 or item.step == self.step)
+            if item.asked and (early or item.days_past_due >= 0 or item.is_overdue or item.step == self.step)
         ]
 
     @property
@@ -378,7 +387,7 @@ def open_totals(items: Iterable[InvoiceFacts]) -> dict[str, Money]:
 
 def past_due_totals(items: Iterable[InvoiceFacts]) -> dict[str, Money]:
     """Open balance past its due date per currency; a currency without any is left out."""
-    return _totals(item.balance for item in items if item.days_past_due > 0)
+    return _totals(item.balance for item in items if item.is_overdue)
 
 
 def ageing(items: Iterable[InvoiceFacts], currency: str) -> dict[AgeBucket, Money]:

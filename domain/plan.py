@@ -20,7 +20,7 @@ from domain.channels import window_of
 from domain.contract import InstalmentView, PlanView
 from domain.decide import unclear
 from domain.decision import LOOK_AGAIN, Lean, NextStep, TaskRequest, Wait
-from domain.facts import PlanAccepted, PlanEnded, PlanTabled
+from domain.facts import PlanAccepted, PlanEnded, PlanRestored, PlanTabled
 from domain.instalments import deadline
 from domain.money import Money
 from domain.pauses import calendar_of, frozen_amount, is_settled, received_for
@@ -61,6 +61,8 @@ class EndPlan(Lean):
 
     kind: Literal["end_plan"] = "end_plan"
     state: PlanState
+    broken_on: date | None = None
+    """The day it was broken: of a plan that was restored and lost its money again, the day it first was."""
     why: str
     rule: str = "plan"
 
@@ -97,6 +99,19 @@ class Plan:
     @property
     def ended(self) -> Stamped[PlanEnded] | None:
         return self.cases[0].plans_ended.get(self.plan_id)
+
+    @property
+    def restored(self) -> Stamped[PlanRestored] | None:
+        """The newest time it stood again after it was broken."""
+        return self.cases[0].plans_restored.get(self.plan_id)
+
+    @property
+    def told_of_restoring(self) -> bool:
+        """Whether the customer has been told, with the thanks for the money, that the plan stands again."""
+        assert self.restored is not None, "it was restored"
+        numbers = range(self.restored.fact.number, len(self.terms.instalments) + 1)
+        thanked = (self.sent(Note.PLAN_THANKS, number) for number in numbers)
+        return any(at is not None and at >= self.restored.at for at in thanked)
 
     @property
     def state(self) -> PlanState:
@@ -136,9 +151,14 @@ class Plan:
         """What is still to be paid by the instalments."""
         return max(0, self.terms.total - self.relief - self.received)
 
-    def instalments(self) -> list[Instalment]:
-        """The instalments with what has come in for each."""
-        left_out, received = self.relief, self.received
+    def received_before(self, day: date) -> int:
+        """What of it came before a day, by the dates of the payments, whenever they became known."""
+        return max(0, self.received - sum(case.received_between(day, date.max) for case in self.cases))
+
+    def instalments(self, received: int | None = None) -> list[Instalment]:
+        """The instalments with what has come in for each: all that was received, where nothing else is named."""
+        left_out = self.relief
+        received = self.received if received is None else received
         amounts: list[int] = []
         for planned in reversed(self.terms.instalments):
             cut = min(planned.amount, left_out)
@@ -241,6 +261,9 @@ def _running(plan: Plan, now: datetime, today: date) -> Wait | SendNote | EndPla
     paid = [instalment for instalment in instalments if instalment.covered and instalment.paid]
     if plan.sent(Note.PLAN_CONFIRMED) is None and plan.outstanding > plan.tolerance:
         return _send(plan, now, SendNote(note=Note.PLAN_CONFIRMED, why="the plan was agreed"))
+    relapsed = _relapsed(plan)
+    if relapsed is not None:
+        return relapsed
     thanks = paid[-1].number if paid else 0
     thanked = any(plan.sent(Note.PLAN_THANKS, number) for number in range(thanks, len(instalments) + 1))
     if thanks and not thanked and plan.lead.account.route(Note.THANKS) is not None:
@@ -298,9 +321,7 @@ def _reminder(plan: Plan, missing: Instalment, now: datetime, today: date) -> Se
 def _missed(plan: Plan, missing: Instalment, now: datetime, today: date) -> Wait | SendNote | EndPlan:
     """Grace is over: one notice that names the last day, then the plan is broken."""
     cured_on = plan.sent(Note.PLAN_CURE, missing.number)
-    why = f"instalment {missing.number}, due on {missing.due_on}, has not come in"
-    if plan.sent(Note.PLAN_BROKEN, missing.number) is not None:
-        return EndPlan(state=PlanState.BROKEN, why=why)
+    why = _missing(missing)
     if cured_on is None:
         cure_by = plan.calendar.add_business_days(today, plan.policy.plan.cure_days)
         note = SendNote(note=Note.PLAN_CURE, number=missing.number, cure_by=cure_by, why=why)
@@ -313,7 +334,24 @@ def _missed(plan: Plan, missing: Instalment, now: datetime, today: date) -> Wait
         until = plan.calendar.midnight_after(last_day)
         why = f"{why}; it may come until {last_day}"
         return Wait(until=until, waiting_on=WaitingOn.PLAN, why=why, rule="plan_cure")
+    if plan.sent(Note.PLAN_BROKEN, missing.number) is not None:
+        return EndPlan(state=PlanState.BROKEN, why=why, broken_on=today)
     return _send(plan, now, SendNote(note=Note.PLAN_BROKEN, number=missing.number, why=why))
+
+
+def _missing(missing: Instalment) -> str:
+    return f"instalment {missing.number}, due on {missing.due_on}, has not come in"
+
+
+def _relapsed(plan: Plan) -> EndPlan | None:
+    """A plan that was restored by money which is gone again, before the customer was told: broken as it was."""
+    if plan.restored is None or plan.told_of_restoring:
+        return None
+    restored = plan.restored.fact
+    missing = plan.instalments(plan.received_before(restored.broken_on))[restored.number - 1]
+    if missing.covered:
+        return None
+    return EndPlan(state=PlanState.BROKEN, why=_missing(missing), broken_on=restored.broken_on)
 
 
 def _held(plan: Plan, now: datetime, today: date) -> Wait | None:

@@ -8,7 +8,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain import contract as wire
@@ -20,12 +20,14 @@ from domain.decision import CarryOut, Wait
 from domain.instalments import PersonLimits, beyond_law, split
 from domain.pauses import collectable, pause, planned_amount, thanked_by_plan
 from domain.plan import EndPlan, Plan, SendNote, decide_plan, name_of, state_of
+from domain.plan_healing import LATE_EVIDENCE_TASK, late_evidence, turn
 from domain.plan_law import load_plan_law
 from domain.policy import Policy
 from domain.requests import answer
 from domain.vocabulary import CustomerKind, Note, PlanState
 from tests.unit.living import (
     ROOT,
+    Life,
     account,
     at,
     case,
@@ -42,7 +44,8 @@ from tests.unit.living import (
 DUE = date(2026, 9, 13)
 TODAY = date(2026, 12, 3)
 NOW = at(TODAY, "10:00")
-METRO = case("METRO", DUE, amount=8_420_000, opened=at("2026-11-30", "09:00"))
+OPENED = at("2026-11-30", "09:00")
+METRO = case("METRO", DUE, amount=8_420_000, opened=OPENED)
 
 
 def ask(request: wire.Request, of: Case = METRO, under: Policy | None = None, **more: Any) -> Answer:
@@ -101,17 +104,18 @@ def live(
             if clock == "08:00":
                 for fact in (script or {}).get(day, []):
                     plan = told(plan, fact, now)
-            for _ in range(5):
+            for _ in range(6):
+                turned = turn(plan, now)
+                if turned is not None:
+                    plan = told(plan, turned, now)
+                    log.append((day, str(getattr(turned, "state", "restored"))))
                 decision = decide_plan(plan, now)
                 if isinstance(decision, SendNote):
                     plan = sent(plan, decision, now)
                     log.append((day, name_of(decision.note, decision.number, plan.terms.ordinal)))
                 elif isinstance(decision, EndPlan):
-                    if plan.ended is None:
-                        ended = facts.PlanEnded(plan_id=plan.plan_id, state=decision.state, why=decision.why)
-                        plan = told(plan, ended, now)
-                        log.append((day, str(decision.state)))
-                    return plan, log
+                    assert plan.ended is not None
+                    break
                 else:
                     assert decision.until > now, "it sleeps"
                     break
@@ -307,6 +311,161 @@ def test_a_missed_instalment_is_cured_or_breaks_the_plan() -> None:
         "plan_confirmed", "plan_reminder_1", "plan_cure_1", "plan_thanks_1"
     ]  # fmt: skip
     assert cured.state is PlanState.ACTIVE
+
+
+WHOLE = policy(plan={"whole_falls_due": True})
+BREAKS = date(2026, 12, 24)
+"""The first day after the days that the notice of 16 December left."""
+
+
+def broken(under: Policy | None = None, *more: Case) -> Plan:
+    """Metro's plan, of which nothing came, on the day it was broken."""
+    plan, log = live(agreed(METRO, *more, count=3, under=under), TODAY, BREAKS)
+    assert log[-2:] == [(BREAKS, "plan_broken_1"), (BREAKS, "broken")]
+    return plan
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_whole_falls_due_with_a_broken_plan_only_where_the_accepted_terms_said_so(whole: bool) -> None:
+    under = policy(plan={"whole_falls_due": whole})
+    early = case("EARLY", date(2027, 2, 1), amount=100_000, opened=OPENED, issued_on=TODAY)
+    plan = broken(under, early)
+    late_policy = policy(plan={"whole_falls_due": not whole})
+    metro, ahead = plan.cases
+    assert (ahead.whole_due_on, metro.whole_due_on) == (BREAKS if whole else None, None), (
+        "METRO was due long ago"
+    )
+    assert ahead.due == date(2027, 2, 1), "its due date stays what it is"
+    assert (ahead.balance, collectable(ahead, under, BREAKS)) == (100_000, 100_000), "nothing is added"
+    told_to = account(last_unsolicited_on=BREAKS)
+    decision = decide(replace(ahead, account=told_to), under, at(BREAKS, "12:00"))
+    assert isinstance(decision, Wait)
+    assert decision.next_step is not None
+    step, on = decision.next_step.step, decision.next_step.at.date()
+    assert (step, on) == (("overdue", date(2026, 12, 28)) if whole else ("pre_due", date(2027, 1, 25)))
+    assert Plan.of(plan.plan_id, plan.cases, late_policy).terms.whole_falls_due is whole, "as it was accepted"
+
+
+def test_what_fell_due_at_once_climbs_from_there_a_rung_at_a_time() -> None:
+    under = WHOLE
+    early = case("EARLY", date(2027, 6, 1), amount=100_000, opened=OPENED, issued_on=TODAY)
+    [_, ahead] = broken(under, early).cases
+    life = Life.of(ahead, under=under)
+    life.now = at(BREAKS, "12:00")
+    life.until("2027-02-10")
+    assert life.told()[:3] == [("12-24", "overdue"), ("01-07", "overdue_2"), ("01-11", "call")]
+    assert life.case.due == date(2027, 6, 1)
+
+
+def test_money_that_came_in_time_heals_a_broken_plan_and_one_that_came_late_does_not() -> None:
+    plan = broken(WHOLE)
+    late = told(plan, paid("28067.00", BREAKS), at("2026-12-28"))
+    assert turn(late, at("2026-12-28")) is None
+    assert late.state is PlanState.BROKEN
+    small = told(plan, paid("28000.00", "2026-12-20"), at("2026-12-28"))
+    assert turn(small, at("2026-12-28")) is None, "a part of it keeps nothing"
+    healed, log = live(
+        told(plan, paid("28067.00", "2026-12-20"), at("2026-12-28")), date(2026, 12, 28), date(2027, 2, 1)
+    )
+    assert log == [
+        (date(2026, 12, 28), "restored"),
+        (date(2026, 12, 28), "plan_thanks_1"),
+        (date(2027, 1, 8), "plan_reminder_2"),
+        (date(2027, 1, 14), "plan_cure_2"),
+        (date(2027, 1, 22), "plan_broken_2"),
+        (date(2027, 1, 22), "broken"),
+    ]
+    assert healed.told_of_restoring
+    assert not any(c.whole_due_on for c in told(plan, paid("28067.00", "2026-12-20")).cases)
+
+
+def test_money_for_everything_makes_a_broken_plan_a_kept_one() -> None:
+    plan, log = live(
+        told(broken(), paid("84200.00", "2026-12-23"), at("2026-12-28")), date(2026, 12, 28), date(2027, 1, 5)
+    )
+    assert [what for _, what in log] == ["restored", "plan_thanks_3", "kept"]
+    assert thanked_by_plan(plan.cases[0])
+
+
+def test_a_person_decides_about_late_money_where_somebody_has_acted_on_the_end() -> None:
+    plan = told(broken(), wire_call(), at("2026-12-28"))
+    assert late_evidence(plan) is None
+    plan = told(plan, paid("28067.00", "2026-12-20"), at("2026-12-29"))
+    assert turn(plan, at("2026-12-29")) is None
+    task = late_evidence(plan)
+    assert task is not None
+    assert task.kind == LATE_EVIDENCE_TASK
+    assert "instalment 1 had come in before the plan was broken on 2026-12-24" in task.why
+    assert "a call" in task.why
+
+
+def wire_call() -> facts.CallLogged:
+    return facts.CallLogged.model_validate({"call_id": "K-1", "outcome": "reached", "by": "lee"})
+
+
+def test_money_that_is_taken_back_before_the_customer_was_told_breaks_it_as_it_was() -> None:
+    plan = told(broken(), paid("28067.00", "2026-12-20"), at("2026-12-28"))
+    plan, log = live(plan, date(2026, 12, 27), date(2026, 12, 27))  # a Sunday: nobody is written to
+    assert log == [(date(2026, 12, 27), "restored")]
+    gone, log = live(
+        plan, date(2026, 12, 28), date(2027, 2, 1), {date(2026, 12, 28): [reversed_(amount="28067.00")]}
+    )
+    assert log == [(date(2026, 12, 28), "broken")], "no second notice, and no thanks"
+    assert gone.ended is not None
+    assert gone.ended.fact.on == BREAKS
+
+
+def test_money_that_is_taken_back_after_the_thanks_leaves_the_days_of_the_notice_once_more() -> None:
+    plan = told(broken(), paid("28067.00", "2026-12-20"), at("2026-12-28"))
+    plan, log = live(
+        plan, date(2026, 12, 28), date(2027, 2, 1), {date(2026, 12, 30): [reversed_(amount="28067.00")]}
+    )
+    assert [what for _, what in log] == ["restored", "plan_thanks_1", "broken"]
+    assert log[-1][0] == date(2027, 1, 7)
+
+
+@st.composite
+def late_news(draw: st.DrawFn) -> list[object]:
+    """Payments valued around the day a plan was broken, and reversals of some; all become known afterwards."""
+    news: list[object] = []
+    for number in range(draw(st.integers(1, 4))):
+        on = BREAKS + timedelta(days=draw(st.integers(-3, 3)))
+        amount = draw(st.sampled_from(["28067.00", "14034.00", "40000.00", "100.00"]))
+        news.append(paid(amount, on, f"P-{number}"))
+        if draw(st.booleans()):
+            news.append(reversed_(f"P-{number}", amount, f"R-{number}"))
+    return news
+
+
+BROKEN = broken(WHOLE)
+
+
+@settings(deadline=None, max_examples=60)
+@given(news=late_news(), order=st.randoms(use_true_random=False))
+def test_in_any_order_late_news_leave_the_same_plan(news: list[object], order: Any) -> None:
+    """Each is recorded and decided on by itself, with no message between them."""
+    shuffled = list(news)
+    order.shuffle(shuffled)
+    ends: list[Plan] = []
+    for each in (news, shuffled):
+        plan = BROKEN
+        for fact in each:
+            plan = told(plan, fact, at("2026-12-27"))
+            for _ in range(4):
+                turned = turn(plan, at("2026-12-27"))
+                if turned is not None:
+                    plan = told(plan, turned, at("2026-12-27"))
+            assert turn(plan, at("2026-12-27")) is None, "it comes to rest"
+        ends.append(plan)
+    one, other = ends
+    assert one.state == other.state
+    assert one.instalments() == other.instalments()
+    assert [c.whole_due_on for c in one.cases] == [c.whole_due_on for c in other.cases]
+    in_time = one.instalments(one.received_before(BREAKS))[0].covered
+    assert (one.state is PlanState.BROKEN) is not in_time
+    _, log = live(one, date(2026, 12, 28), date(2027, 1, 15))
+    assert "plan_broken_1" not in [what for _, what in log]
+    assert "plan_cure_1" not in [what for _, what in log], "never a second notice"
 
 
 def test_a_broken_plan_resumes_at_the_next_rung_of_another_cycle() -> None:

@@ -99,3 +99,105 @@ async def test_a_plan_goes_on_over_many_runs_and_several_invoices(build: Builder
         assert plan.state == "kept"
         query = f'WorkflowId="plan-{plan.plan_id}"'
         assert (await house.client.count_workflows(query)).count > 3
+
+
+def text_of(house: House, step: str) -> str:
+    """The words of the only mail whose kind begins like this."""
+    [mail] = [mail for mail in house.mails() if mail.step.startswith(step)]
+    return " ".join(mail.text.split())
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_the_whole_falls_due_only_where_the_accepted_terms_said_so(build: Builder, whole: bool) -> None:
+    """Two invoices, one of them not due for long: what becomes of it once the plan over both is broken."""
+    async with build(calendar="weekdays", plan={"whole_falls_due": whole, "first_days": 14}) as house:
+        house.know("Acme")
+        await house.bill("Acme", "INV-1", "600.00", due=-20)
+        await house.bill("Acme", "INV-2", "300.00", due=90, net=120)
+        await house.until(3)
+        await house.ask(
+            "INV-1", "propose_plan", count=2, invoices=[house.id("INV-2")], by="Ann", source="portal"
+        )
+        await house.through(31)
+        [plan] = house.plans()
+        assert plan.state == "broken"
+        assert ("then due at once" in plan.terms_text) is whole
+        broken_on = next(day for day, step in house.sent() if step == "plan_broken_1")
+        assert broken_on == 30
+        letter = text_of(house, "plan_broken")
+        assert ("As agreed, the $900.00 that is left is due at once" in letter) is whole
+        assert ("due since" in letter) is whole
+        assert ("what is due of it" in letter) is not whole
+
+        await house.through(36)
+        [resumed] = [mail for mail in house.mails() if mail.step == "overdue_2"]
+        asked = {invoice.removeprefix(house.prefix): step for invoice, step, _ in resumed.items}
+        words = " ".join(resumed.text.split())
+        row = house.row("INV-2")
+        assert row.due_on.isoformat() == house.on(90), "its due date stays what it is"
+        assert row.balance_minor == 30_000, "nothing is added"
+        following = (await house.case("INV-2")).next_step
+        assert following is not None
+        if whole:
+            assert asked == {"INV-1": "overdue_2", "INV-2": "overdue"}
+            assert "$900.00" in words
+            assert following.step == "overdue_2"
+        else:
+            assert asked == {"INV-1": "overdue_2"}
+            assert "$600.00" in words
+            assert (following.step, following.at.date().isoformat()) == ("pre_due", house.on(84))
+
+
+async def test_money_that_came_in_time_and_was_known_late_makes_the_plan_stand_again(house: House) -> None:
+    house.know("Acme")
+    await house.bill("Acme", "INV-1", "900.00", due=-20)
+    await house.until(3)
+    await house.ask("INV-1", "propose_plan", count=2, by="Ann", source="portal")
+    await house.until(32)
+    [plan] = house.plans()
+    assert plan.state == "broken"
+    assert (await house.plan_result(plan.plan_id))["state"] == "broken"
+
+    late = {"amount": "450.00", "currency": "USD", "payment_id": "P-1", "received_on": house.on(27)}
+    await house.tell("INV-1", "payment_received", **late)
+    await house.tell("INV-1", "payment_received", **late)
+    await house.until(46)
+    [plan] = house.plans()
+    assert (plan.state, plan.outstanding_minor, plan.ended_at) == ("active", 45_000, None)
+    await house.pay("INV-1", "450.00", "P-2")
+    await house.through(60)
+    assert house.sent()[1:] == [
+        (3, "plan_confirmed"),
+        (14, "plan_reminder_1"),
+        (22, "plan_cure_1"),
+        (30, "plan_broken_1"),
+        (32, "plan_thanks_1"),
+        (44, "plan_reminder_2"),
+        (46, "plan_thanks_2"),
+    ]
+    assert "disregard our message that the agreement had ended" in text_of(house, "plan_thanks_1")
+    assert "disregard" not in text_of(house, "plan_thanks_2")
+    [plan] = house.plans()
+    assert plan.state == "kept"
+    assert (await house.plan_result(plan.plan_id))["state"] == "kept"
+    assert house.row("INV-1").outcome == "paid"
+    assert house.tasks("plan_late_evidence") == []
+
+
+async def test_money_known_late_goes_to_a_person_where_one_has_acted_meanwhile(house: House) -> None:
+    house.know("Acme")
+    await house.bill("Acme", "INV-1", "900.00", due=-20)
+    await house.until(3)
+    await house.ask("INV-1", "propose_plan", count=2, by="Ann", source="portal")
+    await house.until(32)
+    await house.ask("INV-1", "log_call", outcome="reached", by="lee", note="They are looking into it.")
+    await house.until(33)
+    late = {"amount": "450.00", "currency": "USD", "payment_id": "P-1", "received_on": house.on(27)}
+    await house.tell("INV-1", "payment_received", **late)
+    await house.through(34)
+    [plan] = house.plans()
+    assert plan.state == "broken"
+    [item] = house.tasks("plan_late_evidence")
+    assert item.invoices == [house.id("INV-1")]
+    assert "a call" in item.why
+    assert [step for _, step in house.sent() if step.startswith("plan_")][-1] == "plan_broken_1"

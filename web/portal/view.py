@@ -30,7 +30,7 @@ from domain.letter import (
 )
 from domain.money import Money
 from domain.pauses import PromiseState, calendar_of, is_settled, promises, standing_plan
-from domain.plan import Instalment, Plan, state_of
+from domain.plan import Instalment, Plan, newest_plan, state_of
 from domain.seller import Seller
 from domain.vocabulary import Channel, Note, PlanState
 from store import portal
@@ -112,6 +112,19 @@ class Account:
             cases = [pursued.case for pursued in known if pursued is not None]
             if len(cases) == len(known) and known[0] is not None:
                 found[terms.plan_id] = Plan.of(terms.plan_id, cases, known[0].policy)
+        return list(found.values())
+
+    def broken_plans(self) -> list[tuple[date, bool]]:
+        """Agreements on instalments of the open invoices that were not kept: the day each ended on, and whether
+        all that is left is due with it."""
+        found: dict[str, tuple[date, bool]] = {}
+        for item in self.open:
+            case = self.pursued(item.invoice_id).case
+            newest = newest_plan(case)
+            end = case.plans_ended.get(newest) if newest is not None else None
+            if newest is not None and end is not None and end.fact.state is PlanState.BROKEN:
+                on = end.fact.on or self.local_date(end.at)
+                found[newest] = (on, case.plans[newest].fact.whole_falls_due)
         return list(found.values())
 
     def instalments(self, plan: Plan) -> list[tuple[Instalment, str]]:
@@ -199,6 +212,8 @@ class Account:
             states.append(say("state_plan"))
         elif plan is not None and plan.state == PlanState.PROPOSED:
             states.append(say("state_plan_proposed"))
+        if item.whole_due_on is not None:
+            states.append(say("state_whole_due"))
         until = said_paid_until(pursued.case, self.today)
         if until is not None:
             states.append(say("state_paid", day=habits.day(until)))
