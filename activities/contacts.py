@@ -56,8 +56,8 @@ def recipients(
     note: Note | None = None,
 ) -> Recipients | None:
     """Whom a step or note writes to by its channel: the first of its roles that can be reached, else whoever
-    can; None for nobody. Copies go by mail only; that orders flow again is told to sales as well. A letter
-    needs no person: it goes to the customer's address.
+    can; None for nobody. Copies go by mail only, and a letter names who else at the customer's is to read it; that
+    orders flow again is told to sales as well. A letter needs no person: it goes to the customer's address.
     """
     if rung is not None and rung.is_task:
         manager = account_manager(customer)
@@ -71,6 +71,9 @@ def recipients(
         return Recipients(Contact(role="ap"), route=route) if route.channel is Channel.LETTER else None
     roles: Sequence[str] = rung.to if rung is not None else ("ap", "finance")
     to = next((c for role in roles for c in reachable if c.role == role), reachable[0])
+    if route.channel is Channel.LETTER:
+        named = [c for c in reachable if rung is not None and c.role in rung.cc and c.name and c != to]
+        return Recipients(to, tuple(named), route=route)
     if route.channel is not Channel.EMAIL:
         return Recipients(to, route=route)
     copies: list[Contact] = []

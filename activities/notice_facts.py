@@ -75,6 +75,7 @@ def freeze(work: CaseWork, contact: Contact, recipients: Recipients, message_id:
         step=contact.step,
         channel=recipients.route.channel,
         window=_window(profile, recipients),
+        attention=_attention(recipients),
         tone=contact.rung.tone if contact.rung is not None else _tone_of_notes(contact),
         locale=recipients.to.locale or profile.locale or "en-US",
         language=language,
@@ -167,6 +168,13 @@ def _language(seller: Seller, profile: wire.Customer, recipients: Recipients) ->
     seller's."""
     wanted = () if recipients.staff else (recipients.to.locale, profile.locale)
     return language_for(wanted, seller.languages, LANGUAGES)
+
+
+def _attention(recipients: Recipients) -> tuple[str, ...]:
+    """Who a letter names beside the person it goes to."""
+    if recipients.route.channel is not Channel.LETTER:
+        return ()
+    return tuple(one_line(contact.name) for contact in recipients.cc if contact.name)
 
 
 def _window(profile: wire.Customer, recipients: Recipients) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ from domain.vocabulary import AFTER_THE_DEBT, PLAN_NOTES, Channel, Note, Step, T
 _TODAY = date(2026, 12, 8)
 #: Kinds of answers, so that samples have different ones.
 _ANSWERS = ("paid", "dispute", "question", "contact")
-_NAMES_OF_LABELS = {"labels.jinja", "papers.jinja", "plan.jinja"}
+_NAMES_OF_LABELS = {"labels.jinja", "papers.jinja", "plan.jinja", "spoken.jinja"}
 
 
 class TemplatesInvalid(ValueError):
@@ -191,7 +191,9 @@ def _faults(folder: Path, names: list[str], language: str) -> Iterator[str]:
 
 
 def _missing(folder: Path, names: list[str], facts: NoticeFacts, words: Words) -> Iterator[str]:
-    """A layout of the operator's own must still show each invoice and each total."""
+    """A layout of the operator's own must still show each invoice and each total; what is spoken has none."""
+    if facts.channel is Channel.VOICE:
+        return
     page = _Text()
     page.feed(words.html)
     laid_out = "letter_page.html.jinja" if facts.channel is Channel.LETTER else "notice.html.jinja"
@@ -247,7 +249,13 @@ def samples(language: str) -> Iterator[NoticeFacts]:
         for tone in sorted(tones) if tones != frozenset(Tone) else (Tone.PROFESSIONAL,):
             for case in _CASES:
                 yield _sample(step, tone, language, **case)
-            if step in (Step.OVERDUE, Step.DEMAND):  # its words are those of the mail, its page is its own
+            if step in (Step.PRE_DUE, Step.OVERDUE, Step.AT_RISK):
+                yield _sample(step, tone, language, **_CASES[1], channel="voice")
+            if step in (
+                Step.OVERDUE,
+                Step.DEMAND,
+                Note.PLAN_CONFIRMED,
+            ):  # words of the mail, a page of its own
                 posted = {"channel": "letter", "window": ("Sample Ltd", "2 Sample Road")}
                 yield _sample(step, tone, language, **_CASES[1], **posted)
 

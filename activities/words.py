@@ -39,6 +39,7 @@ from activities.slots import drafted_parts
 from domain.draft import Draft
 from domain.envelope import envelope_of
 from domain.letter import (
+    BEFORE_DUE,
     NoticeFacts,
     asked_totals,
     open_totals,
@@ -51,8 +52,6 @@ from domain.vocabulary import AFTER_THE_DEBT, Channel, Note, Step, Tone
 DETAILED = frozenset({Step.DEMAND, Step.REFERRAL})
 #: Parts that no message is sent without.
 NEEDED = ("subject", "greeting", "opening", "contact")
-#: What is spoken of a message: no table, no account number.
-_SPOKEN = ("greeting", "opening", "request", "contact", "closing")
 #: From gentle to formal. A tone that a step has no phrases for takes the nearest of this list.
 _SCALE = (Tone.FRIENDLY, Tone.PROFESSIONAL, Tone.FIRM, Tone.FORMAL)
 
@@ -158,12 +157,26 @@ def write_notice(facts: NoticeFacts, draft: Draft | None = None) -> Words:
     if facts.channel is Channel.LETTER:
         page, layout = "letter_page.html.jinja", {**layout, **_sheet(facts, habits)}
     elif facts.channel is Channel.VOICE:
-        text = "\n\n".join(paragraph for name in _SPOKEN for paragraph in parts.get(name, ()))
+        text = _spoken(facts, said)
     return Words(
         subject=str(layout["subject"]),
         text=re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", text)).strip() + "\n",
         html=template(page).render(layout),
     )
+
+
+def _spoken(facts: NoticeFacts, said: Phrased) -> str:
+    """What is read out of a message: no table, no account number, nothing that only a page can show."""
+    say = Labels(facts.language, said.values, "spoken")
+    if facts.step in BEFORE_DUE:
+        kind = "before"
+    elif facts.step is Step.AT_RISK:
+        kind = "talk"
+    else:
+        kind = "partner" if facts.tone is Tone.PARTNER else "late"
+    parts = said.parts
+    told = (*parts["greeting"], *parts["opening"], say.request(kind), say.contact(facts.seller.phone))
+    return "\n\n".join((*told, *parts.get("closing", ())))
 
 
 def _sheet(facts: NoticeFacts, habits: Habits) -> dict[str, Any]:

@@ -391,7 +391,8 @@ class _Story:
 
     def _letter(self, message: MessageRow) -> str:
         """`Overdue notice to Ann Payne <ap@acme.example>: “Subject”`."""
-        copies = f", copy to {_people(message.cc)}" if message.cc else ""
+        also = "also for" if message.channel == Channel.LETTER else "copy to"
+        copies = f", {also} {_people(message.cc)}" if message.cc else ""
         subject = f": “{message.subject}”" if message.subject else ""
         written = _written(message.drafting)
         way = _WAYS.get(Channel(message.channel), "")

@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from domain.letter import NoticeFacts
-from domain.vocabulary import Note, Step, Tone
+from domain.vocabulary import Channel, Note, Step, Tone
 
 #: Stands for the table of invoices, as a paragraph of its own; what comes before opens, what comes after asks.
 TABLE = "invoice_table"
@@ -68,9 +68,11 @@ class Brief:
 
 
 def brief_of(facts: NoticeFacts) -> Brief | None:
-    """The brief of a letter to a customer; None for answers and mails to staff, which stay with their phrases."""
+    """The brief of a letter to a customer; None for answers, mails to staff and what is spoken, which stay with
+    their phrases."""
     items = facts.subjects
-    if isinstance(facts.step, Note) or facts.for_staff or not items:
+    spoken = facts.channel in (Channel.CALL, Channel.VOICE)
+    if isinstance(facts.step, Note) or facts.for_staff or spoken or not items:
         return None
     if any(item.whole_due_on is not None for item in items):
         return None  # why it is due before its due date is told in our own words

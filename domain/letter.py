@@ -274,6 +274,8 @@ class NoticeFacts(AccountFacts):
     step: Annotated[Step | Note, Field(union_mode="left_to_right")]
     window: tuple[FilledLine, ...] = ()
     """A letter's address as it stands in the envelope's window, the country left out."""
+    attention: tuple[FilledLine, ...] = ()
+    """Who at the customer's is to read a letter as well: it goes to one address, and no copy is made."""
     tone: Tone
     contact_name: Line | None = None
     contact_phone: Line | None = None

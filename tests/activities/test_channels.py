@@ -21,7 +21,7 @@ from activities.rendering import RenderingFailed
 from domain.vocabulary import Channel
 from store.correspondence import correspondence
 from store.schema import MessageItemRow, MessageState
-from tests.activities.conftest import ANN, NoPaper, Office, Post, the_rulebook
+from tests.activities.conftest import ANN, BOB, NoPaper, Office, Post, the_rulebook
 from tests.activities.test_model_drafts import EDITED
 from tests.hostile_drafts import asks
 
@@ -139,6 +139,17 @@ def test_a_letter_needs_no_mail_address(office: Office, queue: Path) -> None:
     assert office.message(str(office.contact())).facts["window"][:2] == ["Acme Ltd", "1 Main St"]
     assert len(letters(queue)) == 1
     assert "contact_missing" not in office.kinds()
+
+
+def test_a_letter_names_those_who_would_get_a_copy(office: Office, post: Post, queue: Path) -> None:
+    office.steps("sandbox", overdue={"cc": ["cfo", "account_manager"]})
+    office.open(**prefers("letter", address=ADDRESS, contacts=[ANN, BOB]))
+    message = office.message(str(office.contact()))
+    assert message.facts["attention"] == ["Bob Barker"], "a colleague is not written to by post"
+    assert [contact["name"] for contact in message.cc] == ["Bob Barker"]
+    assert any("Also for the attention of: Bob Barker" in page for page in office.renderer.pages)
+    assert len(letters(queue)) == 1
+    assert post.taken == []
 
 
 def test_a_new_address_or_channel_overtakes_a_written_letter(office: Office, post: Post, queue: Path) -> None:

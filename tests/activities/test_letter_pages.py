@@ -17,8 +17,8 @@ from activities.statement import statement_html
 from activities.words import write_notice
 from domain.envelope import DIN_5008_B, UK_DL, US_10, Envelope
 from domain.letter import NoticeFacts
-from domain.vocabulary import Step, Tone
-from tests.letters import invoice, notice, seller
+from domain.vocabulary import Note, Step, Tone
+from tests.letters import invoice, notice, plan, seller
 
 #: Where each seller posts, the envelope that lies there, and the size of its paper in points.
 ENVELOPES = [("US", US_10, (612, 792)), ("GB", UK_DL, (595, 842)), ("DE", DIN_5008_B, (595, 842))]
@@ -95,6 +95,34 @@ def test_a_letter_says_what_the_mail_says(renderer: PdfRenderer, language: str, 
     for paragraph in by_mail.text.split("\n\n"):
         if not re.search(r"[-:]{3}|  ", paragraph):  # tables and ruled titles are laid out in their own way
             assert re.sub(r"\s+", "", paragraph)[:60] in said, paragraph
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "es", "pt"])
+def test_a_letter_offers_what_the_mail_offers_and_encloses_no_calendar(
+    renderer: PdfRenderer, language: str
+) -> None:
+    def both(step: Step | Note) -> tuple[str, str]:
+        facts = notice(step, items=[invoice(days=9)], language=language, locale=language, plan=plan())
+        by_letter = write_notice(facts.model_copy(update={"channel": "letter", "window": WINDOW}))
+        reader = PdfReader(BytesIO(letter_pdf(by_letter, [], renderer)))
+        page = "".join(each.extract_text() for each in reader.pages)
+        return re.sub(r"\s+", "", write_notice(facts).text), re.sub(r"\s+", "", page)
+
+    for said in both(Step.OVERDUE):
+        assert "2806600" in re.sub(r"\D", "", said), "the last instalment"
+    mail, page = both(Note.PLAN_CONFIRMED)
+    calendar = {"en": "calendar", "de": "Kalender", "fr": "agenda", "es": "agenda", "pt": "agenda"}[language]
+    assert calendar in mail
+    assert calendar not in page
+
+
+def test_a_letter_names_who_else_is_to_read_it(renderer: PdfRenderer) -> None:
+    def said(facts: NoticeFacts) -> str:
+        return " ".join(" ".join(page.extract_text() for page in printed(facts, renderer).pages).split())
+
+    named = said(letter(attention=("Bo <b>Chen</b>", "Zoë Smith")))
+    assert "Also for the attention of: Bo <b>Chen</b>, Zoë Smith" in named
+    assert "attention" not in said(letter())
 
 
 def test_equal_letters_are_equal_bytes_with_a_bookmark_for_each_part(renderer: PdfRenderer) -> None:
