@@ -26,6 +26,7 @@ from domain.contact import Contact, Pursued
 from domain.decide import decide
 from domain.decision import Close, Decision
 from domain.money import Money
+from domain.offer_credit import taken_offer
 from domain.pauses import calendar_of, is_settled
 from domain.plan_healing import plans_moved_by
 from domain.policy import Policy
@@ -44,6 +45,9 @@ from store.schema import (
     MessageState,
     TaskState,
 )
+
+#: How the kinds of those ledger entries begin that an offer leaves behind.
+OFFER_ENTRY = "offer_"
 
 
 class CaseWork:
@@ -390,12 +394,14 @@ class CaseWork:
         self, before: Case, after: Case, fact: wire.Fact | internal.InternalFact, kind: str, event_id: str
     ) -> None:
         """Ledger entries of a fact: its own, reversals that waited for their payment, a discount for early
-        payment that it earns or loses, what it does to write-offs. Their sum is what the fact does to the balance."""
+        payment or the credit of an offer that it earns or loses, what it does to write-offs. Their sum is what the
+        fact does to the balance."""
         on = calendar_of(after.account, self._pursued[after.invoice_id].policy).local_date(self.now)
         derived_id = f"{kind}:{event_id}"  # no id of the contract holds a colon
         written_off = _written_off(before) - _written_off(after)
         discount = before.discounted - after.discounted
-        own = _gross(after) - _gross(before) - discount
+        offers = _offer_entries(before, after, derived_id, on)
+        own = _gross(after) - _gross(before) - discount - sum(minor for _, _, minor, _ in offers)
         entries: list[tuple[str, str, int, date]] = []
         if isinstance(fact, wire.PaymentReceived):
             paid = after.minor(fact.amount)
@@ -406,6 +412,7 @@ class CaseWork:
         is_write_off = isinstance(fact, internal.WrittenOff)
         entries.append(("written_off", event_id if is_write_off else derived_id, written_off, on))
         entries.append(("early_payment", derived_id, discount, on))
+        entries.extend(offers)
         for entry_kind, entry_id, minor, entry_on in entries:
             if minor:
                 facts.post(
@@ -497,6 +504,7 @@ _ENDS_WITH_DEBT = frozenset(
         "approval",
         "recalled",
         "referral",
+        "counter_offer",
     }
 )
 
@@ -513,6 +521,19 @@ def _gross(case: Case) -> int:
 
 def _written_off(case: Case) -> int:
     return case.written_off if case.cancelled_at is None else 0
+
+
+def _offer_entries(before: Case, after: Case, derived_id: str, on: date) -> list[tuple[str, str, int, date]]:
+    """What the taking of an offer, or its loss with the money that took it, does to the ledger: entries whose
+    kind says what was agreed, and whose id begins with the offer's."""
+    had, has = taken_offer(before), taken_offer(after)
+    entries = []
+    for offer in {each.offer_id: each for each in (had, has) if each is not None}.values():
+        credited_before = before.settled_by_offer if had is not None and had.offer_id == offer.offer_id else 0
+        credited_after = after.settled_by_offer if has is not None and has.offer_id == offer.offer_id else 0
+        minor = credited_before - credited_after
+        entries.append((f"{OFFER_ENTRY}{offer.offer}", f"{offer.offer_id}:{derived_id}", minor, on))
+    return entries
 
 
 def _says_the_same(event: EventRow, fact: BaseModel) -> bool:

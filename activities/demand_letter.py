@@ -16,7 +16,15 @@ from domain.money import Money
 
 #: What the table of payments shows; charges and amendments stand in the statement.
 _SETTLED = frozenset(
-    {EntryKind.PAYMENT, EntryKind.REVERSAL, EntryKind.CREDIT, EntryKind.WRITE_OFF, EntryKind.CANCELLATION}
+    {
+        EntryKind.PAYMENT,
+        EntryKind.REVERSAL,
+        EntryKind.CREDIT,
+        EntryKind.DISCOUNT,
+        EntryKind.SETTLEMENT,
+        EntryKind.WRITE_OFF,
+        EntryKind.CANCELLATION,
+    }
 )
 _LARGEST_ANNEX = 3 * MEGABYTE
 

@@ -35,6 +35,7 @@ from domain import contract as wire
 from domain import facts as internal
 from domain.asking import Answer, Refused
 from domain.draft import Draft
+from domain.money import Money
 from domain.requests import answer, unfit
 from domain.vocabulary import CallOutcome, Channel, Note, Step
 from store import facts, outbox, plans, portfolio, worklist
@@ -42,6 +43,8 @@ from store.customers import UnknownInvoice
 from store.database import can_never_succeed
 from store.schema import Approval, MessageState
 
+#: Kind under which staff find a counter-offer that they have to decide about.
+COUNTER_OFFER = "counter_offer"
 #: What may stand in a fact's id, with room for a prefix.
 _EVENT_ID = re.compile(r"[A-Za-z0-9._-]{1,48}", re.ASCII)
 
@@ -207,6 +210,13 @@ class Ledger:
                 plan_book.accept(work, fact)
             case internal.PlanEnded():
                 plan_book.end(work, fact)
+            case internal.OfferMade() | internal.OfferAccepted() | internal.OfferEnded():
+                work.file(invoice_id, fact, fact.offer_id)
+                refs, by = (fact.offer_id,), fact.by
+                _close_about(work, invoice_id, COUNTER_OFFER, by=by, outcome=_decided(fact), refs=refs)
+            case internal.OfferCountered():
+                work.file(invoice_id, fact, fact.offer_id)
+                _list_counter(work, invoice_id, fact)
             case internal.Recalled():
                 work.file(invoice_id, fact, event_id)
                 _close_about(work, invoice_id, "referral", by=fact.by, outcome="recalled")
@@ -253,6 +263,21 @@ def _decide_for_all(
         work.file(item.invoice_id, fact, message_id)
         work.nudge.add(item.invoice_id)
     return ()
+
+
+def _decided(fact: internal.OfferMade | internal.OfferAccepted | internal.OfferEnded) -> str:
+    return fact.how if isinstance(fact, internal.OfferEnded) else "agreed"
+
+
+def _list_counter(work: CaseWork, invoice_id: str, fact: internal.OfferCountered) -> None:
+    """Ask staff to decide about a counter-offer, by the day that the customer was told."""
+    case = work.case(invoice_id).case
+    owed, pay = Money(case.balance, case.currency), Money(fact.pay, case.currency)
+    why = (
+        f"the customer offers {pay} of {owed} {case.currency} by {fact.pay_by}: decide by {fact.decide_by} "
+        f"(decide-offer {invoice_id} --accept or --decline)"
+    )
+    work.open_item(COUNTER_OFFER, why, invoice_id=invoice_id, ref=fact.offer_id, due_on=fact.decide_by)
 
 
 def _withdraw_draft(work: CaseWork, invoice_id: str, step: Step | None, why: str) -> None:

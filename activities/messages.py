@@ -85,6 +85,15 @@ def take_steps(work: CaseWork, message: MessageRow, proof: str) -> None:
         plan_book.open_alert_offer(work, [item.invoice_id for item in work.items(message_id)])
 
 
+def record_offers(work: CaseWork, message: MessageRow) -> None:
+    """Record what a message offers by itself, before it may be on its way: once it was read it binds us."""
+    facts = frozen_facts(message)
+    for item in facts.items if facts is not None else ():
+        made = item.offer.made if item.offer is not None else None
+        if made is not None and made.offer_id not in work.case(item.invoice_id).case.offers:
+            work.file(item.invoice_id, made, made.offer_id)
+
+
 def note_sent(work: CaseWork, message: MessageRow, proof: Proof) -> None:
     """What follows once a provider has a message, whether it said so at once or it was found out later."""
     message_id = message.message_id

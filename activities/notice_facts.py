@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from activities import plan_book
-from activities.casework import CaseWork
+from activities.casework import OFFER_ENTRY, CaseWork
 from activities.contacts import Recipients
 from activities.phrasing import LANGUAGES, part_of
 from domain import contract as wire
@@ -15,7 +15,7 @@ from domain.case import Case
 from domain.contact import Contact, ContactItem, Pursued
 from domain.demand import jurisdiction_of
 from domain.envelope import window_address
-from domain.facts import PlanTabled
+from domain.facts import OfferMade, PlanTabled
 from domain.letter import (
     AnswerFacts,
     CallFacts,
@@ -26,6 +26,7 @@ from domain.letter import (
     InvoiceFacts,
     LineFacts,
     NoticeFacts,
+    OfferFacts,
     PlanFacts,
     PromiseFacts,
     ResolutionFacts,
@@ -33,10 +34,12 @@ from domain.letter import (
     language_for,
 )
 from domain.money import Money
-from domain.pauses import calendar_of, frozen_amount, promised_amount, promises
+from domain.offer_credit import left_to_pay
+from domain.offer_requests import offer_of_step
+from domain.pauses import calendar_of, frozen_amount, offer_on_table, promised_amount, promises
 from domain.risk import assess
 from domain.seller import Mailbox, Seller, one_line
-from domain.vocabulary import AFTER_THE_DEBT, PLAN_NOTES, Channel, CustomerKind, Note, Step, Tone
+from domain.vocabulary import AFTER_THE_DEBT, PLAN_NOTES, Channel, CustomerKind, Note, OfferKind, Step, Tone
 from store import facts as ledger
 from store import plans
 from store.portfolio import country_of, profile_of
@@ -50,6 +53,9 @@ _KINDS = {
     "credit_issued": EntryKind.CREDIT,
     "dispute_resolved": EntryKind.CREDIT,
     "early_payment": EntryKind.CREDIT,
+    f"{OFFER_ENTRY}{OfferKind.EARLY_PAYMENT_DISCOUNT}": EntryKind.DISCOUNT,
+    f"{OFFER_ENTRY}{OfferKind.SETTLEMENT}": EntryKind.SETTLEMENT,
+    f"{OFFER_ENTRY}{OfferKind.FEE_WAIVER}": EntryKind.WAIVER,
     "charge_added": EntryKind.CHARGE,
     "charge_waived": EntryKind.WAIVER,
     "written_off": EntryKind.WRITE_OFF,
@@ -91,6 +97,7 @@ def freeze(work: CaseWork, contact: Contact, recipients: Recipients, message_id:
                 language=language,
                 item=asked.get(invoice_id),
                 whole_due_on=ends_plan,
+                made=_made_by(work, contact, asked.get(invoice_id)),
             )
             for invoice_id in invoice_ids
         ),
@@ -157,10 +164,55 @@ def material(facts: NoticeFacts, people: Iterable[Sequence[Mapping[str, Any]]]) 
                 str(item.promised),
                 str(item.disputed),
                 *([str(item.received)] if facts.step in AFTER_THE_DEBT else []),
+                *_material_offer(item.offer),
             ]
             for item in facts.items
         ),
     }
+
+
+def offers_come_too_near(written: NoticeFacts, true: NoticeFacts) -> bool:
+    """Whether a written message leaves less time for an offer than it would if it were written today."""
+    named = {item.invoice_id: item.offer.until for item in written.items if item.offer is not None}
+    return any(
+        item.offer is not None and named.get(item.invoice_id, item.offer.until) < item.offer.until
+        for item in true.items
+    )
+
+
+def _material_offer(offer: OfferFacts | None) -> list[str]:
+    """What is offered must stand as it was written; its date may move along with the day of the message."""
+    return [] if offer is None else [offer.offer_id, str(offer.pay), str(offer.credit), str(offer.accepted)]
+
+
+def _made_by(work: CaseWork, contact: Contact, item: ContactItem | None) -> OfferMade | None:
+    """What the message itself offers on one of its invoices."""
+    if item is None or not isinstance(item.step, Step):
+        return None
+    pursued = work.case(item.invoice_id)
+    return offer_of_step(
+        pursued.case, pursued.policy, item.step, item.cycle, contact.on, contact.offers_until(pursued.policy)
+    )
+
+
+def _offer(case: Case, today: date, made: OfferMade | None) -> OfferFacts | None:
+    """The offer that a paper or a page names, with what is still to be paid for it."""
+    standing = offer_on_table(case, today)
+    offer = standing or made
+    if offer is None:
+        return None
+    left = offer.pay if standing is None else left_to_pay(case, offer)
+    if not 0 < left < case.balance:
+        return None
+    return OfferFacts(
+        offer_id=offer.offer_id,
+        kind=offer.offer,
+        pay=Money(left, case.currency),
+        credit=Money(case.balance - left, case.currency),
+        until=offer.until,
+        accepted=offer.offer_id in case.offers_accepted,
+        made=made if standing is None else None,
+    )
 
 
 def _language(seller: Seller, profile: wire.Customer, recipients: Recipients) -> str:
@@ -214,9 +266,10 @@ def invoice_facts(
     language: str,
     item: ContactItem | None = None,
     whole_due_on: date | None = None,
+    made: OfferMade | None = None,
 ) -> InvoiceFacts:
     """One invoice as its committed rows say; asked for as `item` says, only listed without one. From
-    `whole_due_on` on all of it is due, whatever its due date."""
+    `whole_due_on` on all of it is due, whatever its due date; `made` is what the message offers on it by itself."""
     case = pursued.case
     whole_due_on = whole_due_on or case.whole_due_on
     invoice = wire.Invoice.model_validate(row.invoice)
@@ -263,6 +316,7 @@ def invoice_facts(
         asked=Money(item.asked, row.currency) if item is not None and item.asked > 0 else None,
         promised=Money(promised, row.currency) if promised else None,
         disputed=Money(disputed, row.currency) if disputed else None,
+        offer=_offer(case, today, made),
         step=item.step if item is not None and isinstance(item.step, Step) else None,
         cycle=item.cycle if item is not None else case.cycle,
     )
@@ -279,6 +333,8 @@ def _reference(case: Case, entry: LedgerEntryRow) -> str | None:
     if entry.kind == "payment_received":
         payment = case.payments.get(entry.event_id)
         return _line(payment.fact.reference) if payment is not None else None
+    if entry.kind.startswith(OFFER_ENTRY):
+        return entry.event_id.partition(":")[0]
     return _line(entry.event_id) if entry.kind == "credit_issued" else None
 
 

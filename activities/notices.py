@@ -42,11 +42,12 @@ from activities.messages import (
     mark_unknown,
     note_sent,
     reasons,
+    record_offers,
     step_of,
     take_steps,
     take_without_mail,
 )
-from activities.notice_facts import freeze, material
+from activities.notice_facts import freeze, material, offers_come_too_near
 from activities.portal_links import PortalLinks
 from activities.rulebook import Rulebook
 from domain import facts as internal
@@ -308,6 +309,7 @@ class Notices:
             if fresh is None:
                 return None
             message = fresh
+        record_offers(work, message)
         claimed = outbox.claim(work.session, message.message_id, at=work.now)
         for item in work.items(message.message_id):
             carried = ready(work.case(item.invoice_id), work.now)
@@ -510,7 +512,8 @@ def _changed(work: CaseWork, message: MessageRow) -> str | None:
         true = freeze(work, contact, addressed, message.message_id)
     except ValidationError:
         return "the facts changed after it was written"
-    if _is_sooner(written.block_on, true.block_on) or _is_sooner(written.answer_by, true.answer_by):
+    too_near = _is_sooner(written.block_on, true.block_on) or _is_sooner(written.answer_by, true.answer_by)
+    if too_near or offers_come_too_near(written, true):
         return "the dates it names have come too near"
     same = (contact.ref, contact.name) == (message.ref, message.step) and material(
         true, _people(addressed)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from commands.options import By, InvoiceArgument, Json, State
-from domain.vocabulary import CallOutcome, DisputeOutcome, DisputeReason, HoldReason, Step
+from domain.vocabulary import CallOutcome, DisputeOutcome, DisputeReason, HoldReason, OfferKind, Step
 
 if TYPE_CHECKING:
     from commands.tell import Known
@@ -30,6 +30,7 @@ OwnId = Annotated[str | None, typer.Option(help="A repeat changes nothing; a fre
 Note = Annotated[str | None, typer.Option(show_default=False)]
 Reason = Annotated[str, typer.Option(show_default=False)]
 OptionalReason = Annotated[str | None, typer.Option(show_default=False)]
+OfferId = Annotated[str | None, typer.Option(help="Left out: the one that stands.", show_default=False)]
 RequiredStep = Annotated[Step, typer.Option(show_default=False)]
 
 
@@ -294,6 +295,92 @@ def decide_plan(
 
 
 @app.command()
+def offer(
+    invoice: InvoiceArgument,
+    kind: Annotated[OfferKind, typer.Option(show_default=False)],
+    until: RequiredDay,
+    amount: Annotated[str | None, typer.Option(help="What the customer pays.", show_default=False)] = None,
+    percent: Annotated[
+        str | None, typer.Option(help="What is taken off the open amount, 2.5.", show_default=False)
+    ] = None,
+    by: By = None,
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """Offer the customer to settle the invoice for less, inside the policy's limits."""
+    from commands.tell import ask
+    from domain.contract import MakeOffer
+
+    given = _given(kind=kind.value, amount=amount, percent=percent, until=until)
+    ask(state, invoice, MakeOffer, given, by=by, as_json=as_json)
+
+
+@app.command("withdraw-offer")
+def withdraw_offer(
+    invoice: InvoiceArgument,
+    reason: Reason,
+    offer_id: OfferId = None,
+    by: By = None,
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """Take back an offer that the customer has not accepted."""
+    from commands.tell import ask
+    from domain.contract import WithdrawOffer
+
+    given = _given(offer_id=offer_id, reason=reason)
+    ask(
+        state,
+        invoice,
+        WithdrawOffer,
+        given,
+        by=by,
+        as_json=as_json,
+        defaults=_open_offer if offer_id is None else lambda known: {},
+    )
+
+
+@app.command("decide-offer")
+def decide_offer(
+    invoice: InvoiceArgument,
+    accept: Annotated[bool, typer.Option("--accept/--decline", show_default=False)],
+    offer_id: OfferId = None,
+    by: By = None,
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """Answer a counter-offer, or take down what the customer says to an offer of ours."""
+    from commands.tell import ask
+    from domain.contract import DecideOffer
+
+    ask(
+        state,
+        invoice,
+        DecideOffer,
+        _given(offer_id=offer_id, accept=accept),
+        by=by,
+        as_json=as_json,
+        defaults=_open_offer if offer_id is None else lambda known: {},
+    )
+
+
+@app.command("counter-offer")
+def counter_offer(
+    invoice: InvoiceArgument,
+    amount: RequiredAmount,
+    pay_by: RequiredDay,
+    by: By = None,
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """Take down what the customer asks to settle the invoice for."""
+    from commands.tell import ask
+    from domain.contract import CounterOffer
+
+    ask(state, invoice, CounterOffer, _given(amount=amount, pay_by=pay_by), by=by, as_json=as_json)
+
+
+@app.command()
 def approve(
     invoice: InvoiceArgument,
     step: Annotated[
@@ -503,6 +590,18 @@ def _open_plan(known: Known) -> Mapping[str, Any]:
     plan = known.view.plan if known.view is not None else None
     waiting = [plan.plan_id] if plan is not None and plan.state in ("offered", "proposed") else []
     return {"plan_id": only_one(known, "plan on the table", "--plan-id", waiting)}
+
+
+def _open_offer(known: Known) -> Mapping[str, Any]:
+    """The offer or counter-offer that waits for an answer."""
+    from commands.tell import only_one
+
+    waiting = []
+    if known.view is not None and known.view.counter_offer is not None:
+        waiting.append(known.view.counter_offer.offer_id)
+    elif known.view is not None and known.view.offer is not None and known.view.offer.state == "open":
+        waiting.append(known.view.offer.offer_id)
+    return {"offer_id": only_one(known, "offer that waits for an answer", "--offer-id", waiting)}
 
 
 def _waiting_step(step: Step | None) -> Any:

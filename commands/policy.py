@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 
 from activities.words import phrases_of
 from commands.failures import BadInput
 from commands.terminal import amount, clean, count, out, print_json, table, words
 from domain.money import Money
-from domain.policy import HARSH, TASKS, InvalidPolicy, Policy, PolicyStep, load_policy
-from domain.vocabulary import Step, step_name
+from domain.policy import HARSH, TASKS, InvalidPolicy, OfferRules, Policy, PolicyStep, load_policy
+from domain.vocabulary import OfferKind, Step, step_name
 
 
 def describe_policy(file: Path, *, as_json: bool) -> None:
@@ -154,6 +155,7 @@ def _sections(policy: Policy) -> Iterator[tuple[str, list[str]]]:
             else "never confirmed",
         ],
     )
+    yield "Offers to settle for less", list(_offers(policy.offers))
     yield (
         "When a customer writes",
         [
@@ -188,6 +190,41 @@ def _sections(policy: Policy) -> Iterator[tuple[str, list[str]]]:
             f"a referred case is watched for {count(policy.referral_watch_days, 'day')}",
         ],
     )
+
+
+def _offers(rules: OfferRules) -> Iterator[str]:
+    if not rules.kinds:
+        yield "none"
+        return
+    for kind in rules.kinds:
+        named = kind.replace("_", " ")
+        if kind is OfferKind.FEE_WAIVER:
+            yield f"{named}: what was charged on top of the invoice"
+        else:
+            yield f"{named}: at most {_percent(rules.largest_share(kind))} of what is open" + (
+                f", from {count(rules.settlement_from_day, 'day')} past due"
+                if kind is OfferKind.SETTLEMENT
+                else ""
+            )
+    yield f"an offer stands for {count(rules.longest_days, 'day')} at most"
+    if rules.counter_offers:
+        at_once = (
+            f"agreed at once from {_percent(Decimal(rules.accept_from))} of what is open, else "
+            if rules.accept_from
+            else ""
+        )
+        yield f"counter-offers: {at_once}decided by staff within {_business_days(rules.decide_days)}"
+    if rules.at_step is not None:
+        share = _percent(Decimal(rules.at_step_discount))
+        what = "" if rules.at_step_kind is OfferKind.FEE_WAIVER else f" of {share}"
+        yield (
+            f"the {step_name(rules.at_step)} message offers a {rules.at_step_kind.replace('_', ' ')}{what}"
+            f" for {count(rules.at_step_days, 'day')}"
+        )
+
+
+def _percent(share: Decimal) -> str:
+    return f"{(share * 100).normalize():f} %"
 
 
 def _business_days(number: int) -> str:

@@ -96,6 +96,21 @@ def _facts(
             for each in view.plan.instalments
         )
         yield "Plan", f"{view.plan.plan_id}, {view.plan.state}: {parts}"
+    if view.offer is not None:
+        offer = view.offer
+        pay, credit = _money(offer.pay, view), _money(offer.credit, view)
+        kind = offer.kind.replace("_", " ")
+        yield (
+            "Offer",
+            f"{offer.offer_id}, {kind}, {offer.state}: {pay} by {day(offer.until)} settles it ({credit} off)",
+        )
+    if view.counter_offer is not None:
+        asked = view.counter_offer
+        pay = _money(asked.pay, view)
+        yield (
+            "Counter-offer",
+            f"{asked.offer_id}: {pay} by {day(asked.pay_by)}, decide by {day(asked.decide_by)}",
+        )
     for promise in view.promises:
         what = _money(promise.amount, view) or "everything"
         yield "Promise", f"{what} by {day(promise.pay_by)}: {promise.state}"

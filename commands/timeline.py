@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from activities.casework import OFFER_ENTRY
 from commands.terminal import amount, day, moment
 from domain import contract as wire
 from domain import facts as internal
@@ -18,7 +19,16 @@ from domain.money import Money
 from domain.policy import TASKS
 from domain.vocabulary import Channel, Note, PlanState, Step, step_name
 from store import facts, portfolio, queries, replies
-from store.schema import Approval, AuditRow, AuditTextRow, CaseRow, MessageRow, MessageState, ReplyRow
+from store.schema import (
+    Approval,
+    AuditRow,
+    AuditTextRow,
+    CaseRow,
+    EventRow,
+    MessageRow,
+    MessageState,
+    ReplyRow,
+)
 
 DECISION = "decision"
 _LETTERS = {
@@ -92,6 +102,7 @@ def timeline(session: Session, row: CaseRow, zone: str) -> list[Entry]:
     for mail in replies.of_invoice(session, row.invoice_id):
         entry = Entry(mail.received_at, f"mail_{mail.kind}", _mail(mail), None, mail.reply_id)
         placed.append((mail.received_at, mail.recorded_at, entry))
+    placed.extend(_offers_taken(session, row, events, balances))
     for decided in _decisions(session, row):
         placed.append(decided)
     return [entry for _, _, entry in sorted(placed, key=lambda place: place[:2])]
@@ -107,6 +118,29 @@ def _mail(mail: ReplyRow) -> str:
     meant = (mail.answered_as or "").replace("_", " ")
     read = f"; read by {mail.answered_by} as {meant}" if meant else ""
     return f"Mail of {who}: \u201c{mail.subject}\u201d{read}"
+
+
+def _offers_taken(
+    session: Session, row: CaseRow, events: Iterable[EventRow], balances: Mapping[tuple[str, str], int]
+) -> Iterator[tuple[datetime, datetime, Entry]]:
+    """The credits that offers left in the ledger, each told with the fact that it follows from."""
+    caused_by = {(event.kind, event.event_id): event for event in events}
+    for entry in facts.entries_of(session, [row.invoice_id])[row.invoice_id]:
+        if not entry.kind.startswith(OFFER_ENTRY):
+            continue
+        offer_id, kind, event_id = entry.event_id.split(":", 2)
+        offer, credit = entry.kind.removeprefix(OFFER_ENTRY), amount(abs(entry.amount_minor), row.currency)
+        what = f"{_plain(offer).capitalize()} {offer_id}"
+        text = f"{what} was paid in time: {credit} credited"
+        if entry.amount_minor > 0:
+            text = f"{what} is not paid any more: the credit of {credit} is taken back"
+        event = caused_by[kind, event_id]
+        balance = balances[entry.kind, entry.event_id]
+        yield (
+            event.at,
+            entry.recorded_at,
+            Entry(event.at, entry.kind, text, balance, entry.event_id),
+        )
 
 
 def _first_due(row: CaseRow) -> Any:
@@ -351,6 +385,31 @@ class _Story:
         return f"Plan {fact.plan_id} stands again{_because(fact.why)}"
 
     @_tell.register
+    def _(self, fact: internal.OfferMade) -> str:
+        kind, pay, credit = _plain(fact.offer), self._minor(fact.pay), self._minor(fact.credit)
+        verb = "agreed" if fact.origin == "customer" else "offered"
+        return (
+            f"{kind.capitalize()} {fact.offer_id} {verb} ({fact.by}): {pay} by {day(fact.until)}, "
+            f"then {credit} is credited"
+        )
+
+    @_tell.register
+    def _(self, fact: internal.OfferAccepted) -> str:
+        return f"Offer {fact.offer_id} accepted ({fact.by})"
+
+    @_tell.register
+    def _(self, fact: internal.OfferEnded) -> str:
+        return f"Offer {fact.offer_id} {fact.how} by {fact.by}{_because(fact.why)}"
+
+    @_tell.register
+    def _(self, fact: internal.OfferCountered) -> str:
+        pay = self._minor(fact.pay)
+        return (
+            f"Counter-offer {fact.offer_id} of the customer: {pay} by {day(fact.pay_by)}; "
+            f"decide by {day(fact.decide_by)}"
+        )
+
+    @_tell.register
     def _(self, fact: internal.CreditHoldPlaced) -> str:
         return "New orders are blocked"
 
@@ -388,6 +447,9 @@ class _Story:
 
     def _money(self, text: str) -> str:
         return amount(Money.parse(text, self._currency).minor, self._currency)
+
+    def _minor(self, minor: int) -> str:
+        return amount(minor, self._currency)
 
     def _letter(self, message: MessageRow) -> str:
         """`Overdue notice to Ann Payne <ap@acme.example>: “Subject”`."""

@@ -20,6 +20,7 @@ from domain import contract as wire
 from domain import facts
 from domain.channels import Route, Ways, route
 from domain.money import Money
+from domain.offer_credit import offered_credit
 from domain.vocabulary import CustomerKind, DisputeOutcome, DisputeReason, HoldReason, Note, PlanState, Step
 
 F = TypeVar("F")
@@ -146,6 +147,11 @@ class Case:
     plans_ended: Mapping[str, Stamped[facts.PlanEnded]] = field(default_factory=dict)
     plans_restored: Mapping[str, Stamped[facts.PlanRestored]] = field(default_factory=dict)
     """The newest time each plan was broken and stood again."""
+    offers: Mapping[str, Stamped[facts.OfferMade]] = field(default_factory=dict)
+    offers_accepted: Mapping[str, Stamped[facts.OfferAccepted]] = field(default_factory=dict)
+    offers_ended: Mapping[str, Stamped[facts.OfferEnded]] = field(default_factory=dict)
+    counters: Mapping[str, Stamped[facts.OfferCountered]] = field(default_factory=dict)
+    """What the customer asked to settle for."""
     credit_hold_cycle: int | None = None
     """The cycle whose credit hold stands, None where orders flow."""
     blocked: frozenset[int] = frozenset()
@@ -264,6 +270,13 @@ class Case:
         return min(taken, open_before)
 
     @property
+    def settled_by_offer(self) -> int:
+        """What an offer credits that was paid in time; taken back with the money that took it."""
+        if not self.offers or self.cancelled_at is not None:
+            return 0
+        return offered_credit(self)
+
+    @property
     def given_up(self) -> int:
         """All write-offs ever recorded."""
         return sum(stamped.fact for stamped in self.write_offs.values())
@@ -274,7 +287,7 @@ class Case:
         if not self.write_offs:
             return 0
         owed = self.invoiced + self.charged - self.paid - self.credited - self.discounted
-        return min(self.given_up, max(0, owed))
+        return min(self.given_up, max(0, owed - self.settled_by_offer))
 
     @property
     def recovered(self) -> int:
@@ -291,7 +304,8 @@ class Case:
 
     @property
     def net(self) -> int:
-        """Charges − payments + reversals − credits − discounts − write-offs; negative when more came than was owed."""
+        """Charges − payments + reversals − credits − discounts and what offers credit − write-offs; negative when
+        more came than was owed."""
         if self.cancelled_at is not None:
             return -self.paid
         owed = self.invoiced + self.charged - self.paid
@@ -299,6 +313,8 @@ class Case:
             owed -= self.credited
         if self.early_payment:
             owed -= self.discounted
+        if self.offers:
+            owed -= self.settled_by_offer
         return owed - self.written_off
 
     @property
@@ -598,6 +614,26 @@ def _(fact: facts.PlanRestored, case: Case, at: datetime) -> Case:
         plans_ended={key: end for key, end in case.plans_ended.items() if key != fact.plan_id},
         plans_restored={**case.plans_restored, fact.plan_id: Stamped(fact, at, case.epoch)},
     )
+
+
+@_file.register
+def _(fact: facts.OfferMade, case: Case, at: datetime) -> Case:
+    return _add(case, "offers", fact.offer_id, fact, at)
+
+
+@_file.register
+def _(fact: facts.OfferAccepted, case: Case, at: datetime) -> Case:
+    return _add(case, "offers_accepted", fact.offer_id, fact, at)
+
+
+@_file.register
+def _(fact: facts.OfferEnded, case: Case, at: datetime) -> Case:
+    return _add(case, "offers_ended", fact.offer_id, fact, at)
+
+
+@_file.register
+def _(fact: facts.OfferCountered, case: Case, at: datetime) -> Case:
+    return _add(case, "counters", fact.offer_id, fact, at)
 
 
 @_file.register

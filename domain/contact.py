@@ -62,6 +62,8 @@ class Contact:
     """What outside tools and the outbox call it where that is more than its step."""
     number: int = 0
     """Of the instalment that a plan's message is about."""
+    goes_by: date | None = None
+    """The last day on which it may go out, where that is not its own."""
 
     @property
     def name(self) -> str:
@@ -73,6 +75,10 @@ class Contact:
         if self.step is Note.PLAN_BROKEN:
             return True  # the ladder goes on, but not on the heels of this message
         return self.rung is not None and self.rung.is_notice
+
+    def offers_until(self, policy: Policy) -> date:
+        """The last day of what its message offers by itself: so many days after it may go out."""
+        return (self.goes_by or self.on) + timedelta(days=policy.offers.at_step_days)
 
     def taken(self, item: ContactItem, message_id: str | None, proof: str) -> StepTaken:
         """The fact that this contact leaves on one of its invoices."""
@@ -170,6 +176,7 @@ def compose(trigger: Pursued, decision: CarryOut, siblings: Sequence[Pursued], n
         on=today,
         block_on=calendar.add_business_days(goes_by, rung.notice_days) if step is Step.CREDIT_HOLD else None,
         answer_by=_answer_by(rung, goes_by),
+        goes_by=goes_by,
     )
 
 

@@ -14,9 +14,11 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     Field,
+    SerializerFunctionWrapHandler,
     StrictBool,
     StrictInt,
     ValidationError,
+    model_serializer,
     model_validator,
 )
 
@@ -28,6 +30,7 @@ from domain.vocabulary import (
     DisputeReason,
     HoldReason,
     Note,
+    OfferKind,
     Outcome,
     Step,
     WaitingOn,
@@ -675,6 +678,54 @@ class DecidePlan(Request):
     accept: StrictBool
 
 
+class MakeOffer(Request):
+    """Offer the customer to settle the invoice for less: for `amount`, or with `percent` taken off what is open.
+    A fee waiver takes off what was charged, and needs neither."""
+
+    update_name: ClassVar[str] = "make_offer"
+
+    kind: OfferKind
+    amount: PositiveAmount | None = None
+    percent: Percent | None = None
+    until: Day
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        given = (self.amount is not None) + (self.percent is not None)
+        if given != (self.kind is not OfferKind.FEE_WAIVER):
+            one = "and percent exclude each other: send one of them"
+            none = "and percent are not for a fee waiver, which takes off what was charged: leave both out"
+            raise _refusal("amount", self.amount, none if self.kind is OfferKind.FEE_WAIVER else one)
+        return self
+
+
+class CounterOffer(Request):
+    """The customer asks to settle the invoice for `amount`, paid by a date."""
+
+    update_name: ClassVar[str] = "counter_offer"
+
+    amount: PositiveAmount
+    pay_by: Day
+
+
+class DecideOffer(Request):
+    """Accept or decline an offer (the customer) or a counter-offer (staff)."""
+
+    update_name: ClassVar[str] = "decide_offer"
+
+    offer_id: Id
+    accept: StrictBool
+
+
+class WithdrawOffer(Request):
+    """Take back an offer that the customer has not accepted."""
+
+    update_name: ClassVar[str] = "withdraw_offer"
+
+    offer_id: Id
+    reason: Text
+
+
 class EditedWords(WireModel):
     """A message's words as a person wants them: prose with slots such as `{amount_due}` for every fact."""
 
@@ -836,6 +887,26 @@ class PlanView(WireModel):
     instalments: tuple[InstalmentView, ...] = ()
 
 
+class OfferView(WireModel):
+    """The newest offer to settle for less: what is (still) to be paid for it, and what is then credited."""
+
+    offer_id: str
+    kind: str
+    pay: str
+    credit: str
+    until: Day
+    state: str
+
+
+class CounterOfferView(WireModel):
+    """What the customer asks to settle for, while staff decide."""
+
+    offer_id: str
+    pay: str
+    pay_by: Day
+    decide_by: Day
+
+
 class DisputeView(WireModel):
     """A dispute; `amount` is None for all that is owed."""
 
@@ -881,6 +952,9 @@ class CaseSummary(WireModel):
     outcome: Outcome | None = None
 
 
+_OFFERS = frozenset({"offer", "counter_offer"})
+
+
 class CaseView(WireModel):
     """The answer to the query `case`."""
 
@@ -895,11 +969,19 @@ class CaseView(WireModel):
     steps: tuple[StepView, ...] = ()
     promises: tuple[PromiseView, ...] = ()
     plan: PlanView | None = None
+    offer: OfferView | None = None
+    counter_offer: CounterOfferView | None = None
     disputes: tuple[DisputeView, ...] = ()
     holds: tuple[HoldView, ...] = ()
     risk: RiskView = RiskView()
     policy: PolicyView | None = None
     outcome: Outcome | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_offers(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A case without offers answers as it did before there were any."""
+        written: dict[str, Any] = handler(self)
+        return {name: value for name, value in written.items() if value is not None or name not in _OFFERS}
 
     def summary(self) -> CaseSummary:
         """The same without its steps and lists."""
@@ -980,6 +1062,10 @@ UPDATES: Mapping[str, type[Request]] = MappingProxyType(
             PromiseToPay,
             ProposePlan,
             DecidePlan,
+            MakeOffer,
+            CounterOffer,
+            DecideOffer,
+            WithdrawOffer,
             DecideStep,
             SkipStep,
             RunStep,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from domain.case import Case, Taken
+from domain.case import Case, Taken, changed
 from domain.pauses import broke_promise, calendar_of
 from domain.policy import Policy, PolicyStep
 from domain.vocabulary import HARSHNESS, Outcome
@@ -49,7 +49,7 @@ def reopened_on(case: Case, policy: Policy, today: date) -> date | None:
         for reversal in case.reversals.values()
         if reversal.epoch == case.epoch and reversal.fact.payment_id in case.payments
     ]
-    if days and case.net - case.reversed_since_last_step <= policy.tolerance_in(case.currency):
+    if days and _net_without_newest_reversals(case) <= policy.tolerance_in(case.currency):
         return max(days) if max(days) > case.due else None
     closed = case.closed
     if closed is None or closed.epoch != case.epoch or today <= case.due:
@@ -58,6 +58,15 @@ def reopened_on(case: Case, policy: Policy, today: date) -> date | None:
         return None
     newest = moved_at(case)
     return calendar.local_date(closed.at if newest is None else max(closed.at, newest))
+
+
+def _net_without_newest_reversals(case: Case) -> int:
+    """What would be owed had nothing been taken back since the last step: with the money goes the discount, or
+    the credit of an offer, that it had earned."""
+    if not case.offers and not case.early_payment:
+        return case.net - case.reversed_since_last_step
+    before = {key: each for key, each in case.reversals.items() if each.epoch < case.epoch}
+    return changed(case, reversals=before).net
 
 
 def next_cycle(case: Case, policy: Policy, today: date) -> int:

@@ -155,7 +155,7 @@ def _paused(case: Case, policy: Policy, now: datetime, today: date) -> Decision 
     if assess(case, policy, today).flagged:
         why = f"at risk while paused: {stop.why}; look after it"
         tasks.append(TaskRequest(kind="at_risk", ref=str(case.cycle), why=why))
-    if stop.waiting_on is WaitingOn.PERSON:
+    if stop.rule == "unapplied_cash":
         tasks.append(TaskRequest(kind="apply_cash", ref=str(case.epoch), why=f"{stop.why}: apply it"))
     tasks.extend(_beyond_limit(case, policy, today))
     wait = Wait(until=until, waiting_on=stop.waiting_on, why=stop.why, rule=stop.rule, tasks=tuple(tasks))

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from domain.vocabulary import CallOutcome, Channel, Note, Outcome, PlanState, Step
+from domain.vocabulary import CallOutcome, Channel, Note, OfferKind, Outcome, PlanState, Step
 
 
 class InternalFact(BaseModel):
@@ -138,6 +138,63 @@ class PlanRestored(InternalFact):
     times: int
     """The how many-th time it is restored."""
     why: str = ""
+
+
+class OfferMade(InternalFact):
+    """The customer may settle the invoice for less, by a date. Amounts are minor units."""
+
+    kind: Literal["offer_made"] = "offer_made"
+    offer_id: str
+    offer: OfferKind
+    pay: int
+    """What the customer pays, of what was open when it was offered."""
+    credit: int
+    """The rest, which is credited once that is paid in time."""
+    tolerance: int = 0
+    """By how much the payment may fall short."""
+    invoiced: int
+    """The invoice amount it was computed on: another agreed amount ends it."""
+    charged: int
+    """Charges less waivers then: what is charged while it stands is credited with it."""
+    until: date
+    """The last value date that takes it, in the customer's calendar."""
+    ends_at: datetime
+    """The instant at which that day has ended."""
+    origin: Literal["staff", "step", "customer"]
+    """Who named the terms: `customer` where staff agreed to a counter-offer."""
+    by: str
+
+
+class OfferAccepted(InternalFact):
+    """The customer committed themselves to pay what was offered."""
+
+    kind: Literal["offer_accepted"] = "offer_accepted"
+    offer_id: str
+    by: str
+
+
+class OfferEnded(InternalFact):
+    """An offer was taken back by us, or declined by whom it was put to."""
+
+    kind: Literal["offer_ended"] = "offer_ended"
+    offer_id: str
+    how: Literal["withdrawn", "declined"]
+    on: date
+    """The customer's day: money of an earlier value date still takes the offer."""
+    by: str
+    why: str = ""
+
+
+class OfferCountered(InternalFact):
+    """The customer asks to settle for an amount (minor units) by a date; their own words are not here."""
+
+    kind: Literal["offer_countered"] = "offer_countered"
+    offer_id: str
+    pay: int
+    pay_by: date
+    decide_by: date
+    """The last day on which nothing is sent while staff decide."""
+    by: str
 
 
 class NoticeDelivered(InternalFact):
@@ -315,6 +372,10 @@ INTERNAL_FACTS: dict[str, type[InternalFact]] = {
         PlanAccepted,
         PlanEnded,
         PlanRestored,
+        OfferMade,
+        OfferAccepted,
+        OfferEnded,
+        OfferCountered,
         PolicyChanged,
         CaseClosed,
     )

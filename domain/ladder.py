@@ -10,6 +10,7 @@ from domain.case import Case, Taken
 from domain.channels import window_of
 from domain.cycles import day_of, next_cycle, passed_over, reopened_on
 from domain.decision import LOOK_AGAIN, TaskRequest, Wait
+from domain.offers import offered_until
 from domain.pauses import calendar_of, collectable, resumed_on
 from domain.policy import BEFORE_OVERDUE, Policy, PolicyStep
 from domain.proof import notice_before
@@ -199,6 +200,9 @@ def _target(case: Case, policy: Policy, rung: PolicyStep, baseline: date | None,
         demand = case.taken(Step.DEMAND)
         if demand is not None and demand.fact.answer_by is not None:
             on = max(on, calendar.roll(demand.fact.answer_by + timedelta(days=1)))
+        offered = offered_until(case)
+        if offered is not None:
+            on = max(on, calendar.roll(offered + timedelta(days=1)))
     return Target(on, own)
 
 

@@ -14,9 +14,10 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from domain.facts import OfferMade
 from domain.money import Money
 from domain.seller import Country, CurrencyCode, FilledLine, Line, Mailbox, ReferralPartner, Seller
-from domain.vocabulary import PLAN_NOTES, Channel, CustomerKind, Note, Step, Tone
+from domain.vocabulary import PLAN_NOTES, Channel, CustomerKind, Note, OfferKind, Step, Tone
 
 #: Steps that a member of staff or the account manager reads, never the customer.
 FOR_STAFF = frozenset({Step.CALL, Step.AM_ALERT})
@@ -39,6 +40,8 @@ class EntryKind(StrEnum):
     CHARGE = "charge"
     WAIVER = "waiver"
     WRITE_OFF = "write_off"
+    DISCOUNT = "discount"
+    SETTLEMENT = "settlement"
     CANCELLATION = "cancellation"
 
 
@@ -95,6 +98,19 @@ class StatementEntry(_Frozen):
     reference: Line | None = None
 
 
+class OfferFacts(_Frozen):
+    """What settles an invoice for less: `pay` by `until`, and `credit` is the rest."""
+
+    offer_id: FilledLine
+    kind: OfferKind
+    pay: Money
+    credit: Money
+    until: date
+    accepted: bool = False
+    made: OfferMade | None = None
+    """The offer that this very message makes, as it will be recorded when the message goes out."""
+
+
 class InvoiceFacts(_Frozen):
     """One invoice as a letter shows it. `asked` is None where it is only listed."""
 
@@ -119,6 +135,7 @@ class InvoiceFacts(_Frozen):
     asked: Money | None = None
     promised: Money | None = None
     disputed: Money | None = None
+    offer: OfferFacts | None = None
     step: Step | None = None
     cycle: int = 0
 
@@ -126,6 +143,7 @@ class InvoiceFacts(_Frozen):
     def _adds_up(self) -> Self:
         shown = [self.amount, self.balance, self.asked, self.promised, self.disputed]
         shown += [entry.amount for entry in self.entries]
+        shown += [self.offer.pay, self.offer.credit] if self.offer is not None else []
         shown += [money for line in self.lines for money in (line.amount, line.unit_price)]
         if strange := {money.currency for money in shown if money is not None} - {self.currency}:
             raise ValueError(f"invoice {self.invoice_id} is in {self.currency}, not in {sorted(strange)}")
@@ -345,6 +363,14 @@ class NoticeFacts(AccountFacts):
         """
         about = self._asked or [item for item in self.items if item.step == self.step] or list(self.items)
         return tuple(by_due_date(about))
+
+    @property
+    def offers(self) -> tuple[tuple[InvoiceFacts, OfferFacts], ...]:
+        """The offers that a request for payment names, oldest due date first. A referral makes none: it is the
+        partner's from there on."""
+        if not isinstance(self.step, Step) or self.for_staff or self.step is Step.REFERRAL:
+            return ()
+        return tuple((item, item.offer) for item in by_due_date(self.items) if item.offer is not None)
 
     @property
     def also_open(self) -> tuple[InvoiceFacts, ...]:

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from domain.calendar import Calendar
 from domain.case import Account, Case, hold_ends
-from domain.facts import PlanTabled
+from domain.facts import OfferMade, PlanTabled
+from domain.money import Money
+from domain.offers import open_counter, standing_offer, unpaid_agreements
 from domain.policy import Policy
 from domain.vocabulary import PlanState, WaitingOn
 
@@ -227,6 +229,56 @@ def thanked_by_plan(case: Case) -> bool:
     )
 
 
+def offer_on_table(case: Case, today: date) -> OfferMade | None:
+    """The offer that the customer is told of on `today`: none while something of the invoice is disputed or a
+    plan stands over it."""
+    if not case.offers or case.cancelled_at is not None or case.open_disputes:
+        return None
+    return None if standing_plan(case, today) is not None else standing_offer(case, today)
+
+
+def _agreed_offer(case: Case, policy: Policy, today: date) -> tuple[OfferMade, date] | None:
+    """The accepted offer whose money is waited for on `today`, and the last day of grace."""
+    waited_for = [each for each in _unpaid_offers(case, policy, today) if today <= each[1]]
+    return max(waited_for, key=lambda each: each[0].until, default=None)
+
+
+def lapsed_offers(case: Case, policy: Policy, today: date) -> list[tuple[OfferMade, date]]:
+    """The accepted offers that were not paid, each with the last day of its grace, which is over on `today`."""
+    return [each for each in _unpaid_offers(case, policy, today) if today > each[1]]
+
+
+def _unpaid_offers(case: Case, policy: Policy, today: date) -> list[tuple[OfferMade, date]]:
+    """The accepted offers that are not paid, each with the last day of its grace."""
+    if not case.offers_accepted:
+        return []
+    calendar = calendar_of(case.account, policy)
+    return [
+        (made.fact, calendar.add_business_days(made.fact.until, policy.promise.grace_days))
+        for made in unpaid_agreements(case, today)
+    ]
+
+
+def _offer_pause(case: Case, policy: Policy, today: date) -> Pause | None:
+    """An accepted offer is waited for like a promise; a counter-offer until the day staff decide by."""
+    if not case.offers_accepted and not case.counters:
+        return None
+    calendar = calendar_of(case.account, policy)
+    agreed = _agreed_offer(case, policy, today)
+    if agreed is not None:
+        offer, deadline = agreed
+        pay = Money(offer.pay, case.currency)
+        why = f"offer {offer.offer_id} accepted: {pay} by {offer.until}, grace until {deadline}"
+        return Pause(WaitingOn.PROMISE, calendar.midnight_after(deadline), why, "offer")
+    counter = open_counter(case)
+    if counter is not None and today <= counter.fact.decide_by:
+        asked = counter.fact
+        pay = Money(asked.pay, case.currency)
+        why = f"the customer offers {pay} by {asked.pay_by}: decide by {asked.decide_by}"
+        return Pause(WaitingOn.PERSON, calendar.midnight_after(asked.decide_by), why, "counter_offer")
+    return None
+
+
 def collectable(case: Case, policy: Policy, today: date) -> int:
     """What may be asked for: balance less what is disputed, planned or promised."""
     if not case.disputes and not case.promises and not case.plans:
@@ -247,6 +299,9 @@ def pause(case: Case, policy: Policy, today: date) -> Pause | None:
     if case.snoozed is not None and today <= case.snoozed.fact.until:
         until = calendar.midnight_after(case.snoozed.fact.until)
         return Pause(WaitingOn.HOLD, until, f"snoozed until {case.snoozed.fact.until}", "snooze")
+    agreed = _offer_pause(case, policy, today)
+    if agreed is not None:
+        return agreed
     if collectable(case, policy, today) <= (
         policy.tolerance_in(case.currency) if case.paid or case.credited else 0
     ):
@@ -305,6 +360,11 @@ def resumed_on(case: Case, policy: Policy, today: date) -> date | None:
             ends.append(calendar.local_date(case.plans_ended[plan_id].at))
         elif tabled.fact.state is PlanState.OFFERED and plan_id not in case.plans_accepted:
             ends.append(tabled.fact.open_until + timedelta(days=1))
+    ends.extend(deadline + timedelta(days=1) for _, deadline in lapsed_offers(case, policy, today))
+    for offer_id, counter in case.counters.items():
+        answered = case.offers.get(offer_id) or case.offers_ended.get(offer_id)
+        undecided = counter.fact.decide_by + timedelta(days=1)
+        ends.append(undecided if answered is None else min(undecided, calendar.local_date(answered.at)))
     for dispute_id in case.disputes:
         thawed_at = case.thawed_at(dispute_id)
         if thawed_at is not None:
@@ -313,9 +373,13 @@ def resumed_on(case: Case, policy: Policy, today: date) -> date | None:
 
 
 def broke_promise(case: Case, policy: Policy, today: date) -> bool:
-    """Whether a promise or a plan was broken since the last step: the next step begins a new cycle."""
+    """Whether a promise, a plan or an accepted offer was broken since the last step: a new cycle begins with the
+    next one."""
     broken = (end for end in case.plans_ended.values() if end.fact.state is PlanState.BROKEN)
     if any(end.epoch == case.epoch for end in broken):
+        return True
+    lapsed = (offer.offer_id for offer, _ in lapsed_offers(case, policy, today))
+    if any(case.offers_accepted[offer_id].epoch == case.epoch for offer_id in lapsed):
         return True
     return any(
         promise.state is PromiseState.BROKEN and promise.epoch == case.epoch

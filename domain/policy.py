@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Literal, Self
@@ -16,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from domain.calendar import SendWindow, zone_info
 from domain.money import Money
-from domain.vocabulary import Step, Tone
+from domain.vocabulary import OfferKind, Step, Tone
 
 #: Steps that take something away: they need the notice before them proven, and for natural persons a person.
 HARSH = frozenset({Step.CREDIT_HOLD, Step.DEMAND, Step.REFERRAL})
@@ -122,6 +123,72 @@ class PlanRules(_Part):
     """To how much of itself the customer's credit limit is reduced while they pay by instalments."""
 
 
+def _exact(value: object) -> object:
+    if isinstance(value, float):
+        raise ValueError("write a share as text, such as '0.05': a TOML number is not exact")
+    return value
+
+
+#: A part of an amount, above 0 and below 1, exact.
+Share = Annotated[str, BeforeValidator(_exact), Field(pattern=r"^0\.\d{1,6}$")]
+
+
+class OfferRules(_Part):
+    """Offers to settle an invoice for less: none unless `kinds` names some. Shares are of the open amount."""
+
+    kinds: tuple[OfferKind, ...] = ()
+    largest_discount: Share = "0.03"
+    """Of an early-payment discount."""
+    largest_settlement: Share = "0.30"
+    settlement_from_day: Days = 30
+    """Days past due before which nothing is settled for less."""
+    longest_days: Annotated[int, Field(ge=1, le=366)] = 30
+    """Calendar days that an offer may stand."""
+    counter_offers: bool = False
+    """Whether customers may name terms of their own on the portal."""
+    accept_from: Share | None = None
+    """The smallest part of the open amount at which a counter-offer is agreed at once; else staff decide."""
+    decide_days: Annotated[int, Field(ge=1, le=60)] = 3
+    """Business days in which staff answer a counter-offer, and in which nothing else is sent."""
+    at_step: Step | None = None
+    """The step whose message makes an offer by itself."""
+    at_step_kind: OfferKind = OfferKind.EARLY_PAYMENT_DISCOUNT
+    at_step_discount: Share = "0.02"
+    at_step_days: Annotated[int, Field(ge=1, le=366)] = 7
+
+    def largest_share(self, kind: OfferKind) -> Decimal:
+        """The largest part of the open amount that an offer of this kind may credit."""
+        if kind is OfferKind.FEE_WAIVER:
+            return Decimal(1)
+        settles = kind is OfferKind.SETTLEMENT
+        return Decimal(self.largest_settlement if settles else self.largest_discount)
+
+    @model_validator(mode="after")
+    def _within_limits(self) -> Self:
+        if self.accept_from is not None and not self.counter_offers:
+            raise ValueError("accept_from needs counter_offers = true")
+        if self.counter_offers and OfferKind.SETTLEMENT not in self.kinds:
+            raise ValueError("counter_offers needs 'settlement' among the kinds")
+        if self.accept_from is not None and 1 - Decimal(self.accept_from) > Decimal(self.largest_settlement):
+            raise ValueError(
+                f"accept_from {self.accept_from} gives up more than largest_settlement {self.largest_settlement}"
+            )
+        if self.at_step is None:
+            return self
+        if self.at_step_kind not in self.kinds:
+            raise ValueError(f"at_step_kind '{self.at_step_kind}' is not among the kinds")
+        if Decimal(self.at_step_discount) > self.largest_share(self.at_step_kind):
+            raise ValueError(
+                f"at_step_discount {self.at_step_discount} is more than the largest of a {self.at_step_kind}, "
+                f"{self.largest_share(self.at_step_kind)}"
+            )
+        if self.at_step_days > self.longest_days:
+            raise ValueError(
+                f"at_step_days {self.at_step_days} is more than longest_days {self.longest_days}"
+            )
+        return self
+
+
 class ProofRules(_Part):
     """When a notice counts as proven: an accepted one after `accepted_days` business days without a bounce,
     a letter after `letter_days`, since it is printed and carried first; without any proof after
@@ -201,6 +268,7 @@ class Policy(_Part):
     recheck_days: Annotated[int, Field(ge=1, le=365)] = 5
     promise: PromiseLimits = PromiseLimits()
     plan: PlanRules = PlanRules()
+    offers: OfferRules = OfferRules()
     approval: ApprovalRules = ApprovalRules()
     at_risk: AtRiskRules = AtRiskRules()
     proof: ProofRules = ProofRules()
@@ -259,6 +327,7 @@ class Policy(_Part):
                     f"step 'at_risk': day {rung.day} is not the day {warned} that [at_risk] gives "
                     f"(write_off_age {self.at_risk.write_off_age} - warn_days {self.at_risk.warn_days})"
                 )
+        self._check_offers()
         days = self.late_entry.days
         for step in days:
             if step not in {rung.step for rung in self.ladder}:
@@ -266,6 +335,20 @@ class Policy(_Part):
         in_order = [days[rung.step] for rung in self.ladder if rung.step in days]
         if in_order != sorted(set(in_order)):
             raise ValueError("late_entry: a harsher step must come later than a gentler one")
+
+    def _check_offers(self) -> None:
+        """An offer is made by a step that writes to the customer, and while the case is still ours."""
+        step = self.offers.at_step
+        if step is None:
+            return
+        rung = next((rung for rung in self.steps if rung.step is step), None)
+        if rung is None or not rung.is_notice or step is Step.REFERRAL:
+            raise ValueError(f"offers: at_step '{step}' is not a message to the customer before the referral")
+        first = self.offers.settlement_from_day
+        if self.offers.at_step_kind is OfferKind.SETTLEMENT and rung.day < first:
+            raise ValueError(
+                f"offers: at_step '{step}' is on day {rung.day}, and settlements begin on day {first}"
+            )
 
     @cached_property
     def ladder(self) -> tuple[PolicyStep, ...]:

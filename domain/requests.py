@@ -10,7 +10,7 @@ from functools import singledispatch
 from typing import NamedTuple
 
 from domain import contract as wire
-from domain import facts, plan_requests
+from domain import facts, offer_requests, plan_requests
 from domain.asking import Answer, Asked, Refused, is_referred, nothing_owed
 from domain.case import Case
 from domain.instalments import PersonLimits
@@ -117,6 +117,10 @@ def _(request: wire.PromiseToPay, asked: Asked) -> Answer:
 
 _answer.register(wire.ProposePlan, plan_requests.propose)
 _answer.register(wire.DecidePlan, plan_requests.decide)
+_answer.register(wire.MakeOffer, offer_requests.make)
+_answer.register(wire.CounterOffer, offer_requests.counter)
+_answer.register(wire.DecideOffer, offer_requests.decide)
+_answer.register(wire.WithdrawOffer, offer_requests.withdraw)
 
 
 @_answer.register

@@ -20,6 +20,7 @@ from domain.case import Account, Case, apply, changed
 from domain.contact import Contact, ContactItem, Pursued, compose
 from domain.decide import decide
 from domain.decision import AskApproval, CarryOut, Close, Decision, Wait
+from domain.offer_requests import offer_of_step
 from domain.pauses import approval_ends, calendar_of, is_settled
 from domain.policy import Policy
 from domain.thanks import told_after
@@ -281,6 +282,7 @@ class _Customer:
                 sent = facts.ConfirmationSent(note=item.step, ref=item.ref, message_id=message_id)
                 self._file(item.invoice_id, sent, now)
             else:
+                self._offer(contact, item, item.step, now)
                 self._file(item.invoice_id, contact.taken(item, message_id, self._assume.proof), now)
         if contact.unsolicited and self._keeps_gap:
             self._account = replace(self._account, last_unsolicited_on=contact.on)
@@ -298,6 +300,14 @@ class _Customer:
             contact.items,
             why,
         )
+
+    def _offer(self, contact: Contact, item: ContactItem, step: Step, now: datetime) -> None:
+        """Record what the message offers by itself: a referral waits for it."""
+        pursued = self._cases[item.invoice_id]
+        until = contact.offers_until(pursued.policy)
+        offer = offer_of_step(pursued.case, pursued.policy, step, item.cycle, contact.on, until)
+        if offer is not None:
+            self._file(item.invoice_id, offer, now)
 
     def _call(self, contact: Contact, outcome: CallOutcome, attempts: int, now: datetime) -> None:
         for _ in range(attempts):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from domain.case import Case, Taken
 from domain.contract import (
     CaseView,
+    CounterOfferView,
     DisputeView,
     HoldView,
     NextStepView,
+    OfferView,
     PolicyView,
     PromiseView,
     RiskView,
@@ -18,6 +20,8 @@ from domain.contract import (
 )
 from domain.decision import AskApproval, CarryOut, Close, Decision, Wait
 from domain.money import Money
+from domain.offer_credit import left_to_pay
+from domain.offers import offer_state, open_counter
 from domain.pauses import calendar_of, promises
 from domain.policy import Policy
 from domain.risk import assess
@@ -122,6 +126,8 @@ def view(case: Case, policy: Policy, now: datetime) -> CaseView:
             )
             for promise in promises(case, policy, today)
         ),
+        offer=_offer(case, today),
+        counter_offer=_counter_offer(case),
         disputes=tuple(
             DisputeView(
                 dispute_id=dispute_id,
@@ -137,4 +143,31 @@ def view(case: Case, policy: Policy, now: datetime) -> CaseView:
         ),
         risk=RiskView(band=risk.band, score=risk.score, reasons=risk.reasons),
         policy=PolicyView(name=policy.name, version=str(policy.version)),
+    )
+
+
+def _offer(case: Case, today: date) -> OfferView | None:
+    """The newest offer, whatever became of it."""
+    if not case.offers:
+        return None
+    offer = max(case.offers.values(), key=lambda made: (made.at, made.fact.offer_id)).fact
+    return OfferView(
+        offer_id=offer.offer_id,
+        kind=offer.offer,
+        pay=str(Money(max(0, left_to_pay(case, offer)), case.currency)),
+        credit=str(Money(offer.credit, case.currency)),
+        until=offer.until,
+        state=offer_state(case, offer.offer_id, today),
+    )
+
+
+def _counter_offer(case: Case) -> CounterOfferView | None:
+    waiting = open_counter(case)
+    if waiting is None:
+        return None
+    return CounterOfferView(
+        offer_id=waiting.fact.offer_id,
+        pay=str(Money(waiting.fact.pay, case.currency)),
+        pay_by=waiting.fact.pay_by,
+        decide_by=waiting.fact.decide_by,
     )

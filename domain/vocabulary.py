@@ -63,6 +63,27 @@ class PlanState(StrEnum):
     EXPIRED = "expired"
 
 
+class OfferKind(StrEnum):
+    """What is given up where less than all is paid in time."""
+
+    EARLY_PAYMENT_DISCOUNT = "early_payment_discount"
+    SETTLEMENT = "settlement"
+    FEE_WAIVER = "fee_waiver"
+
+
+class OfferState(StrEnum):
+    """Where an offer to settle an invoice for less stands."""
+
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    TAKEN = "taken"
+    """Paid in time: what was offered is credited."""
+    EXPIRED = "expired"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+    """Taken back, or overtaken by a plan or another amount that was agreed."""
+
+
 class Channel(StrEnum):
     """By what a message to a customer goes; `domain/channels.py` decides which."""
 

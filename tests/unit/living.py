@@ -19,6 +19,7 @@ from domain.case import Account, Case, apply
 from domain.contact import Contact, Pursued, compose
 from domain.decide import decide
 from domain.decision import AskApproval, CarryOut, Close, Decision, TaskRequest, Wait
+from domain.offer_requests import offer_of_step
 from domain.pauses import calendar_of, is_settled
 from domain.policy import Policy, load_policy
 from domain.vocabulary import Note, Step
@@ -356,6 +357,17 @@ class Life:
                 sent = facts.ConfirmationSent(note=item.step, ref=item.ref, message_id=message_id)
                 self._file(item.invoice_id, sent)
             else:
+                told = self.cases[item.invoice_id]
+                offer = offer_of_step(
+                    told.case,
+                    told.policy,
+                    item.step,
+                    item.cycle,
+                    contact.on,
+                    contact.offers_until(told.policy),
+                )
+                if offer is not None:
+                    self._file(item.invoice_id, offer)
                 self._file(item.invoice_id, contact.taken(item, message_id, self.proof))
         if contact.unsolicited:
             self._account(last_unsolicited_on=today)
