@@ -85,7 +85,8 @@ def demand_letter_html(facts: NoticeFacts, law: DemandLaw) -> str:
             for entry in item.entries
             if entry.kind in _SETTLED
         ],
-        rules=rules,
+        interest_source=rules.interest_source_in.get(facts.language, rules.interest_source),
+        fixed_sum_source=rules.fixed_sum_source_in.get(facts.language, rules.fixed_sum_source),
         added=habits.amounts(totals.values()) if totals else "",
         periods=[row for each in added for row in _periods(each, habits)],
         daily=[

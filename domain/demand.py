@@ -102,11 +102,14 @@ class Rules(_Frozen):
     """Whether the rate of the day on which interest starts holds for good, or each half-year has its own."""
     rates: tuple[Rate, ...] = ()
     interest_source: FilledLine | None = None
+    interest_source_in: Mapping[str, FilledLine] = Field(default_factory=dict)
+    """The same for letters in other languages, by language code."""
     fixed_sum: bool = False
     fixed_sum_currency: CurrencyCode | None = None
     fixed_sums: tuple[FixedSum, ...] = ()
     """From the smallest debt to the largest."""
     fixed_sum_source: FilledLine | None = None
+    fixed_sum_source_in: Mapping[str, FilledLine] = Field(default_factory=dict)
     fixed_sum_checked: bool = False
 
     @model_validator(mode="after")

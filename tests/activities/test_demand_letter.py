@@ -18,10 +18,22 @@ from activities.demand_letter import DemandRefused, annexes, demand_letter_html
 from activities.papers import make_papers
 from activities.rendering import PdfRenderer, RenderingFailed
 from activities.rulebook import Rulebook
+from activities.words import Words
 from domain.demand import DemandLaw, Jurisdiction
 from domain.letter import NoticeFacts
 from domain.vocabulary import CustomerKind, Step, Tone
 from tests.activities.conftest import Office, Post, the_rulebook
+from tests.activities.test_languages import (
+    BANKING,
+    ENGLISH,
+    FAMILIAR,
+    LOCALES,
+    OTHERS,
+    SHARED,
+    own_words,
+    word_set,
+)
+from tests.activities.test_words import seen
 from tests.letters import customer, invoice, money, notice, seller
 from tests.unit.test_demand import shipped, turned_on
 
@@ -115,6 +127,45 @@ def test_each_place_has_its_clauses(country: str, kind: str, said: str, unsaid: 
     assert said in html
     assert unsaid not in html
     assert f"size: {'Letter' if country == 'US' else 'A4'}" in html
+
+
+#: Names that have no other language: of statutes, and of official papers that are English.
+NAMES = (
+    "Late Payment of Commercial Debts (Interest) Act", "Practice Direction on Pre-Action Conduct",
+    "Pre-Action Protocol for Debt Claims", "Bank Rate", "Information sheet", "Reply form", "Financial statement",
+)  # fmt: skip
+
+
+#: Words of a demand that English shares, looked at one by one, and the name of a bank.
+COGNATES: dict[str, set[str]] = {
+    "de": set(),
+    "fr": {"bank", "documents", "notice", "directive"},
+    "es": {"bank", "simple"},
+    "pt": {"bank"},
+}
+
+
+@pytest.mark.parametrize("language", OTHERS)
+@pytest.mark.parametrize(("country", "kind"), [("GB", "business"), ("GB", "person"), ("DE", "business")])
+def test_no_english_is_left_in_a_letter_of_another_language(language: str, country: str, kind: str) -> None:
+    currency = "GBP" if country == "GB" else "EUR"
+    items = [
+        invoice("INV-1", 45, "12500.00", currency=currency, paid="2500.00", agreement_ref="R-7"),
+        invoice("INV-2", 60, "800.00", currency=currency, asked="600.00", disputed=money("200.00", currency)),
+    ]
+    on = (Jurisdiction.UK_COMPANY, Jurisdiction.EU)
+    facts = demand(country, *items, kind=kind, referral_partner=seller().referral_partner)
+    facts = facts.model_copy(update={"language": language, "locale": LOCALES[language]})
+    html = demand_letter_html(facts, law(*on))
+    text = own_words(facts, Words("", " ".join(seen(html.partition("</style>")[2]).said), ""))
+    for name in (*NAMES, "14 Priory Road", "Leeds"):
+        text = text.replace(name, " ")
+    english = ENGLISH | word_set(
+        "simple interest directive rate enclosed claim demanded period fixed sum the and of"
+    )
+    assert (word_set(text) & english) - SHARED[language] - BANKING <= COGNATES[language]
+    assert not re.findall(rf"\b(?:{FAMILIAR[language]})\b", text, re.IGNORECASE)
+    assert ("Pre-Action" in html) == (country == "GB")
 
 
 def test_stored_fields_stay_text() -> None:
