@@ -77,6 +77,9 @@ class Deliveries:
             owner = session.scalar(select(MessageRow.customer_id).where(MessageRow.message_id == message_id))
             if owner is None:
                 return set()
+            if outbox.are_known(session, {report.key for report in reports}):
+                # Told again by a provider whom our answer did not reach: nor may the cases have been told.
+                return {item.invoice_id for item in outbox.items_of(session, message_id)}
             work = CaseWork.on_customer(session, owner, self._rulebook, at)
             for report in reports:
                 note_report(work, message_id, report)

@@ -467,6 +467,12 @@ def record_delivery(
     return session.scalar(_SAID, event) is not None
 
 
+def are_known(session: Session, provider_event_ids: Collection[str]) -> bool:
+    """Whether all of these events of a provider were kept before."""
+    kept = select(func.count()).where(DeliveryEventRow.provider_event_id.in_(provider_event_ids))
+    return session.scalars(kept).one() == len(set(provider_event_ids))
+
+
 def deliveries_of(session: Session, message_ids: Collection[str]) -> dict[str, list[DeliveryEventRow]]:
     """What was said about each message, in the order of its business time."""
     said: dict[str, list[DeliveryEventRow]] = {message_id: [] for message_id in message_ids}
