@@ -20,7 +20,7 @@ from tests.portal.conftest import House, Visitor, nudging, sealed_in, seen
 from tests.premises import eventually, noon_zone, today_in
 from web.parts import Parts, Portal
 from web.portal.guard import Throttle
-from web.portal.paying import payment_code
+from web.portal.paying import payment_code, sepa_transfer
 from web.portal.workflows import TemporalWorkflows
 from web.serving import serving
 
@@ -46,7 +46,7 @@ def harmless(html: str) -> None:
         if tag == "script":
             assert (attributes.get("src") or "").startswith("/static/")
         if tag == "img":
-            assert (attributes.get("src") or "").startswith("data:image/")
+            assert (attributes.get("src") or "").startswith(("data:image/", "/p/"))
         for name in ("href", "action", "hx-post"):
             value = attributes.get(name) or ""
             assert not value.lower().startswith(("javascript:", "data:text")), (tag, value)
@@ -209,12 +209,40 @@ def test_a_payment_code_is_for_euro_to_an_iban_that_takes_part() -> None:
     from domain.seller import BankAccount
 
     bank = BankAccount(holder="Seller", bank="Bank", iban="DE89 3704 0044 0532 0130 00")
-    assert payment_code(bank, Money(12345, "EUR"), "INV-1") is not None
-    assert payment_code(bank, Money(12345, "USD"), "INV-1") is None
-    assert payment_code(bank, Money(0, "EUR"), "INV-1") is None
-    assert payment_code(bank, Money(10**12, "EUR"), "INV-1") is None
+    transfer = sepa_transfer(bank, Money(12345, "EUR"), "INV-1")
+    assert transfer is not None
+    assert (transfer["amount"], transfer["text"]) == ("123.45", "INV-1")
+    assert b"<svg" in (payment_code(transfer) or b"")
+    assert sepa_transfer(bank, Money(12345, "USD"), "INV-1") is None
+    assert sepa_transfer(bank, Money(0, "EUR"), "INV-1") is None
+    assert sepa_transfer(bank, Money(10**12, "EUR"), "INV-1") is None
     away = BankAccount(holder="Seller", bank="Bank", iban="SA03 8000 0000 6080 1016 7519")
-    assert payment_code(away, Money(12345, "EUR"), "INV-1") is None
+    assert sepa_transfer(away, Money(12345, "EUR"), "INV-1") is None
     plain = BankAccount(holder="Seller", bank="Bank", account_number="1")
-    assert payment_code(plain, Money(12345, "EUR"), "INV-1") is None
-    assert payment_code(bank, Money(12345, "EUR"), "ß€" * 400) is not None
+    assert sepa_transfer(plain, Money(12345, "EUR"), "INV-1") is None
+    long = sepa_transfer(bank, Money(12345, "EUR"), "ß€" * 400)
+    assert long is not None
+    assert payment_code(long) is not None
+
+
+async def test_a_payment_code_is_drawn_for_the_page_that_named_it(house: House, visitor: Visitor) -> None:
+    """A code with another account in it would be money lost: only what we sealed for this link is drawn."""
+    invoice_id = await house.bill(invoice={"currency": "EUR"})
+    url, other = house.link(invoice_id), house.link(invoice_id)
+    page = await visitor.get(f"{url}/pay")
+    (path,) = [tag[1]["src"] for tag in Tags(page.text).found if tag[1].get("class") == "qr"]
+    assert path is not None
+    picture = await visitor.get(house.url + path)
+    assert picture.headers["content-type"] == "image/svg+xml"
+    assert {"default-src 'none'", "sandbox"} <= set(picture.headers["content-security-policy"].split("; "))
+    assert b"<script" not in picture.content
+    sealed = path.rsplit("/", 1)[-1]
+    altered = sealed[:30] + ("A" if sealed[30] != "A" else "B") + sealed[31:]
+    seal = house.links.seal
+    for wrong in (
+        f"{url}/code/{altered}",
+        f"{url}/code/x",
+        f"{other}/code/{sealed}",
+        f"{url}/code/{seal({'link_id': url.rsplit('/', 1)[-1].split('.')[0]})}",
+    ):
+        assert (await visitor.get(wrong)).status_code == 404, wrong

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from io import BytesIO
 
 from segno.helpers import make_epc_qr
 
@@ -27,11 +29,11 @@ _MOST_MINOR = 99_999_999_999
 
 @dataclass(frozen=True)
 class Way:
-    """One way to pay, with the code that a banking app reads where there is one."""
+    """One way to pay; `transfer` is what a banking app's code says of it, where there is one."""
 
     block: Block
     amount: str | None = None
-    qr: str | None = None
+    transfer: dict[str, str] | None = None
 
 
 def ways(account: Account, items: Sequence[InvoiceFacts]) -> list[Way]:
@@ -46,7 +48,7 @@ def ways(account: Account, items: Sequence[InvoiceFacts]) -> list[Way]:
             found.append(Way(block))
             continue
         reference = ", ".join(dict.fromkeys(i.number for i in items if i.currency == money.currency))
-        found.append(Way(block, habits.money(money), payment_code(bank, money, reference)))
+        found.append(Way(block, habits.money(money), sepa_transfer(bank, money, reference)))
     return found
 
 
@@ -55,26 +57,38 @@ def total(account: Account, items: Sequence[InvoiceFacts]) -> str:
     return total_text(open_totals(items), account.words)
 
 
-def payment_code(bank: BankAccount, amount: Money, reference: str) -> str | None:
-    """The EPC069-12 code of a SEPA transfer as a picture in the page; None where the transfer is none.
-
-    A SEPA credit transfer is in euro, to an IBAN of a country that takes part.
-    """
+def sepa_transfer(bank: BankAccount, amount: Money, reference: str) -> dict[str, str] | None:
+    """What a payment code says (EPC069-12); None where the transfer is none of SEPA: in euro, to an IBAN of a
+    country that takes part."""
     if amount.currency != "EUR" or not 0 < amount.minor <= _MOST_MINOR or bank.iban is None:
         return None
     if bank.iban[:2] not in SEPA:
         return None
+    return {
+        "name": bank.holder[:_LONGEST_NAME],
+        "iban": bank.iban,
+        "bic": bank.bic or "",
+        "amount": str(amount),
+        "text": reference[: _LONGEST_REFERENCE + 1],
+    }
+
+
+def payment_code(transfer: Mapping[str, str]) -> bytes | None:
+    """The code of a transfer as a picture (SVG); None where no code holds what it says."""
+    text = transfer["text"]
     for longest in (_LONGEST_REFERENCE, 35):  # the code holds 331 bytes in all, whatever the characters
-        text = reference if len(reference) <= longest else reference[: longest - 1] + "…"
+        shown = text if len(text) <= longest else text[: longest - 1] + "…"
         try:
             code = make_epc_qr(
-                name=bank.holder[:_LONGEST_NAME],
-                iban=bank.iban,
-                amount=amount.decimal,
-                text=text,
-                bic=bank.bic,
+                name=transfer["name"],
+                iban=transfer["iban"],
+                amount=Decimal(transfer["amount"]),
+                text=shown,
+                bic=transfer["bic"] or None,
             )
         except ValueError:
             continue
-        return str(code.svg_data_uri(scale=4, border=4, omitsize=True))
+        picture = BytesIO()
+        code.save(picture, kind="svg", scale=4, border=4, omitsize=True, xmldecl=False)
+        return picture.getvalue()
     return None

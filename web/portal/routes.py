@@ -18,6 +18,7 @@ from activities.blocks import imprint
 from activities.exhibits import ExhibitUnusable, exhibit_file
 from activities.portal_links import PATH, Opens
 from store.correspondence import SentMessage, correspondence, paper
+from store.schema import PortalLinkRow
 from web.parts import Parts, Portal
 from web.portal import forms, pages, paying
 from web.portal.answering import Answering, Instead, NotThere, checked
@@ -48,10 +49,8 @@ class Pages:
 
     # -- reading ----------------------------------------------------------------------------------
 
-    def account(
-        self, session: Session, request: Request, token: str, *, invoice_id: str | None = None
-    ) -> Account:
-        """The account that a token opens. Raises Instead with the page that says why not, and NotThere."""
+    def link(self, session: Session, request: Request, token: str) -> PortalLinkRow:
+        """The link that a token stands for. Raises Instead with the page that says why not, and NotThere."""
         address = client_address(request)
         if self._refused.is_spent(address):
             raise Instead(pages.too_many(request))
@@ -64,6 +63,13 @@ class Pages:
             raise Instead(pages.too_many(request))
         if opens is Opens.FRESH_LINK:
             raise Instead(self.ended(request, token, row.link_id))
+        return row
+
+    def account(
+        self, session: Session, request: Request, token: str, *, invoice_id: str | None = None
+    ) -> Account:
+        """The account that a token opens. Raises Instead with the page that says why not, and NotThere."""
+        row = self.link(session, request, token)
         if row.seller not in self.made_of.rulebook.sellers:
             raise NotThere
         return read(
@@ -209,17 +215,40 @@ class Pages:
                 if invoice is None or invoice not in account.open:
                     raise NotThere
             items = (invoice,) if invoice is not None else account.open
+            ways = paying.ways(account, items)
             return self.shown(
                 request,
                 "pay.html",
                 account,
                 invoice=invoice,
-                ways=paying.ways(account, items),
+                ways=ways,
+                codes=[self._code_path(account, way) for way in ways],
                 total=paying.total(account, items),
                 answers=forms.ABOUT_INVOICES,
             )
 
+    def code(self, request: Request, token: str, sealed: str) -> Response:
+        """The picture of a payment code that a page of this link named. It takes longer to draw than a page."""
+        with self.made_of.sessions() as session:
+            row = self.link(session, request, token)
+        content = self.links.unseal(sealed) or {}
+        if content.get("link_id") != row.link_id or "transfer" not in content:
+            raise NotThere
+        picture = paying.payment_code(content["transfer"])
+        if picture is None:
+            raise NotThere
+        return Response(
+            picture, media_type="image/svg+xml", headers={"content-security-policy": pages.FILE_POLICY}
+        )
+
     # -- details ----------------------------------------------------------------------------------
+
+    def _code_path(self, account: Account, way: paying.Way) -> str | None:
+        if way.transfer is None:
+            return None
+        return account.path(
+            "code", self.links.seal({"link_id": account.link.link_id, "transfer": way.transfer})
+        )
 
     def _newest(
         self, session: Session, account: Account, about: str | None = None
@@ -247,6 +276,7 @@ def add_to(app: FastAPI, made_of: Parts, of: Portal) -> None:
         "/paper/{document_id}": shown.paper,
         "/exhibit/{invoice_id}/{number}": shown.exhibit,
         "/pay": shown.pay,
+        "/code/{sealed}": shown.code,
     }
     for path, page in gets.items():
         router.add_api_route(path, page, methods=READING, response_model=None)
