@@ -16,6 +16,7 @@ from typing import Any
 import httpx2
 import pytest
 import sqlalchemy as sa
+from playwright.async_api import Browser, async_playwright
 from pydantic import SecretStr
 
 from activities.adapters.maildir import MaildirTransport
@@ -25,7 +26,9 @@ from deploy.local_process import free_port
 from deploy.local_temporal import LocalTemporal
 from settings import ROOT
 from store.schema import PortalAnswerRow
+from tests.portal.looking import CHROMIUM
 from tests.premises import NoPaper, Premises, connect, eventually, fresh_database, mails_in, start_input
+from web.inbox.pages import Sandbox
 from web.parts import Parts, Portal
 from web.portal.workflows import TemporalWorkflows
 from web.serving import serving
@@ -138,7 +141,8 @@ async def open_house(premises: Premises, folder: Path) -> AsyncIterator[House]:
         nudge=nudging(premises),
         portal=Portal(links, TemporalWorkflows(premises.client)),
     )
-    async with premises.working(parts), serving(pages, "127.0.0.1", port):
+    inbox = Sandbox(folder / "inbox", TemporalWorkflows(premises.client))
+    async with premises.working(parts), serving(pages, "127.0.0.1", port, sandbox=inbox):
         yield House(premises, links, port, folder / "mail", exhibits)
 
 
@@ -172,6 +176,18 @@ async def house(
                 except Exception:
                     await asyncio.sleep(0)
         premises.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    assert CHROMIUM is not None, "no Chromium: deploy/system-packages test installs Debian's"
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield launched
+        await launched.close()
 
 
 @pytest.fixture

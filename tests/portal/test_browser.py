@@ -3,66 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from store.schema import MessageState
 from tests.portal.conftest import House
+from tests.portal.looking import look, open_page
 from tests.premises import eventually, noon_zone, today_in
 from web.portal.words import Words
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-DESK, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 740}
 LOCALES = {"en": "en-US", "de": "de-DE", "fr": "fr-FR", "es": "es-ES", "pt": "pt-BR"}
 ANSWERS = ("paid", "promise", "plan", "dispute", "received", "question", "copy", "preferences", "contact")
 #: Pages on which a form ends that was filled in rightly say so.
 DONE = "answered_title"
-
-
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    assert CHROMIUM is not None, "no Chromium: deploy/system-packages test installs Debian's"
-    async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield launched
-        await launched.close()
-
-
-async def open_page(browser: Browser, *, scripts: bool, phone: bool) -> Page:
-    context = await browser.new_context(viewport=PHONE if phone else DESK, java_script_enabled=scripts)
-    page = await context.new_page()
-    page.set_default_timeout(20_000)
-    page.on("console", lambda said: _no_complaint(said.type, said.text))
-    return page
-
-
-def _no_complaint(kind: str, text: str) -> None:
-    # A form that is refused answers 422, which the browser notes as an error of its own.
-    assert kind != "error" or "422" in text, text
-
-
-async def look(page: Page, *, scripts: bool) -> None:
-    """Nothing runs out sideways, and nothing keeps anybody out."""
-    if not scripts:
-        return
-    wide = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    assert wide <= 0, f"{page.url.rsplit('/', 1)[-1]} runs {wide} px out of the window"
-    found = await Axe().run(page)
-    serious = [
-        (violation["id"], violation["nodes"][0]["html"][:200])
-        for violation in found.response["violations"]
-        if violation["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
 
 
 async def fill(page: Page, action: str, day: str) -> None:

@@ -53,7 +53,7 @@ _HEADERS = {
 }
 #: What our own pages may do, and what a mail's HTML may: nothing but its own colours, whatever it holds.
 _PAGE = (
-    "default-src 'none'; style-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
+    "default-src 'none'; style-src 'self'; img-src data:; frame-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
 _MAIL = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'self'"
