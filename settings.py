@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     """The secret last part of the address that SendGrid's Inbound Parse posts to; without it nothing is taken."""
     inbound_maildir: Path | None = None
     """A Maildir into which a mail server of yours delivers customers' answers; see docs/replies.md."""
+    inbound_authserv_id: str | None = None
+    """The name under which your mail server writes `Authentication-Results` into what it delivers to Maildir or IMAP;
+    without it every sender there counts as unverified."""
     imap_host: str | None = None
     """An IMAP server (TLS) whose unseen mails are customers' answers."""
     imap_port: int = 993

@@ -100,6 +100,8 @@ class Parts:
     """Where mail from customers is fetched; empty: nowhere."""
     reader: Reader | None = None
     """None: what a mail may mean is read from its words alone."""
+    authserv_id: str | None = None
+    """Who may vouch for senders in the mails that are fetched; None: nobody."""
     threads: int = 10
     notices: dict[str, Any] = field(default_factory=dict)
     """Hooks of the fault tests around claim and send."""
@@ -131,6 +133,7 @@ def parts(settings: Settings) -> Parts:
         erp=erp(settings),
         inboxes=inboxes(settings),
         reader=reader(settings),
+        authserv_id=settings.inbound_authserv_id,
         threads=settings.activity_threads,
     )
 
@@ -241,7 +244,8 @@ def workers(
         renderer=made_of.renderer,
     )
     credit_holds = CreditHolds(sessions, made_of.erp)
-    inbox = Inbox(Replies(sessions, made_of.rulebook, made_of.reader), made_of.inboxes)
+    replies = Replies(sessions, made_of.rulebook, made_of.reader, authserv_id=made_of.authserv_id)
+    inbox = Inbox(replies, made_of.inboxes)
     plans = PlanWaking(client, MAIN_QUEUE)
     activities: dict[str, list[Callable[..., Any]]] = {
         MAIN_QUEUE: [

@@ -88,6 +88,8 @@ class InboundMail:
     bounces: tuple[Bounce, ...]
     is_report: bool
     """Whether it is a delivery report, readable or not."""
+    authentication: tuple[str, ...] = ()
+    """Its `Authentication-Results` from the top, whoever wrote them."""
     problem: str = ""
     """Why it was not taken apart."""
 
@@ -150,6 +152,7 @@ def read_mail(raw: bytes, envelope: Iterable[str] = ()) -> InboundMail:
         automatic=is_report or _is_automatic(message, subject),
         bounces=tuple(_bounces(whole)) if whole is not None and is_report else (),
         is_report=is_report,
+        authentication=tuple(_all(message, "Authentication-Results")),
         problem=problem,
     )
 
@@ -201,6 +204,16 @@ def _raw(message: Message, name: str) -> str:
 def _header(message: Message, name: str) -> str:
     """A header on one line, decoded, of limited length."""
     return _decoded(_raw(message, name)[:_LONGEST_HEADER])
+
+
+def _all(message: Message, name: str) -> list[str]:
+    """Every header of a name on one line each, from the top."""
+    try:
+        return [
+            " ".join(str(value)[: 2 * _LONGEST_HEADER].split()) for value in message.get_all(name, [])[:20]
+        ]
+    except (ValueError, LookupError, TypeError):
+        return []
 
 
 def _long(message: Message, name: str) -> str:

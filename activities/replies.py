@@ -18,6 +18,7 @@ from activities.casework import CaseWork
 from activities.delivery import Deliveries
 from activities.inbound_mail import Bounce, InboundMail, read_mail
 from activities.rulebook import Rulebook
+from activities.sender_proof import NOBODY, Vouched, is_vouched, of_headers
 from domain import contract as wire
 from domain.pauses import calendar_of
 from domain.replies import Suggestion, checked, hint
@@ -31,6 +32,7 @@ REPLY, STRAY, REPORT = "reply", "unmatched_reply", "unmatched_report"
 #: Suggests what a mail means; its answer is checked against the mail whoever it is.
 Reader = Callable[[str, str, date], Suggestion | None]
 
+_NO_ADDRESS = "somebody without an address"
 _TAG = re.compile(r"\+([0-9a-f]{16})@")
 _OURS = re.compile(r"(M-[0-9a-f]{16})@([A-Za-z0-9.-]{1,255})")
 _FATES = {
@@ -72,16 +74,29 @@ class Replies:
     """Takes mails in, from wherever they come, and notes what a person made of each."""
 
     def __init__(
-        self, sessions: sessionmaker[Session], rulebook: Rulebook, reader: Reader | None = None
+        self,
+        sessions: sessionmaker[Session],
+        rulebook: Rulebook,
+        reader: Reader | None = None,
+        *,
+        authserv_id: str | None = None,
     ) -> None:
+        """`authserv_id` is the name under which the mail server before us writes what it found out about senders."""
         self._sessions = sessions
         self._rulebook = rulebook
         self._reader = reader
+        self._authserv_id = authserv_id
         self._deliveries = Deliveries(sessions, rulebook)
 
-    def take(self, raw: bytes, at: datetime, envelope: Iterable[str] = ()) -> Taken:
-        """Keep a mail and do what follows from its arrival, once. Safe to repeat until it returns."""
+    def take(
+        self, raw: bytes, at: datetime, envelope: Iterable[str] = (), vouched: Vouched = NOBODY
+    ) -> Taken:
+        """Keep a mail and do what follows from its arrival, once. Safe to repeat until it returns.
+
+        `vouched` are domains of which who handed it to us says that it is theirs.
+        """
         mail = read_mail(raw, envelope)
+        verified = is_vouched(mail.sender, vouched | of_headers(mail.authentication, self._authserv_id))
         with self._sessions() as session:
             if replies.is_known(session, mail.fingerprint):
                 return Taken("known")
@@ -97,14 +112,15 @@ class Replies:
         suggestion = self._suggest(mail, at.date())
         with self._sessions.begin() as session:
             if about.customer_id is None:
-                return self._stray(session, raw, mail, suggestion, at)
+                return self._stray(session, raw, mail, suggestion, at, verified)
             work = CaseWork.on_customer(session, about.customer_id, self._rulebook, at)
-            new = _new(raw, mail, "reply", about, suggestion, work.now)
+            new = _new(raw, mail, "reply", about, suggestion, work.now, verified)
             reply_id = replies.keep(session, new)
             if reply_id is None:
                 return Taken("known")
             known = replies.is_contact(session, about.customer_id, mail.sender)
-            why = _why(mail.sender, suggestion, known=known, problem=mail.problem)
+            who = _who(mail.sender, known=known, verified=verified, by=about.by)
+            why = _why(who, suggestion, problem=mail.problem)
             _commit(work, reply_id, "reply", about, raw=new.raw, sha256=new.raw_sha256)
             self._arrived(work, reply_id, about, why, mail.text)
             return Taken("reply", reply_id, self._settle(work))
@@ -138,7 +154,8 @@ class Replies:
             about = About(work.customer.customer_id, (invoice_id,), "person")
             row.customer_id, row.invoices, row.matched_by = about.customer_id, [invoice_id], about.by
             suggestion = Suggestion.model_validate(row.suggestion or {})
-            why = _why(row.sender, suggestion, known=True, problem=row.problem)
+            who = _who(row.sender, known=True, verified=row.sender_verified, by=about.by)
+            why = _why(who, suggestion, problem=row.problem)
             _commit(work, reply_id, row.kind, about, raw=row.raw, sha256=row.raw_sha256)
             self._arrived(work, reply_id, about, why, row.text)
             return self._settle(work)
@@ -182,13 +199,20 @@ class Replies:
         return hint(said, today)
 
     def _stray(
-        self, session: Session, raw: bytes, mail: InboundMail, suggestion: Suggestion, at: datetime
+        self,
+        session: Session,
+        raw: bytes,
+        mail: InboundMail,
+        suggestion: Suggestion,
+        at: datetime,
+        verified: bool,
     ) -> Taken:
-        new = _new(raw, mail, "reply", About(), suggestion, at)
+        new = _new(raw, mail, "reply", About(), suggestion, at, verified)
         reply_id = replies.keep(session, new)
         if reply_id is None:
             return Taken("known")
-        why = f"nobody knows whose mail this is: {_why(mail.sender, suggestion, known=True, problem=mail.problem)}"
+        said = _why(mail.sender or _NO_ADDRESS, suggestion, problem=mail.problem)
+        why = f"nobody knows whose mail this is: {said}"
         worklist.open_task(session, kind=STRAY, why=why, at=at, ref=reply_id, raw=_shown(mail.text))
         return Taken("reply", reply_id)
 
@@ -287,7 +311,13 @@ def _found(session: Session, reply_id: str) -> ReplyRow:
 
 
 def _new(
-    raw: bytes, mail: InboundMail, kind: str, about: About, suggestion: Suggestion | None, at: datetime
+    raw: bytes,
+    mail: InboundMail,
+    kind: str,
+    about: About,
+    suggestion: Suggestion | None,
+    at: datetime,
+    verified: bool = False,
 ) -> replies.NewReply:
     return replies.NewReply(
         fingerprint=mail.fingerprint,
@@ -296,6 +326,7 @@ def _new(
         kind=kind,
         about=about,
         sender=mail.sender,
+        sender_verified=verified,
         subject=mail.subject,
         text=mail.text,
         problem=mail.problem,
@@ -308,11 +339,21 @@ def _shown(text: str) -> bytes:
     return text[:4_000].encode()
 
 
-def _why(sender: str, suggestion: Suggestion, *, known: bool, problem: str) -> str:
-    """What the worklist says of a mail: who, what it may mean, and the sentence that says so."""
-    who = sender or "somebody without an address"
+def _who(sender: str, *, known: bool, verified: bool, by: str) -> str:
+    """Who wrote, as far as it is known: an address is only what the mail says, unless a server vouched for it.
+    The address of a case is known to those alone who got our mails about it."""
+    doubts = []
     if not known:
-        who += " (not a known contact)"
+        doubts.append("not a known contact")
+    elif not verified:
+        doubts.append("unverified sender")
+    if doubts and by == "tag":
+        doubts.append("sent to the address of its case")
+    return (sender or _NO_ADDRESS) + (f" ({'; '.join(doubts)})" if doubts else "")
+
+
+def _why(who: str, suggestion: Suggestion, *, problem: str) -> str:
+    """What the worklist says of a mail: who, what it may mean, and the sentence that says so."""
     words = _WORDS[suggestion.kind]
     if suggestion.pay_by is not None:
         words += f" by {suggestion.pay_by}"

@@ -190,6 +190,7 @@ def _fill(engine: sa.Engine) -> None:
     for number in range(INVOICES_EACH):
         _open(ledger, f"INV-0-{number}", now, number)
     with engine.begin() as connection:
+        connection.execute(sa.text("set local statement_timeout = 0"))  # a million rows are no page's
         for table, key in _CLONED.items():
             columns = [column["name"] for column in sa.inspect(connection).get_columns(table)]
             if key == "id":

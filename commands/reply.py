@@ -69,6 +69,7 @@ def show_reply(state: Path | None, item: str, *, as_json: bool) -> None:
                     "invoices": row.invoices,
                     "matched_by": row.matched_by,
                     "sender": row.sender,
+                    "sender_verified": row.sender_verified,
                     "subject": row.subject,
                     "text": row.text,
                     "received_at": row.received_at,
@@ -80,7 +81,7 @@ def show_reply(state: Path | None, item: str, *, as_json: bool) -> None:
             return
         suggestion = Suggestion.model_validate(row.suggestion or {})
         lines = [
-            f"From      {row.sender}",
+            f"From      {row.sender}{'' if row.sender_verified else ' (unverified)'}",
             f"Subject   {row.subject}",
             f"About     {', '.join(row.invoices) or 'nobody knows what'} (by {row.matched_by})",
             f"May mean  {_words(suggestion)}",

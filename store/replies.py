@@ -45,6 +45,7 @@ class NewReply:
     kind: str
     about: About
     sender: str
+    sender_verified: bool
     subject: str
     text: str
     problem: str
@@ -70,6 +71,7 @@ def keep(session: Session, reply: NewReply) -> str | None:
         "invoices": list(reply.about.invoices),
         "matched_by": reply.about.by,
         "sender": reply.sender,
+        "sender_verified": reply.sender_verified,
         "subject": reply.subject,
         "text": reply.text,
         "problem": reply.problem,

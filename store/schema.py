@@ -400,6 +400,7 @@ class ReplyRow(Base):
     invoices: Mapped[list[str]]
     matched_by: Mapped[str]  # tag, thread, sender, person or nothing
     sender: Mapped[str]
+    sender_verified: Mapped[bool] = mapped_column(server_default=text("false"))  # a server vouched for it
     subject: Mapped[str]
     text: Mapped[str]  # its words, without markup
     problem: Mapped[str] = mapped_column(default="")

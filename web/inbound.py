@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message
 
 from activities.replies import Replies
+from activities.sender_proof import Vouched, of_inbound_parse
 from store.database import can_never_succeed
 from web.parts import Parts
 from web.webhooks import body_of, wake
@@ -51,9 +52,9 @@ def inbound(token: SecretStr, made_of: Parts) -> APIRouter:
         posted = await _fields(request, body)
         if posted is None or not posted[0]:
             return Response(status_code=400)
-        raw, envelope = posted
+        raw, envelope, vouched = posted
         try:
-            taken = await run_in_threadpool(replies.take, raw, made_of.now(), envelope)
+            taken = await run_in_threadpool(replies.take, raw, made_of.now(), envelope, vouched)
         except Exception as problem:
             _log.warning("an inbound mail cannot be kept: %s", type(problem).__name__)
             return Response(status_code=400 if can_never_succeed(problem) else 503)
@@ -62,8 +63,9 @@ def inbound(token: SecretStr, made_of: Parts) -> APIRouter:
     return router
 
 
-async def _fields(request: Request, body: bytes) -> tuple[bytes, list[str]] | None:
-    """The raw mail and the recipients of the envelope; None for a form that cannot be read."""
+async def _fields(request: Request, body: bytes) -> tuple[bytes, list[str], Vouched] | None:
+    """The raw mail, the recipients of the envelope, and the domains that SendGrid found good; None for a form that
+    cannot be read."""
 
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}
@@ -73,10 +75,15 @@ async def _fields(request: Request, body: bytes) -> tuple[bytes, list[str]] | No
             max_files=20, max_fields=100, max_part_size=MOST_BYTES
         ) as form:
             raw = await _bytes(form.get("email"), body)
-            envelope = await _bytes(form.get("envelope"), body)
+            envelope = _envelope(await _bytes(form.get("envelope"), body))
+            spf, dkim = [
+                (await _bytes(form.get(name), body)).decode("utf-8", "replace") for name in ("SPF", "dkim")
+            ]
     except (HTTPException, ValueError, AssertionError, KeyError):
         return None
-    return raw, _recipients(envelope)
+    named, sender = envelope.get("to"), envelope.get("from")
+    recipients = [each for each in named if isinstance(each, str)][:50] if isinstance(named, list) else []
+    return raw, recipients, of_inbound_parse(spf, dkim, sender if isinstance(sender, str) else "")
 
 
 async def _bytes(field: Any, body: bytes) -> bytes:
@@ -91,10 +98,9 @@ async def _bytes(field: Any, body: bytes) -> bytes:
     return content if isinstance(content, bytes) else b""
 
 
-def _recipients(envelope: bytes) -> list[str]:
+def _envelope(told: bytes) -> dict[str, Any]:
     try:
-        told = json.loads(envelope[:100_000])
+        envelope = json.loads(told[:100_000])
     except (ValueError, RecursionError):
-        return []
-    named = told.get("to") if isinstance(told, dict) else None
-    return [each for each in named if isinstance(each, str)][:50] if isinstance(named, list) else []
+        return {}
+    return envelope if isinstance(envelope, dict) else {}

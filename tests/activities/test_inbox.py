@@ -198,6 +198,28 @@ def test_the_envelope_counts_as_a_recipient(office: Office, post: Post) -> None:
         assert post_mail(client(office, []), raw + bad[:20].encode(), envelope=bad) == 200
 
 
+@pytest.mark.parametrize(
+    ("fields", "verified"),
+    [
+        ({}, False),
+        ({"SPF": "pass", "envelope": '{"to": [], "from": "bounce@mail.acme.example"}'}, True),
+        ({"SPF": "pass", "envelope": '{"to": [], "from": "bounce@evil.example"}'}, False),
+        ({"SPF": "pass", "envelope": '{"to": [], "from": ["ann@acme.example"]}'}, False),
+        ({"SPF": "softfail", "dkim": "{@acme.example : pass}"}, True),
+        ({"SPF": "fail", "dkim": "none"}, False),
+    ],
+)
+def test_sendgrid_says_whether_a_sender_can_be_believed(
+    desk: Office, post: Post, fields: dict[str, str], verified: bool
+) -> None:
+    """Its own findings count; what the mail carries in the name of a server may be anybody's."""
+    forged = "mx.lindenmoor.example; dkim=pass header.d=acme.example"
+    raw = mail(answers=sent_id(post), Authentication_Results=forged)
+    assert post_mail(client(desk, []), raw, **fields) == 200
+    assert kept(desk)[0].sender_verified is verified
+    assert ("(unverified sender)" in desk.tasks("reply")[0].why) is not verified
+
+
 @pytest.mark.parametrize("token", ["", "x", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "%00", "\u00fc"])
 def test_nobody_else_can_post(desk: Office, token: str) -> None:
     assert post_mail(client(desk, []), mail(), token=token) == 404

@@ -120,7 +120,10 @@ def test_the_address_of_the_case_says_most(office: Office, post: Post) -> None:
     take(office, raw)
     (row,) = kept(office)
     assert (row.matched_by, row.customer_id, row.invoices) == ("tag", "C-1", ["INV-1"])
-    assert "cy@elsewhere.example (not a known contact) wrote" in office.tasks("reply")[0].why
+    assert (
+        "cy@elsewhere.example (not a known contact; sent to the address of its case) wrote"
+        in office.tasks("reply")[0].why
+    )
 
 
 def test_the_server_before_us_may_name_the_address(office: Office, post: Post) -> None:
@@ -265,7 +268,7 @@ def test_a_promise_is_only_suggested(desk: Office, post: Post) -> None:
     assert (row.suggestion["kind"], row.suggestion["pay_by"]) == ("promise", "2026-12-18")
     assert row.suggestion["sentence"] == "we will pay on 18 December."
     assert desk.tasks("reply")[0].why == (
-        "ann@acme.example promises to pay by 2026-12-18: \u201cwe will pay on 18 December.\u201d"
+        "ann@acme.example (unverified sender) promises to pay by 2026-12-18: \u201cwe will pay on 18 December.\u201d"
     )
     assert desk.case().promises == {}
 
@@ -326,3 +329,53 @@ def test_a_mail_that_nobody_could_place_is_put_to_an_invoice(desk: Office) -> No
     assert desk.kinds() == ["reply"]
     assert holds(desk) == [f"reply-{taken.reply_id}"]
     assert (kept(desk)[0].customer_id, kept(desk)[0].matched_by) == ("C-1", "person")
+
+
+# -- who wrote it, as far as anybody knows --------------------------------------------------------
+
+SERVER = "mx.lindenmoor.example"
+PASSED = f"{SERVER}; dkim=pass header.d=acme.example"
+
+
+def why(office: Office) -> str:
+    (task,) = office.tasks("reply")
+    return task.why
+
+
+def test_a_known_address_is_only_what_the_mail_says(desk: Office, post: Post) -> None:
+    take(desk, mail(answers=sent_id(post), Authentication_Results=PASSED))
+    assert why(desk).startswith("ann@acme.example (unverified sender) ")
+    assert kept(desk)[0].sender_verified is False
+
+
+def test_unless_the_server_that_the_operator_names_vouches_for_it(desk: Office, post: Post) -> None:
+    take(desk, mail(answers=sent_id(post), Authentication_Results=PASSED), authserv_id=SERVER)
+    assert why(desk).startswith("ann@acme.example wrote")
+    assert kept(desk)[0].sender_verified is True
+
+
+def test_a_stranger_who_knows_the_address_of_the_case_is_shown_as_such(office: Office, post: Post) -> None:
+    tagged(office)
+    office.open("INV-1")
+    office.contact()
+    office.later(hours=1)
+    raw = mail(to=str(post.mails[0]["Reply-To"]), sender="Cy <cy@elsewhere.example>")
+    take(office, raw)
+    assert why(office).startswith(
+        "cy@elsewhere.example (not a known contact; sent to the address of its case) wrote"
+    )
+    assert kept(office)[0].matched_by == "tag"
+
+
+def test_the_address_of_a_case_outranks_a_forged_sender(office: Office, post: Post) -> None:
+    """A mail that claims to be from another customer stays with the case whose address it knew."""
+    tagged(office)
+    office.open("INV-1")
+    office.contact()
+    bob = {"contact_id": "bob", "role": "ap", "email": "bob@other.example"}
+    office.open("INV-2", customer={"customer_id": "C-2", "contacts": [bob]})
+    office.later(hours=1)
+    take(office, mail(to=str(post.mails[0]["Reply-To"]), sender="bob@other.example"))
+    (row,) = kept(office)
+    assert (row.customer_id, row.invoices, row.matched_by) == ("C-1", ["INV-1"], "tag")
+    assert "not a known contact" in why(office)
