@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import flag_modified
 from temporalio import activity
 
 from activities import plan_book
@@ -48,6 +49,8 @@ from store.schema import (
 
 #: How the kinds of those ledger entries begin that an offer leaves behind.
 OFFER_ENTRY = "offer_"
+#: After so many cancelled drafts the words are written and claimed under one lock.
+MOST_CANCELS = 3
 
 
 class CaseWork:
@@ -278,8 +281,15 @@ class CaseWork:
 
     def withdraw(self, message_id: str, why: str) -> None:
         """Take back a message that was not sent: its items are free for a fresh draft, and whoever was asked
-        to approve it is asked no more."""
-        outbox.cancel(self.session, message_id, why=why)
+        to approve it is asked no more.
+
+        It counts as a change of its cases, so that whoever was writing it begins anew at once; where that leads
+        nowhere again and again, in their own time.
+        """
+        message = outbox.cancel(self.session, message_id, why=why)
+        if message.cancels <= MOST_CANCELS:
+            for item in self.items(message_id):
+                flag_modified(self.row(item.invoice_id), "decision")
         self.withdraw_approval(message_id)
         for kind in ("approval", "not_accepted"):
             self.close_items(kind, message_id, by="duecourse", outcome=why, state=TaskState.CANCELLED)

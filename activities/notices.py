@@ -21,7 +21,7 @@ from temporalio.exceptions import ApplicationError
 from activities import plan_book
 from activities.adapters.port import Accepted, Carrier, MailTransport, Refused, Unknown
 from activities.carriers import IN_PLACE, Carriers
-from activities.casework import CaseWork
+from activities.casework import MOST_CANCELS, CaseWork
 from activities.contacts import Recipients, recipients, refuse_contact, refuse_copies
 from activities.documents import (
     UNWRITABLE,
@@ -65,9 +65,6 @@ CLAIM_HOLDS_S = 5.0
 PROVIDER_TIMEOUT_S = 30.0
 #: So often a provider may be busy before a person hears of it.
 QUIET_TRIES = 5
-#: After so many cancelled drafts the words are written and claimed under one lock.
-MOST_CANCELS = 3
-
 #: What goes with its papers or not at all: it is written anew, however often facts overtake it.
 _NEVER_AT_ONCE = frozenset({Step.DEMAND, *PLAN_NOTES})
 
@@ -437,11 +434,13 @@ def _under_way(work: CaseWork, invoice_id: str) -> MessageRow | None:
 
 
 def _adoptable(work: CaseWork, invoice_id: str) -> Drafted | None:
-    """What is under way to the customer and may be finished by us; what another version wrote is withdrawn."""
+    """What is under way to the customer and may be finished by us; what facts have overtaken meanwhile, or
+    another version wrote, is withdrawn."""
     while (under_way := _under_way(work, invoice_id)) is not None:
-        if frozen_facts(under_way) is not None:
+        overtaken = _changed(work, under_way)
+        if overtaken is None:
             return Drafted(message_id=under_way.message_id, send=True)
-        work.withdraw(under_way.message_id, ANOTHER_VERSION)
+        work.withdraw(under_way.message_id, overtaken)
     return None
 
 
