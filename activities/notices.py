@@ -222,7 +222,11 @@ class Notices:
         if link_id is not None and self._portal is not None:
             seller = work.row(invoice_id).seller
             self._portal.keep(work.session, link_id, work.customer.customer_id, seller, message_id=message_id)
-        reserved_by: dict[str, Any] = {"step": contact.step, "items": len(contact.items)}
+        reserved_by: dict[str, Any] = {
+            "step": contact.step,
+            "items": len(contact.items),
+            "invoices": sorted({item.invoice_id for item in contact.items}),
+        }
         if facts.channel is not Channel.EMAIL or addressed.route.why:
             reserved_by |= {"channel": facts.channel, "channel_why": addressed.route.why}
         work.note("message_reserved", message_id, reserved_by)

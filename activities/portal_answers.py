@@ -134,7 +134,8 @@ class PortalAnswers:
                 return ()
             row.outcome = dict(outcome)
             refused = {invoice_id: rule for invoice_id, rule in outcome.items() if rule is not None}
-            work.note("portal_answer_done", answer_id, {"action": row.action, "refused": refused})
+            done = {"action": row.action, "invoices": row.said["invoices"], "refused": refused}
+            work.note("portal_answer_done", answer_id, done)
             for task in tasks:
                 work.open_item(
                     task.kind,

@@ -14,6 +14,7 @@ import json
 import sys
 import zipfile
 import zlib
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def check(files: dict[str, bytes]) -> list[str]:
         faults += check_chain(files)
         faults += check_agreement(files)
         faults += check_customer(files)
-    except (KeyError, ValueError, TypeError, AttributeError) as problem:
+    except (KeyError, ValueError, TypeError, AttributeError, ArithmeticError) as problem:
         faults.append(f"the audit chain cannot be read: {type(problem).__name__}: {problem}")
     return faults
 
@@ -129,8 +130,12 @@ def check_chain(files: dict[str, bytes]) -> list[str]:
 
 
 def check_agreement(files: dict[str, bytes]) -> list[str]:
-    """Facts and messages are those that the chain committed to when they were made."""
-    facts, mails, sent = {}, {}, set()
+    """Facts and messages are those that the chain committed to when they were made, payments stand in the ledger
+    as they were told, and nothing about the invoice was left out."""
+    case, listed = json.loads(files["case.json"]), json.loads(files["facts.json"])
+    messages = json.loads(files["messages.json"])
+    there = {message["message_id"] for message in messages}
+    facts, mails, sent, reserved = {}, {}, set(), set()
     for row in chain(files):
         body = row["body"]
         if "event_id" in body and "payload_sha256" in body:
@@ -139,8 +144,16 @@ def check_agreement(files: dict[str, bytes]) -> list[str]:
             mails[row["ref"]] = body["payload_sha256"]
         if row["kind"] == "message_sent":
             sent.add(row["ref"])
-    faults = []
-    for fact in json.loads(files["facts.json"]):
+        if row["kind"] == "message_reserved" and case["invoice_id"] in body.get("invoices", []):
+            reserved.add(row["ref"])
+    faults = [f"message {ref}: was written, and is missing" for ref in sorted(reserved - there)]
+    known = {(fact["kind"], fact["invoice_id"] or fact["customer_id"], fact["event_id"]) for fact in listed}
+    for key in sorted(set(facts) - known):
+        # What was confirmed about other invoices alone is no part of this evidence: see check_customer.
+        if key[1] == case["invoice_id"] or (key[1] == case["customer_id"] and key[0] != "portal_answer"):
+            faults.append(f"fact {key}: was recorded, and is missing")
+    faults += check_payments(listed, json.loads(files["ledger.json"]), case["invoice_id"])
+    for fact in listed:
         key = (fact["kind"], fact["invoice_id"] or fact["customer_id"], fact["event_id"])
         if sha256(canonical(fact["payload"])) != fact["payload_sha256"]:
             faults.append(f"fact {key}: was changed")
@@ -148,7 +161,7 @@ def check_agreement(files: dict[str, bytes]) -> list[str]:
             faults.append(f"fact {key}: is not the one of the audit chain")
         if key not in facts and fact["in_chain"]:
             faults.append(f"fact {key}: is not in the audit chain")
-    for message in json.loads(files["messages.json"]):
+    for message in messages:
         ref, file = message["message_id"], message["file"]
         if file is None:
             if ref in sent:
@@ -156,6 +169,22 @@ def check_agreement(files: dict[str, bytes]) -> list[str]:
         elif (message["in_chain"] or ref in mails) and mails.get(ref) != sha256(files[file]):
             faults.append(f"message {ref}: its bytes are not those of the audit chain")
     return faults
+
+
+def check_payments(facts: list[dict[str, Any]], ledger: list[dict[str, Any]], invoice: str) -> list[str]:
+    """Each payment of the invoice is one entry of the ledger, of the amount that was told, and no entry more."""
+    kind = "payment_received"
+    told = {
+        fact["event_id"]: Decimal(fact["payload"]["amount"])
+        for fact in facts
+        if (fact["kind"], fact["invoice_id"]) == (kind, invoice)
+    }
+    booked = {entry["event_id"]: -Decimal(entry["amount"]) for entry in ledger if entry["kind"] == kind}
+    return [
+        f"payment {ref}: the ledger does not say what was told"
+        for ref in sorted({*told, *booked})
+        if told.get(ref) != booked.get(ref)
+    ]
 
 
 def check_customer(files: dict[str, bytes]) -> list[str]:
@@ -182,9 +211,11 @@ def check_customer(files: dict[str, bytes]) -> list[str]:
             faults.append(f"mail {ref}: is not the one of the audit chain")
     facts = json.loads(files["facts.json"])
     confirmed = {fact["event_id"]: fact["payload"] for fact in facts if fact["kind"] == "portal_answer"}
-    refused = {row["ref"]: row["body"]["refused"] for row in rows if row["kind"] == "portal_answer_done"}
+    done = {row["ref"]: row["body"] for row in rows if row["kind"] == "portal_answer_done"}
+    refused = {ref: body["refused"] for ref, body in done.items()}
     answers = json.loads(files["portal.json"])["answers"]
-    for missing in sorted(set(confirmed) - {answer["answer_id"] for answer in answers}):
+    about = {ref for ref, body in done.items() if invoice in body.get("invoices", [])} | set(confirmed)
+    for missing in sorted(about - {answer["answer_id"] for answer in answers}):
         faults.append(f"answer {missing}: was confirmed, and is missing")
     for answer in answers:
         ref = answer["answer_id"]

@@ -194,6 +194,27 @@ def edit_text(folder: Path, rows: list[dict[str, Any]]) -> None:
     texts.write_text(texts.read_text("utf-8").replace("wait for", "went for"), "utf-8")
 
 
+def drop_fact(folder: Path, rows: list[dict[str, Any]]) -> None:
+    facts = json.loads((folder / "facts.json").read_text("utf-8"))
+    kept = [fact for fact in facts if fact["kind"] != "hold_released"]
+    assert len(kept) == len(facts) - 1
+    (folder / "facts.json").write_text(json.dumps(kept), "utf-8")
+
+
+def drop_message(folder: Path, rows: list[dict[str, Any]]) -> None:
+    (folder / "messages.json").write_text("[]", "utf-8")
+
+
+def edit_ledger(folder: Path, rows: list[dict[str, Any]]) -> None:
+    path = folder / "ledger.json"
+    path.write_text(path.read_text("utf-8").replace('"-250.00"', '"-25.00"'), "utf-8")
+
+
+def drop_entry(folder: Path, rows: list[dict[str, Any]]) -> None:
+    ledger = json.loads((folder / "ledger.json").read_text("utf-8"))
+    (folder / "ledger.json").write_text(json.dumps(ledger[:1]), "utf-8")
+
+
 @pytest.mark.parametrize(
     ("change", "found"),
     [
@@ -204,6 +225,10 @@ def edit_text(folder: Path, rows: list[dict[str, Any]]) -> None:
         (edit_mail, "its bytes are not those of the audit chain"),
         (edit_fact, "was changed"),
         (edit_text, "its text was changed"),
+        (drop_fact, "was recorded, and is missing"),
+        (drop_message, "was written, and is missing"),
+        (edit_ledger, "the ledger does not say what was told"),
+        (drop_entry, "the ledger does not say what was told"),
     ],
 )
 def test_a_manifest_written_anew_does_not_hide_a_change(

@@ -24,6 +24,7 @@ from store.schema import PortalLinkRow
 from tests.activities.conftest import Office, Post
 from tests.cli.test_bundle import seal, verify
 from tests.inbound import mail
+from tests.pdf_structure import faults
 from tests.premises import fresh_database
 
 LINKS = PortalLinks("https://accounts.seller.example", SecretStr("x" * 40))
@@ -172,6 +173,7 @@ def test_the_index_lists_them_all(whole: Path) -> None:
         "refused, PromiseTooLate", "Payment plans", "{{7*7}}", "Some links in these mails were live",
     ):  # fmt: skip
         assert part in index, part
+    assert faults((whole / "index.pdf").read_bytes()) == [], "it can be read out"
 
 
 def test_live_links_are_told_and_revoked_only_when_asked(
@@ -246,6 +248,13 @@ def leave_out(name: str, at: int, key: str | None = None) -> Callable[[Path], No
     return change
 
 
+def leave_out_all_of_it(folder: Path) -> None:
+    """The answer and the fact of it: the chain still knows that something was answered about the invoice."""
+    leave_out("portal.json", 0, "answers")(folder)
+    facts = [fact for fact in document(folder, "facts.json") if fact["event_id"] != "A-1"]
+    (folder / "facts.json").write_text(json.dumps(facts), "utf-8")
+
+
 def edit_upload(folder: Path) -> None:
     (path,) = folder.glob("portal/A-1/01.pdf")
     path.write_bytes(b"%PDF-1.4 six")
@@ -261,6 +270,7 @@ def edit_upload(folder: Path) -> None:
         (edit("portal.json", "203.0.113.7", "203.0.113.8"), "answer A-1: is not what was confirmed"),
         (edit("portal.json", "PromiseTooLate", "NothingOwed"), "answer A-1: what became of it"),
         (leave_out("portal.json", 0, "answers"), "answer A-1: was confirmed, and is missing"),
+        (leave_out_all_of_it, "answer A-1: was confirmed, and is missing"),
         (edit_upload, "answer A-1: its files were changed"),
         (edit("plans.json", "625.00", "525.00"), "its terms are not those that were accepted"),
     ],
