@@ -5,13 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import httpx2
+import pytest
 import sqlalchemy as sa
+from itsdangerous import TimestampSigner
 
 from activities.portal_links import PortalLinks
+from activities.rulebook import load_rulebook
+from settings import ROOT
 from store import portal
 from store.schema import MessageState, PortalLinkRow
-from tests.portal.conftest import KEY, House, Visitor, seen
+from tests.portal.conftest import KEY, House, Visitor, nudging, seen
 from tests.premises import eventually
+from web.parts import Parts, Portal
+from web.portal import routes
+from web.portal.workflows import TemporalWorkflows
+from web.serving import serving
 
 
 async def test_the_account_shows_what_is_owed_and_whom_to_contact(house: House, visitor: Visitor) -> None:
@@ -153,8 +161,76 @@ async def test_reading_changes_nothing(house: House, visitor: Visitor) -> None:
 
 
 async def test_too_many_guesses_are_turned_away(house: House, visitor: Visitor) -> None:
+    """Whoever guesses names another address each time, and is not believed: no proxy of ours says so."""
     elsewhere = httpx2.AsyncHTTPTransport(local_address="127.0.0.9")
     async with httpx2.AsyncClient(transport=elsewhere, timeout=30) as guessing:
-        codes = [(await guessing.get(f"{house.url}/p/L-{number}.x.y")).status_code for number in range(45)]
+        codes = [
+            (
+                await guessing.get(
+                    f"{house.url}/p/L-{number}.x.y", headers={"x-forwarded-for": f"203.0.113.{number}"}
+                )
+            ).status_code
+            for number in range(45)
+        ]
     assert codes[:40] == [404] * 40
     assert codes[40:] == [429] * 5
+
+
+async def test_too_many_forms_of_one_link_are_turned_away(house: House, visitor: Visitor) -> None:
+    invoice_id = await house.bill()
+    url, other = house.link(invoice_id), house.link(invoice_id)
+    codes = [(await visitor.post(f"{url}/question", {"note": "x"})).status_code for _ in range(63)]
+    assert codes == [200] * 60 + [429] * 3
+    confirmed = await visitor.post(f"{url}/confirm", {"sealed": "x"})
+    assert confirmed.status_code == 429
+    assert confirmed.headers["retry-after"] == "600"
+    assert (await visitor.get(url)).status_code == 200, "reading goes on"
+    assert (await visitor.post(f"{other}/question", {"note": "x"})).status_code == 200, "so do other links"
+
+
+async def test_too_many_pages_of_one_link_are_turned_away(
+    house: House, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "MOST_PAGES", 3)
+    url, other = house.link(await house.bill()), house.link(await house.bill())
+    made_of = Parts(
+        sessions=house.premises.sessions,
+        rulebook=load_rulebook(ROOT / "deploy"),
+        nudge=nudging(house.premises),
+        portal=Portal(house.links, TemporalWorkflows(house.premises.client)),
+    )
+    async with serving(made_of, "127.0.0.1", 0) as port:
+        here, there = (each.replace(house.url, f"http://127.0.0.1:{port}") for each in (url, other))
+        paths = ("", "/pay", "/messages", "/question", "/invoice/x", "/exhibit/x/1", "/code/x")
+        codes = [(await visitor.get(here + path)).status_code for path in paths]
+        assert codes == [200] * 3 + [429] * 4, "whatever the page"
+        assert (await visitor.get(there)).status_code == 200
+
+
+async def test_a_link_ends_by_its_own_date_whatever_its_row_says(
+    house: House, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invoice_id = await house.bill()
+    url = house.link(invoice_id)
+    assert (await visitor.get(url)).status_code == 200
+    later = int((datetime.now(UTC) + house.links.valid + timedelta(minutes=1)).timestamp())
+    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda _: later)
+    for path in ("", "/pay", f"/invoice/{invoice_id}", "/messages", "/promise"):
+        page = await visitor.get(url + path)
+        assert (page.status_code, "Send a fresh link" in seen(page.text)) == (410, True), path
+        assert "1,250.00" not in page.text
+    for action in ("promise", "question", "confirm"):
+        assert (await visitor.post(f"{url}/{action}", {"note": "x", "sealed": "x"})).status_code == 410
+    assert house.answers(invoice_id) == []
+
+
+async def test_scanners_that_want_the_head_alone_see_that_the_link_is_good(
+    house: House, visitor: Visitor
+) -> None:
+    invoice_id = await house.bill()
+    url = house.link(invoice_id)
+    for path in ("", "/pay", f"/invoice/{invoice_id}", "/messages", "/promise"):
+        head = await visitor.client.head(url + path)
+        assert (head.status_code, head.content) == (200, b""), path
+        assert head.headers["cache-control"] == "no-store"
+    assert (await visitor.client.head(f"{house.url}/p/L-0.x.y")).status_code == 404

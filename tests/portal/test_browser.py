@@ -11,12 +11,26 @@ from playwright.async_api import Browser, Page, expect
 
 from store.schema import MessageState
 from tests.portal.conftest import House
-from tests.portal.looking import look, open_page
+from tests.portal.looking import look, open_page, tab_to
 from tests.premises import eventually, noon_zone, today_in
 from web.portal.words import Words
 
 LOCALES = {"en": "en-US", "de": "de-DE", "fr": "fr-FR", "es": "es-ES", "pt": "pt-BR"}
-ANSWERS = ("paid", "promise", "plan", "dispute", "received", "question", "copy", "preferences", "contact")
+ANSWERS = (
+    *(
+        "paid",
+        "promise",
+        "plan",
+        "dispute",
+        "received",
+        "question",
+        "copy",
+        "preferences",
+        "contact",
+        "agree",
+    ),
+)
+PDF = b"%PDF-1.4\n%%EOF\n"
 #: Pages on which a form ends that was filled in rightly say so.
 DONE = "answered_title"
 
@@ -44,12 +58,19 @@ async def fill(page: Page, action: str, day: str) -> None:
             await page.fill("#email", "zoe@acme.example")
 
 
+async def offer_instalments(house: House, invoice_id: str) -> None:
+    offer = {"count": 3, "by": "lee"}
+    await house.premises.handle(invoice_id).execute_update("propose_plan", offer, result_type=dict)
+
+
 async def answer(
     house: House, browser: Browser, action: str, language: str, *, scripts: bool, phone: bool, pdf: Path
 ) -> None:
     """Open the account, follow its button to a form, fill it in, confirm it, and go back to the account."""
     invoice_id = await house.bill(customer={"locale": LOCALES[language]})
     words = Words(language, LOCALES[language])
+    if action == "agree":
+        await offer_instalments(house, invoice_id)
     url = house.link(invoice_id)
     page = await open_page(browser, scripts=scripts, phone=phone)
     try:
@@ -81,7 +102,7 @@ async def answer(
 @pytest.fixture(scope="module")
 def pdf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("files") / "note.pdf"
-    path.write_bytes(b"%PDF-1.4\n%%EOF\n")
+    path.write_bytes(PDF)
     return path
 
 
@@ -111,21 +132,41 @@ async def test_every_answer_in_every_way(
 
 @pytest.mark.parametrize("language", ["de", "pt"])
 async def test_pages_that_are_only_read(house: House, browser: Browser, language: str) -> None:
-    """Long names and numbers on a phone, paying, messages, and the pages that say no."""
+    """Long names and numbers on a phone, paying, messages, exhibits, and the pages that say no."""
     lines = [{"description": "Wartungsvertragsverlängerung" * 3, "quantity": "1", "amount": "1234567890.55"}]
     invoice_id = await house.bill(
         amount="1234567890.55",
         days=0,
-        invoice={"currency": "EUR", "number": "R" + "0" * 60, "lines": lines, "description": "x" * 300},
+        invoice={
+            "currency": "EUR",
+            "number": "R" + "0" * 60,
+            "lines": lines,
+            "description": "x" * 300,
+            "exhibits": [
+                {"title": "Lieferscheinzusammenstellung" * 4, "uri": "delivered.pdf"},
+                {"title": "fehlt", "uri": "gone.pdf"},
+            ],
+        },
         customer={"locale": LOCALES[language], "name": "Donaudampfschifffahrtsgesellschaft" * 3},
     )
     await eventually(lambda: house.premises.messages(invoice_id, MessageState.SENT))
     (message,) = house.premises.messages(invoice_id, MessageState.SENT)
     url = house.link(invoice_id)
     page = await open_page(browser, scripts=True, phone=True)
-    for path in ("", f"/invoice/{invoice_id}", "/pay", f"/message/{message.message_id}"):
+    (house.exhibits / "delivered.pdf").write_bytes(PDF)
+    for path in ("", f"/invoice/{invoice_id}", "/pay", "/messages", f"/message/{message.message_id}"):
         await page.goto(url + path)
         await look(page, scripts=True)
+    await page.goto(url)
+    async with page.expect_download() as downloading:
+        await page.click('a[href*="/exhibit/"]')
+    kept = await (await downloading.value).path()
+    assert await asyncio.to_thread(kept.read_bytes) == PDF, "an exhibit is kept, not opened"
+    await page.goto(f"{url}/invoice/{invoice_id}")
+    async with page.expect_response(lambda response: "/exhibit/" in response.url) as missing:
+        await page.click('a[href*="/exhibit/"]:text("fehlt")')
+    assert (await missing.value).status == 404
+    await look(page, scripts=True)
     await page.goto(url)
     await page.click("details summary")
     await look(page, scripts=True)
@@ -159,6 +200,64 @@ async def test_a_promise_by_keyboard_alone(house: House, browser: Browser) -> No
     await page.context.close()
     (taken,) = await asyncio.to_thread(house.answers, invoice_id)
     assert taken.said["values"]["day"] == str(day)
+
+
+async def by_keyboard(page: Page, action: str) -> None:
+    """Fill in the form of an answer without a mouse."""
+    match action:
+        case "paid":
+            await tab_to(page, "#how")
+            await page.keyboard.type("wire 4711")
+        case "promise":
+            await tab_to(page, "#day")
+            await page.keyboard.type(f"{today_in(noon_zone()) + timedelta(days=5):%m%d%Y}")
+        case "dispute":
+            await tab_to(page, "[name=reason]")
+            await page.keyboard.press("Space")
+            await tab_to(page, "#note")
+            await page.keyboard.type("Two hours too many")
+        case "received":
+            await tab_to(page, "[name=answer]")
+            await page.keyboard.press("Space")
+        case "question":
+            await tab_to(page, "#note")
+            await page.keyboard.type("Is tax included?")
+        case "preferences":
+            await tab_to(page, "[name=channel]")
+            await page.keyboard.press("ArrowDown")
+        case "contact":
+            await tab_to(page, "#name")
+            await page.keyboard.type("Zoe Quint")
+            await tab_to(page, "#email")
+            await page.keyboard.type("zoe@acme.example")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scripts", [False, True], ids=["plain", "scripts"])
+@pytest.mark.parametrize("action", ANSWERS)
+async def test_every_answer_by_keyboard_alone(
+    house: House, browser: Browser, action: str, scripts: bool
+) -> None:
+    invoice_id = await house.bill(customer={"locale": "en-US"})
+    if action == "agree":
+        await offer_instalments(house, invoice_id)
+    page = await open_page(browser, scripts=scripts, phone=False)
+    try:
+        await page.goto(house.link(invoice_id))
+        await tab_to(page, f'a[href*="/{action}"]')
+        await page.keyboard.press("Enter")
+        await expect(page.locator("form.card")).to_be_visible()
+        await by_keyboard(page, action)
+        await tab_to(page, "form button")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("h1")).to_have_text("Please check and confirm")
+        await tab_to(page, "form button")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("h1")).to_have_text("Thank you, we have noted it")
+    finally:
+        await page.context.close()
+    (taken,) = await asyncio.to_thread(house.answers, invoice_id)
+    assert (taken.action, set((taken.outcome or {}).values())) == (action, {None})
 
 
 async def test_a_refused_form_says_why_in_its_place(house: House, browser: Browser) -> None:
