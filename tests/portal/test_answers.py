@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
+import pytest
 import sqlalchemy as sa
 
 from domain.calendar import Calendar
@@ -305,6 +307,26 @@ async def test_question_received_preferences_and_contact(house: House, visitor: 
     assert sum("autre interlocuteur" in text for text in texts) == 1, "each answer is told in its own words"
     for wrong in ({"email": "zoe@"}, {"email": "a@b.example\r\nBcc: x@y.example"}, {"name": ""}):
         assert (await visitor.post(f"{url}/contact", new | wrong)).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "within our business hours, on"), ("de", "zu unseren Geschäftszeiten")]
+)
+async def test_at_night_the_page_says_when_it_is_confirmed(
+    house: House, visitor: Visitor, language: str, said: str
+) -> None:
+    """The page confirms at once; mail goes out inside the window, whatever it is about."""
+    midnight = noon_zone(datetime.now(UTC) + timedelta(hours=12))
+    told = {"timezone": midnight, "locale": f"{language}-US"}
+    invoice_id = await house.bill(policy="standard", customer=told)
+    page = await visitor.answer(f"{house.link(invoice_id)}/question", {"note": "x"})
+    assert said in seen(page.text)
+    await eventually(lambda: house.premises.events(invoice_id, "portal_answered"))
+    case = house.premises.case(invoice_id)
+    assert case is not None
+    assert case.waiting_until is not None
+    assert case.waiting_until.astimezone(ZoneInfo(midnight)).hour == 9, "as soon as the window opens"
+    assert house.mails(invoice_id) == []
 
 
 async def test_the_language_chosen_is_the_language_of_the_next_mail_to_that_person(
