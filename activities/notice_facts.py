@@ -39,7 +39,17 @@ from domain.offer_requests import offer_of_step
 from domain.pauses import calendar_of, frozen_amount, offer_on_table, promised_amount, promises
 from domain.risk import assess
 from domain.seller import Mailbox, Seller, one_line
-from domain.vocabulary import AFTER_THE_DEBT, PLAN_NOTES, Channel, CustomerKind, Note, OfferKind, Step, Tone
+from domain.vocabulary import (
+    AFTER_THE_DEBT,
+    OFFER_NOTES,
+    PLAN_NOTES,
+    Channel,
+    CustomerKind,
+    Note,
+    OfferKind,
+    Step,
+    Tone,
+)
 from store import facts as ledger
 from store import plans
 from store.portfolio import country_of, profile_of
@@ -119,6 +129,7 @@ def freeze(work: CaseWork, contact: Contact, recipients: Recipients, message_id:
         answer=_answer(work, contact),
         resolution=_resolution(work, contact),
         plan=_plan(work, contact),
+        offer=_subject_offer(work, contact),
         kind=contact.kind or None,
         by_template=contact.rung is not None and contact.rung.draft == "template",
         late_entry=any(pursued.case.opened_on > pursued.case.due for pursued in cases),
@@ -154,6 +165,7 @@ def material(facts: NoticeFacts, people: Iterable[Sequence[Mapping[str, Any]]]) 
         "answer": facts.answer,
         "resolution": facts.resolution,
         "plan": _material_plan(facts),
+        "offer": facts.offer,
         "items": sorted(
             [
                 item.invoice_id,
@@ -417,6 +429,30 @@ def _offered(tabled: PlanTabled) -> PlanFacts:
         outstanding=Money(tabled.total, currency),
         open_until=tabled.open_until,
         whole_falls_due=tabled.whole_falls_due,
+    )
+
+
+def _subject_offer(work: CaseWork, contact: Contact) -> OfferFacts | None:
+    """The offer that a message is about; of one that is over its terms as they were."""
+    if contact.step not in OFFER_NOTES:
+        return None
+    case = work.case(contact.items[0].invoice_id).case
+    standing = _offer(case, contact.on, None)
+    if standing is not None and standing.offer_id == contact.ref:
+        return standing
+    if contact.step is Note.OFFER_DECLINED:
+        asked = case.counters[contact.ref].fact
+        kind, pay, until = OfferKind.SETTLEMENT, asked.pay, asked.pay_by
+        credit = max(0, case.balance - pay)
+    else:
+        made = case.offers[contact.ref].fact
+        kind, pay, credit, until = made.offer, made.pay, made.credit, made.until
+    return OfferFacts(
+        offer_id=contact.ref,
+        kind=kind,
+        pay=Money(pay, case.currency),
+        credit=Money(credit, case.currency),
+        until=until,
     )
 
 

@@ -27,6 +27,7 @@ from domain.letter import (
     InstalmentFacts,
     InvoiceFacts,
     NoticeFacts,
+    OfferFacts,
     PlanFacts,
     PromiseFacts,
     ResolutionFacts,
@@ -34,11 +35,11 @@ from domain.letter import (
 )
 from domain.money import Money
 from domain.seller import BankAccount, Mailbox, PostalAddress, ReferralPartner, Seller
-from domain.vocabulary import AFTER_THE_DEBT, PLAN_NOTES, Channel, Note, Step, Tone
+from domain.vocabulary import AFTER_THE_DEBT, OFFER_NOTES, PLAN_NOTES, Channel, Note, OfferKind, Step, Tone
 
 _TODAY = date(2026, 12, 8)
 #: Kinds of answers, so that samples have different ones.
-_ANSWERS = ("paid", "dispute", "question", "contact")
+_ANSWERS = ("paid", "dispute", "question", "contact", "counter_offer")
 _NAMES_OF_LABELS = {"labels.jinja", "papers.jinja", "plan.jinja", "spoken.jinja"}
 
 
@@ -294,8 +295,15 @@ _SELLER = Seller(
     },
 )
 _DATES = {"answer_by": date(2026, 12, 22), "block_on": date(2027, 1, 8)}
+_OFFER = OfferFacts(
+    offer_id="OF-sample",
+    kind=OfferKind.SETTLEMENT,
+    pay=Money.parse("9.00", "USD"),
+    credit=Money.parse("1.00", "USD"),
+    until=_TODAY,
+)
 _CASES: tuple[dict[str, Any], ...] = (
-    {"items": (_invoice("SAMPLE-1", 40),), **_DATES},
+    {"items": (_invoice("SAMPLE-1", 40, offer=_OFFER),), **_DATES},
     {
         "items": (
             _invoice("SAMPLE-1", 40, purchase_order="4711", agreement_ref="R-7", description="Sample work"),
@@ -353,6 +361,7 @@ def _sample(step: Step | Note, tone: Tone, language: str, **more: Any) -> Notice
         else None,
         "resolution": ResolutionFacts(outcome="rejected") if step is Note.DISPUTE_RESOLVED else None,
         "call": CallFacts(spoken_with="Bo Sample", on=_TODAY) if step is Note.CALL_CONFIRMED else None,
+        "offer": _OFFER if step in OFFER_NOTES else None,
         "plan": _plan(bool(more.get("late_entry"))) if step in PLAN_NOTES or more.get("late_entry") else None,
     }
     if step in AFTER_THE_DEBT:

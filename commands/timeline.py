@@ -56,6 +56,7 @@ _PORTAL = {
     "copy": "a copy is asked for",
     "preferences": "language and channel are chosen",
     "contact": "another contact is proposed",
+    "counter_offer": "an amount is proposed to settle it",
     "fresh": "a fresh link is asked for",
 }
 

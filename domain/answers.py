@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from domain.asking import Refused
 from domain.case import Case, hold_ends
 from domain.channels import window_of
-from domain.pauses import SAID_PAID, calendar_of, is_settled
+from domain.pauses import SAID_PAID, calendar_of, is_settled, lapsed_offers, offer_on_table
 from domain.policy import Policy
 from domain.vocabulary import Note
 
@@ -61,16 +61,39 @@ def owed_notes(case: Case, policy: Policy) -> list[tuple[Note, str, datetime, st
     return notes
 
 
+def _offer_notes(case: Case, policy: Policy, today: date) -> list[tuple[Note, str, datetime, str]]:
+    """The messages that offers call for while something is owed: one that staff made, one that was agreed, one
+    that was agreed and not paid, and terms of the customer that were declined."""
+    notes: list[tuple[Note, str, datetime, str]] = []
+    if case.cancelled_at is not None or is_settled(case, policy):
+        return notes
+    for offer_id, ended in sorted(case.offers_ended.items()):
+        if offer_id in case.counters and ended.fact.how == "declined":
+            notes.append((Note.OFFER_DECLINED, offer_id, ended.at, "proposal"))
+    calendar = calendar_of(case.account, policy)
+    for lapsed, deadline in lapsed_offers(case, policy, today):
+        at = calendar.midnight_after(deadline)
+        notes.append((Note.OFFER_LAPSED, lapsed.offer_id, at, "agreement that was not kept"))
+    offer = offer_on_table(case, today)
+    if offer is not None and offer.offer_id in case.offers_accepted:
+        accepted = case.offers_accepted[offer.offer_id]
+        notes.append((Note.OFFER_AGREED, offer.offer_id, accepted.at, "agreement"))
+    elif offer is not None and offer.origin == "staff":
+        notes.append((Note.OFFER_MADE, offer.offer_id, case.offers[offer.offer_id].at, "offer"))
+    return notes
+
+
 def next_note(case: Case, policy: Policy, now: datetime) -> tuple[Note, str, datetime, str] | None:
-    """The first message that a customer's answers still call for, with the minute of it; None where there is
+    """The first message that a customer's answers and offers still call for, with the minute of it; None where there is
     none, nobody can be written to, or a person keeps the case back."""
-    if not case.answers or case.claimed:
+    if not (case.answers or case.offers or case.counters) or case.claimed:
         return None
     calendar = calendar_of(case.account, policy)
     window = window_of(policy.send_window, case.account.ways)
-    if any(not hold.hold_id.startswith(SAID_PAID) for hold in case.open_holds(calendar.local_date(now))):
+    today = calendar.local_date(now)
+    if any(not hold.hold_id.startswith(SAID_PAID) for hold in case.open_holds(today)):
         return None
-    for note, ref, since, what in owed_notes(case, policy):
+    for note, ref, since, what in [*owed_notes(case, policy), *_offer_notes(case, policy, today)]:
         if (note, ref, 0) not in case.confirmed and case.account.route(note) is not None:
             return note, ref, calendar.next_open(max(now, since), window), what
     return None

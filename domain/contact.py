@@ -72,7 +72,7 @@ class Contact:
     @property
     def unsolicited(self) -> bool:
         """Whether the gap between messages counts from it."""
-        if self.step is Note.PLAN_BROKEN:
+        if self.step in (Note.PLAN_BROKEN, Note.OFFER_LAPSED):
             return True  # the ladder goes on, but not on the heels of this message
         return self.rung is not None and self.rung.is_notice
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from domain.facts import OfferMade
 from domain.money import Money
 from domain.seller import Country, CurrencyCode, FilledLine, Line, Mailbox, ReferralPartner, Seller
-from domain.vocabulary import PLAN_NOTES, Channel, CustomerKind, Note, OfferKind, Step, Tone
+from domain.vocabulary import OFFER_NOTES, PLAN_NOTES, Channel, CustomerKind, Note, OfferKind, Step, Tone
 
 #: Steps that a member of staff or the account manager reads, never the customer.
 FOR_STAFF = frozenset({Step.CALL, Step.AM_ALERT})
@@ -306,6 +306,8 @@ class NoticeFacts(AccountFacts):
     answer: AnswerFacts | None = None
     resolution: ResolutionFacts | None = None
     plan: PlanFacts | None = None
+    offer: OfferFacts | None = None
+    """What a message about an offer is about; those that other messages name stand with their invoices."""
     kind: Line | None = None
     """What outside tools call the message where that is more than its step: `plan_reminder_1`."""
     by_template: bool = False
@@ -328,6 +330,7 @@ class NoticeFacts(AccountFacts):
             Note.ANSWER_NOTED: ("answer", self.answer),
             Note.DISPUTE_RESOLVED: ("resolution", self.resolution),
             **dict.fromkeys(PLAN_NOTES, ("plan", self.plan)),
+            **dict.fromkeys(OFFER_NOTES, ("offer", self.offer)),
         }
         if self.channel is Channel.LETTER and not self.window:
             raise ValueError("a letter needs an address that fits an envelope's window")

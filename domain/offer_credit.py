@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from domain.facts import OfferMade
+from domain.vocabulary import OfferKind
 
 if TYPE_CHECKING:
     from domain.case import Case
@@ -40,10 +41,14 @@ def left_to_pay(case: Case, offer: OfferMade) -> int:
     """Minor units that still have to come, with a value date in time, for the offer to be taken; not above zero
     where they came. Credit notes and write-offs while it stands count as paid on it; what is charged does not
     make it dearer."""
-    owed = case.invoiced + min(offer.charged, _charged_by(case, offer.ends_at)) - case.discounted
+    charged = min(offer.charged, _charged_by(case, offer.ends_at))
+    owed = case.invoiced + charged - case.discounted
     owed -= sum(credit.fact for credit in case.all_credits.values() if credit.at < offer.ends_at)
-    owed -= sum(given_up.fact for given_up in case.write_offs.values() if given_up.at < offer.ends_at)
-    return owed - case.received_between(date.min, _last_day(case, offer)) - offer.credit
+    owed -= sum(write_off.fact for write_off in case.write_offs.values() if write_off.at < offer.ends_at)
+    given_up = offer.credit
+    if offer.offer is OfferKind.FEE_WAIVER:  # what was waived meanwhile is not given up twice
+        given_up = min(given_up, charged)
+    return owed - case.received_between(date.min, _last_day(case, offer)) - given_up
 
 
 def is_overtaken(case: Case, offer: OfferMade) -> bool:

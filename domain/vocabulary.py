@@ -41,6 +41,10 @@ class Note(StrEnum):
     PLAN_THANKS = "plan_thanks"
     PLAN_CURE = "plan_cure"
     PLAN_BROKEN = "plan_broken"
+    OFFER_MADE = "offer_made"
+    OFFER_AGREED = "offer_agreed"
+    OFFER_DECLINED = "offer_declined"
+    OFFER_LAPSED = "offer_lapsed"
 
 
 #: What is told once nothing is owed any more.
@@ -48,6 +52,10 @@ AFTER_THE_DEBT = frozenset({Note.THANKS, Note.CREDIT_HOLD_RELEASED})
 
 #: The messages of a payment plan; those about one instalment carry its number in their kind: `plan_thanks_2`.
 PLAN_NOTES = frozenset(note for note in Note if note.startswith("plan_"))
+
+
+#: The messages about an offer to settle for less.
+OFFER_NOTES = frozenset(note for note in Note if note.startswith("offer_"))
 
 
 class PlanState(StrEnum):

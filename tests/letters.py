@@ -13,6 +13,7 @@ from domain.letter import (
     InstalmentFacts,
     InvoiceFacts,
     NoticeFacts,
+    OfferFacts,
     PlanFacts,
     PromiseFacts,
     ResolutionFacts,
@@ -20,7 +21,7 @@ from domain.letter import (
 )
 from domain.money import Money
 from domain.seller import Mailbox, Seller, load_seller
-from domain.vocabulary import AFTER_THE_DEBT, PLAN_NOTES, Note, Step, Tone
+from domain.vocabulary import AFTER_THE_DEBT, OFFER_NOTES, PLAN_NOTES, Note, OfferKind, Step, Tone
 
 ROOT = Path(__file__).resolve().parents[1]
 AS_OF = date(2026, 12, 8)
@@ -120,6 +121,12 @@ def plan(number: int = 1, *, covered: int = 0, **more: Any) -> PlanFacts:
     return PlanFacts(**fields | more)
 
 
+def offer(kind: OfferKind = OfferKind.SETTLEMENT, **more: Any) -> OfferFacts:
+    """1,000.00 by 18 December, with 250.00 credited."""
+    terms = {"pay": money("1000.00"), "credit": money("250.00"), "until": date(2026, 12, 18)}
+    return OfferFacts(offer_id="OF-1", kind=kind, **(terms | more))
+
+
 def notice(
     step: Step | Note,
     tone: Tone = Tone.PROFESSIONAL,
@@ -156,4 +163,6 @@ def notice(
         )
     if step in PLAN_NOTES:
         fields["plan"] = plan()
+    if step in OFFER_NOTES:
+        fields["offer"] = offer()
     return NoticeFacts(**fields | more)

@@ -13,9 +13,9 @@ from activities.statement import statement_html
 from activities.words import Words, phrases_of, tones_of, write_notice
 from domain.letter import FOR_STAFF, EntryKind, InvoiceFacts, NoticeFacts, StatementEntry
 from domain.policy import load_policy
-from domain.vocabulary import AFTER_THE_DEBT, Note, Step, Tone
+from domain.vocabulary import AFTER_THE_DEBT, Note, OfferKind, Step, Tone
 from tests.activities.test_words import GENTLE, check, flat, seen
-from tests.letters import AS_OF, ROOT, customer, invoice, money, notice, seller
+from tests.letters import AS_OF, ROOT, customer, invoice, money, notice, offer, seller
 
 LOCALES = {"en": "en-US", "de": "de-DE", "fr": "fr-FR", "es": "es-ES", "pt": "pt-BR"}
 OTHERS = [language for language in LANGUAGES if language != "en"]
@@ -116,6 +116,8 @@ def samples(language: str, step: Step | Note, tone: Tone) -> list[NoticeFacts]:
         ]
     if isinstance(step, Note):
         facts.append(letter(language, step, tone, []))
+    else:
+        facts += [letter(language, step, tone, [invoice(days=40, offer=offer(kind))]) for kind in OfferKind]
     return [one.model_copy(update={"call": one.call.model_copy(update={"agreed": None})}) if one.call else one
             for one in facts]  # fmt: skip
 

@@ -186,3 +186,39 @@ def test_two_customers_requests_at_once_are_one_offer(offering: Office) -> None:
         assert reply.refused_by is None
     assert len(offering.case().offers) == 1
     assert len(offering.events("INV-1", "offer_made")) == 1
+
+
+def test_what_staff_offer_is_told_at_once_what_is_agreed_confirmed_and_what_lapses_said(
+    offering: Office, post: Post
+) -> None:
+    offer_id = offer(offering, days=4)
+    offering.live()
+    assert post.items[:1] == ["INV-1=offer_made/0"]
+    assert "if $1,000.00 reaches us by Saturday, December 12, 2026" in said(post.mails[0])
+    sent = len(post.items)
+    assert offering.ask("INV-1", "decide_offer", offer_id=offer_id, accept=True).refused_by is None
+    offering.live()
+    assert post.items[sent:] == ["INV-1=offer_agreed/0"]
+    assert offering.row().waiting_on == "promise"
+    offering.later(days=8)
+    offering.live()
+    assert post.items[sent + 1] == "INV-1=offer_lapsed/0"
+    assert "has not reached us in time" in said(post.mails[sent + 1])
+
+
+def test_terms_that_are_declined_are_answered_and_a_paid_offer_is_not_spoken_of(
+    offering: Office, post: Post
+) -> None:
+    assert offering.ask("INV-1", "counter_offer", amount="700.00", pay_by=offering.on(9)).refused_by is None
+    [offer_id] = offering.case().counters
+    beyond = offering.ask("INV-1", "decide_offer", offer_id=offer_id, accept=True)
+    assert (beyond.refused_by, "name at least 875.00" in beyond.reason) == ("OfferNotAllowed", True)
+    assert offering.ask("INV-1", "decide_offer", offer_id=offer_id, accept=False).refused_by is None
+    offering.contact()
+    assert post.items == ["INV-1=offer_declined/0"]
+    assert "You proposed to settle invoice INV-1 with $700.00" in said(post.mails[0])
+    offer(offering)
+    offering.pay("INV-1", "1000.00")
+    offering.later(days=5)
+    offering.live()
+    assert "offer_made" not in " ".join(post.items)

@@ -224,6 +224,22 @@ def test_a_fee_waiver_takes_off_what_was_charged() -> None:
     assert apply(told, paid("1250.00", "2027-01-16"), NOW).balance == 4_000
 
 
+def test_what_the_books_book_for_it_as_well_counts_once() -> None:
+    """The ERP issues a credit note, or waives the fee, for what the offer has credited already."""
+    settled = apply(made(case()), paid("1000.00", "2027-01-10"), NOW)
+    noted = apply(settled, credit("250.00"), at("2027-01-12"))
+    assert (noted.balance, noted.overpaid, noted.settled_by_offer) == (0, 0, 0)
+    waived = wire.ChargeWaived.model_validate(
+        {"charge_id": "F-1", "amount": "40.00", "currency": "USD", "kind": "fee"}
+    )
+    of = made(apply(case(), charge("40.00"), at("2026-12-20")), kind="fee_waiver", amount=None)
+    before = apply(of, waived, at("2027-01-08"))
+    assert left_to_pay(before, the_offer(of)) == 125_000
+    assert apply(before, paid("1210.00", "2027-01-10"), NOW).balance == 4_000
+    after = apply(apply(of, paid("1250.00", "2027-01-10"), NOW), waived, at("2027-01-12"))
+    assert (after.balance, after.overpaid) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("currency", "amount", "percent", "credit"),
     [("USD", 125_000, "2", 2_500), ("USD", 333, "2.5", 8), ("JPY", 99, "3", 2), ("KWD", 12_345, "1", 123)],
@@ -351,10 +367,10 @@ def test_an_accepted_offer_is_waited_for_like_a_promise_and_resumes_in_a_new_cyc
         "2027-01-20", "00:00"
     )  # two business days of grace, over Martin Luther King's day
     life.until("2027-01-19")
-    assert len(life.log) == before
+    assert [happened.step for happened in life.log[before:]] == ["offer_agreed"]
     life.until("2027-01-31")
-    broken = [(happened.step, happened.cycle) for happened in life.log[before:]]
-    assert broken == [("demand", 1)]
+    broken = [(happened.step, happened.on.isoformat(), happened.cycle) for happened in life.log[before + 1 :]]
+    assert broken == [("offer_lapsed", "2027-01-20", 0), ("demand", "2027-01-25", 1)]
 
 
 def test_an_accepted_offer_binds_us() -> None:

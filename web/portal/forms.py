@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from domain.letter import InvoiceFacts
 from web.portal.answers import Form
 from web.portal.forms_account import AnotherContact, Preferences, Question
 from web.portal.forms_invoices import Copy, Dispute, Paid, Promise, Received
+from web.portal.forms_offers import OwnTerms, TakeOffer, takes_counter_offers
 from web.portal.forms_plans import Agreement, Instalments
+from web.portal.view import Account
 
 FORMS: dict[str, Form] = {
     form.name: form
@@ -14,6 +17,8 @@ FORMS: dict[str, Form] = {
         Promise(),
         Instalments(),
         Agreement(),
+        TakeOffer(),
+        OwnTerms(),
         Dispute(),
         Received(),
         Question(),
@@ -26,3 +31,8 @@ FORMS: dict[str, Form] = {
 ABOUT_INVOICES = ("paid", "promise", "plan", "dispute", "received", "copy")
 #: Those about the account.
 ABOUT_ACCOUNT = ("question", "preferences", "contact")
+
+
+def about_invoices(account: Account, item: InvoiceFacts | None = None) -> tuple[str, ...]:
+    """The answers that are offered about the open invoices, or about one of them."""
+    return (*ABOUT_INVOICES, "counter_offer") if takes_counter_offers(account, item) else ABOUT_INVOICES

@@ -115,7 +115,7 @@ class Pages:
                 messages=messages,
                 more=more,
                 unapplied=unapplied,
-                answers=forms.ABOUT_INVOICES,
+                answers=forms.about_invoices(account),
                 always=forms.ABOUT_ACCOUNT,
             )
 
@@ -136,7 +136,7 @@ class Pages:
                 movements=account.movements(item.currency, item),
                 messages=messages,
                 more=more,
-                answers=forms.ABOUT_INVOICES,
+                answers=forms.about_invoices(account, item),
             )
 
     def messages(self, request: Request, token: str) -> Response:

@@ -29,6 +29,7 @@ from domain.letter import (
     running_balances,
 )
 from domain.money import Money
+from domain.offers import open_counter
 from domain.pauses import PromiseState, calendar_of, is_settled, promises, standing_plan
 from domain.plan import Instalment, Plan, newest_plan, state_of
 from domain.seller import Seller
@@ -127,6 +128,10 @@ class Account:
                 found[newest] = (on, case.plans[newest].fact.whole_falls_due)
         return list(found.values())
 
+    def offers(self) -> list[InvoiceFacts]:
+        """The open invoices that may be settled for less, by an offer that stands."""
+        return [item for item in self.open if item.offer is not None]
+
     def instalments(self, plan: Plan) -> list[tuple[Instalment, str]]:
         """The instalments of a plan, each with how it stands."""
         return [(each, state_of(each, self.today)) for each in plan.instalments()]
@@ -214,6 +219,13 @@ class Account:
             states.append(say("state_plan_proposed"))
         if item.whole_due_on is not None:
             states.append(say("state_whole_due"))
+        if item.offer is not None and item.offer.accepted:
+            states.append(
+                say("state_offer", amount=habits.money(item.offer.pay), day=habits.day(item.offer.until))
+            )
+        counter = open_counter(pursued.case)
+        if counter is not None and self.today <= counter.fact.decide_by:
+            states.append(say("state_counter_offer", day=habits.day(counter.fact.decide_by)))
         until = said_paid_until(pursued.case, self.today)
         if until is not None:
             states.append(say("state_paid", day=habits.day(until)))
