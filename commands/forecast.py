@@ -1,5 +1,5 @@
 """What would be sent in the coming days if nothing else happened: every notice proven at once, nothing
-approved, nobody called. Sends nothing."""
+approved, nobody called, but instalments that were agreed paid on their dates. Sends nothing."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from domain.contact import Pursued
 from domain.contract import Customer
 from domain.forecast import Forecast
 from domain.forecast import forecast as domain_forecast
+from domain.simulate import Assumptions
 from domain.vocabulary import step_name
 from settings import Settings
 from store import portfolio
+from store.plans import open_plans
 from store.schema import CaseRow, CustomerRow
 
 #: Invoices named in one line of the table; `--json` has them all.
@@ -54,6 +56,8 @@ def forecast(days: int, as_json: bool) -> int:
         )
     out().print(listed)
     out().print(words(f"\n{count(len(contacts), 'contact')} in {count(days, 'day')}"))
+    if any(made.step.startswith("plan") for made in contacts):
+        notes().print("Instalments that were agreed are taken to be paid on their dates.")
     return 0
 
 
@@ -61,7 +65,8 @@ def foretell(session: Session, now: datetime, days: int) -> list[Forecast]:
     """The contacts of all open cases in the `days` after `now`, by day and customer."""
     cases = [pursued for customer in _customers(session) for pursued in _cases(session, customer, now)]
     policies = {pursued.case.invoice_id: pursued.policy for pursued in cases}
-    return domain_forecast((pursued.case for pursued in cases), policies, now, days)
+    assume = Assumptions(instalments_paid=True, offers_by_alert=True)
+    return domain_forecast((pursued.case for pursued in cases), policies, now, days, assume=assume)
 
 
 def _customers(session: Session) -> list[CustomerRow]:
@@ -73,5 +78,7 @@ def _customers(session: Session) -> list[CustomerRow]:
 
 def _cases(session: Session, customer: CustomerRow, now: datetime) -> Iterator[Pursued]:
     account = portfolio.account_of(session, customer, business_holidays, now, offers=Settings().offers)
-    rows = portfolio.open_rows(session, customer.customer_id)
-    yield from portfolio.pursued(session, account, rows).values()
+    rows = {row.invoice_id: row for row in portfolio.open_rows(session, customer.customer_id)}
+    for plan in open_plans(session, {customer.customer_id}):  # with what has been paid of it already
+        rows |= {each: session.get_one(CaseRow, each) for each in plan.invoices if each not in rows}
+    yield from portfolio.pursued(session, account, list(rows.values())).values()

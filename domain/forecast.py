@@ -12,7 +12,6 @@ from domain.decide import decide
 from domain.pauses import calendar_of
 from domain.policy import Policy
 from domain.simulate import Assumptions, Decide, simulate
-from domain.vocabulary import Note, Step
 
 
 class Forecast(NamedTuple):
@@ -20,7 +19,8 @@ class Forecast(NamedTuple):
 
     on: date
     customer_id: str
-    step: Step | Note
+    step: str
+    """As mails to customers name it; of a plan's message with its instalment: `plan_reminder_2`."""
     invoices: tuple[str, ...]
     channel: str
     why: str
@@ -48,7 +48,8 @@ def forecast(
     """Every contact from `now` to the end of the customer's date `days` days later, by day and customer.
 
     `policies` is the policy of each invoice by its id, as pinned to the case. Assumes that every delivery
-    is proven at once, that no approval is given and that nobody calls.
+    is proven at once, that no approval is given and that nobody calls. A plan over invoices that are not all
+    among the cases is not followed.
     """
     pursued = [Pursued(case, policies[case.invoice_id]) for case in cases]
     last_day = _last_days(pursued, now, days)
@@ -64,7 +65,7 @@ def forecast(
         Forecast(
             contact.on,
             contact.customer_id,
-            contact.step,
+            contact.name,
             tuple(sorted(item.invoice_id for item in contact.items)),
             contact.channel,
             contact.why,

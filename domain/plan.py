@@ -7,7 +7,7 @@ disputed is taken from the last ones.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Literal, NamedTuple
@@ -217,6 +217,34 @@ def newest_plan(case: Case) -> str | None:
     """The id of the newest plan over an invoice, whatever became of it."""
     newest = max(case.plans.values(), key=lambda tabled: (tabled.at, tabled.fact.ordinal), default=None)
     return None if newest is None else newest.fact.plan_id
+
+
+def standing(cases: Iterable[Case]) -> dict[str, PlanTabled]:
+    """The plans over these cases that have not ended, all of whose invoices are among them."""
+    known = {case.invoice_id: case for case in cases}
+    tabled = {
+        plan_id: each.fact
+        for case in known.values()
+        for plan_id, each in case.plans.items()
+        if plan_id not in case.plans_ended
+    }
+    return {
+        plan_id: terms
+        for plan_id, terms in tabled.items()
+        if all(each.invoice_id in known for each in terms.invoices)
+    }
+
+
+def shares(plan: Plan, amount: int) -> list[tuple[str, int]]:
+    """How an amount that comes for a plan is spread over its invoices, the oldest first. Minor units."""
+    spread: list[tuple[str, int]] = []
+    for case in plan.cases:
+        left = plan.terms.part(case.invoice_id).planned - max(0, received_for(case, plan.terms))
+        share = min(amount, left, case.balance)
+        if share > 0:
+            spread.append((case.invoice_id, share))
+            amount -= share
+    return spread
 
 
 def decide_plan(plan: Plan, now: datetime) -> Wait | SendNote | EndPlan:

@@ -20,8 +20,12 @@ from domain.case import Account, Case, apply, changed
 from domain.contact import Contact, ContactItem, Pursued, compose
 from domain.decide import decide
 from domain.decision import AskApproval, CarryOut, Close, Decision, Wait
+from domain.money import Money
 from domain.offer_requests import offer_of_step
 from domain.pauses import approval_ends, calendar_of, is_settled
+from domain.plan import EndPlan, Plan, SendNote, decide_plan, name_of, shares, standing
+from domain.plan_healing import turn
+from domain.plan_requests import offer
 from domain.policy import Policy
 from domain.thanks import told_after
 from domain.vocabulary import CallOutcome, Note, Step
@@ -50,6 +54,11 @@ class Assumptions(NamedTuple):
     """Every approval is given at once; else none ever is."""
     call: CallOutcome | None = None
     """What comes of every call, at once; None where nobody calls."""
+    instalments_paid: bool = False
+    """Instalments of agreed plans that fall due from the start on are paid on their dates; else nothing comes."""
+    offers_by_alert: bool = False
+    """The alert of the account manager opens the offer of instalments that the policy has for it, and nobody
+    takes it; else there is no such offer."""
 
 
 class Contacted(NamedTuple):
@@ -63,6 +72,12 @@ class Contacted(NamedTuple):
     """As `Channel` says, or `task`."""
     items: tuple[ContactItem, ...]
     why: str
+    kind: str = ""
+    """What outside tools call it where that is more than its step: `plan_reminder_1`."""
+
+    @property
+    def name(self) -> str:
+        return self.kind or str(self.step)
 
 
 class NeverRests(RuntimeError):
@@ -100,7 +115,9 @@ class _Kind(IntEnum):
 
     OPENING = 0
     FACT = 1
-    WAKE = 2
+    INSTALMENT = 2
+    WAKE = 3
+    PLAN = 4
 
 
 class _Customer:
@@ -132,13 +149,18 @@ class _Customer:
         self._acts: Counter[str] = Counter()
         for invoice_id, pursued in self._cases.items():
             opened = pursued.case.opened_at if start is None else max(start, pursued.case.opened_at)
-            self._plan(opened, _Kind.OPENING, invoice_id)
+            self._expect(opened, _Kind.OPENING, invoice_id)
             facts_of = told.get(invoice_id, ())
             self._untold[invoice_id] = len(facts_of)
             calendar = calendar_of(self._account, pursued.policy)
             for entry in facts_of:
                 known = calendar.at(entry.on, time.min)
-                self._plan(max(known, opened), _Kind.FACT, invoice_id, entry.fact)
+                self._expect(max(known, opened), _Kind.FACT, invoice_id, entry.fact)
+        self._plans: dict[str, datetime | None] = {}
+        """When each plan that stands is looked at next, None while it waits for a fact alone."""
+        for plan_id, terms in standing(pursued.case for pursued in cases).items():
+            opened = max(self._cases[each.invoice_id].case.opened_at for each in terms.invoices)
+            self._follow(plan_id, opened if start is None else max(start, opened))
 
     def live(self) -> Iterator[Contacted]:
         """Everything that happens to this customer, in order."""
@@ -148,19 +170,24 @@ class _Customer:
                 self._open_case(invoice_id, now)
             elif kind is _Kind.FACT:
                 self._hear(invoice_id, fact, now)
+            elif kind is _Kind.INSTALMENT:
+                self._pay_instalment(invoice_id, fact, now)
+            elif kind is _Kind.PLAN:
+                if self._plans.get(invoice_id) == now:
+                    yield from self._look_at_plan(invoice_id, now)
             elif self._open.get(invoice_id) == now:
                 self._open[invoice_id] = None
                 yield from self._act(invoice_id, now)
 
-    def _plan(self, at: datetime, kind: _Kind, invoice_id: str, fact: object = None) -> None:
+    def _expect(self, at: datetime, kind: _Kind, invoice_id: str, fact: object = None) -> None:
         self._number += 1
-        place = 0 if kind is _Kind.FACT else self._place[invoice_id]
+        place = self._place[invoice_id] if kind in (_Kind.OPENING, _Kind.WAKE) else 0
         heappush(self._ahead, (at, kind, place, self._number, invoice_id, fact))
 
     def _wake(self, invoice_id: str, at: datetime) -> None:
         self._open[invoice_id] = at
         if at <= self._end:
-            self._plan(at, _Kind.WAKE, invoice_id)
+            self._expect(at, _Kind.WAKE, invoice_id)
 
     def _open_case(self, invoice_id: str, now: datetime) -> None:
         opened = self._cases[invoice_id].case.opened_at
@@ -183,6 +210,9 @@ class _Customer:
         if case.credit_hold_cycle is not None and is_settled(case, pursued.policy):
             self._file(invoice_id, facts.CreditHoldReleased(cycle=case.credit_hold_cycle), now)
         self._wake(invoice_id, now)
+        for plan_id in case.plans:
+            if plan_id in self._plans:
+                self._look_later(plan_id, now)
 
     def _file(self, invoice_id: str, fact: object, now: datetime) -> Pursued:
         pursued = self._cases[invoice_id]
@@ -286,6 +316,8 @@ class _Customer:
                 self._file(item.invoice_id, contact.taken(item, message_id, self._assume.proof), now)
         if contact.unsolicited and self._keeps_gap:
             self._account = replace(self._account, last_unsolicited_on=contact.on)
+        if contact.step is Step.AM_ALERT and self._assume.offers_by_alert:
+            self._open_alert_offer(contact, now)
         if contact.step is Step.CALL and self._assume.call is not None and contact.rung is not None:
             self._call(contact, self._assume.call, max(1, contact.rung.attempts), now)
         going = (
@@ -315,3 +347,109 @@ class _Customer:
             call = facts.CallLogged(call_id=f"K-{self._number}", outcome=outcome, by="assumed")
             for item in contact.items:
                 self._file(item.invoice_id, call, now)
+
+    # -- plans ------------------------------------------------------------------------------------
+
+    def _follow(self, plan_id: str, at: datetime) -> None:
+        """Follow a plan from `at` on, and expect its instalments where they are taken to be paid."""
+        self._look_later(plan_id, at)
+        plan = self._plan(plan_id)
+        if not self._assume.instalments_paid or plan.accepted is None:
+            return
+        for instalment in plan.instalments():
+            if instalment.due_on >= plan.calendar.local_date(at) and not instalment.covered:
+                on = max(at, plan.calendar.at(instalment.due_on, time.min))
+                self._expect(on, _Kind.INSTALMENT, plan_id, instalment.number)
+
+    def _plan(self, plan_id: str) -> Plan:
+        """The plan with its cases as they stand."""
+        first = next(pursued for pursued in self._cases.values() if plan_id in pursued.case.plans)
+        members = [self._fresh(each.invoice_id) for each in first.case.plans[plan_id].fact.invoices]
+        return Plan.of(plan_id, [pursued.case for pursued in members], members[0].policy)
+
+    def _look_later(self, plan_id: str, at: datetime) -> None:
+        self._plans[plan_id] = at
+        if at <= self._end:
+            self._expect(at, _Kind.PLAN, plan_id)
+
+    def _file_on_all(self, plan: Plan, fact: object, now: datetime) -> None:
+        for case in plan.cases:
+            self._file(case.invoice_id, fact, now)
+            if case.invoice_id in self._open:
+                self._wake(case.invoice_id, now)
+
+    def _look_at_plan(self, plan_id: str, now: datetime) -> Iterator[Contacted]:
+        """Decide about a plan and do it, until it sleeps or is over."""
+        for _ in range(_MOST_ACTS):
+            plan = self._plan(plan_id)
+            turned = turn(plan, now)
+            if turned is not None:
+                self._file_on_all(plan, turned, now)
+                continue
+            decision = decide_plan(plan, now)
+            match decision:
+                case Wait():
+                    if decision.until <= now:
+                        break
+                    self._look_later(plan_id, decision.until)
+                    return
+                case SendNote():
+                    yield self._write_note(plan, decision, now)
+                case EndPlan():
+                    del self._plans[plan_id]
+                    return
+        raise NeverRests(f"plan {plan_id} does not come to rest at {now}")
+
+    def _write_note(self, plan: Plan, note: SendNote, now: datetime) -> Contacted:
+        self._number += 1
+        sent = facts.ConfirmationSent(
+            note=note.note, ref=plan.plan_id, message_id=f"M-{self._number}", number=note.number
+        )
+        self._file_on_all(plan, sent, now)
+        on = plan.calendar.local_date(now)
+        if note.note is Note.PLAN_BROKEN and self._keeps_gap:
+            self._account = replace(self._account, last_unsolicited_on=on)
+        going = self._account.route(note.note)
+        return Contacted(
+            on,
+            now,
+            self._account.customer_id,
+            note.note,
+            "email" if going is None else going.channel,
+            tuple(
+                ContactItem(case.invoice_id, note.note, case.cycle, 0, False, plan.plan_id)
+                for case in plan.cases
+            ),
+            note.why,
+            name_of(note.note, note.number, plan.terms.ordinal),
+        )
+
+    def _pay_instalment(self, plan_id: str, number: object, now: datetime) -> None:
+        """An instalment comes in whole, on the oldest invoices of its plan."""
+        if plan_id not in self._plans or not isinstance(number, int):
+            return
+        plan = self._plan(plan_id)
+        instalment = plan.instalments()[number - 1]
+        for invoice_id, amount in shares(plan, instalment.amount - instalment.paid):
+            self._untold[invoice_id] += 1
+            payment = wire.PaymentReceived(
+                payment_id=f"assumed-{plan_id}-{number}",
+                amount=str(Money(amount, plan.terms.currency)),
+                currency=plan.terms.currency,
+                received_on=plan.calendar.local_date(now),
+            )
+            self._hear(invoice_id, payment, now)
+
+    def _open_alert_offer(self, contact: Contact, now: datetime) -> None:
+        """Open the offer that goes through the account manager with their alert."""
+        members = [self._fresh(item.invoice_id) for item in contact.items]
+        cases = sorted((each.case for each in members), key=lambda case: (case.due, case.invoice_id))
+        if not contact.policy.plan.offer_by_alert:
+            return
+        self._number += 1
+        key = f"assumed-{self._number}"
+        tabled = offer(cases, contact.policy, contact.on, None, key=key, by="assumed")
+        if tabled is not None:
+            for case in cases:
+                self._file(case.invoice_id, tabled, now)
+            self._follow(tabled.plan_id, now)

@@ -25,6 +25,7 @@ from tests.unit.living import (
     promise,
     reversed_,
 )
+from tests.unit.test_plan import agreed
 
 
 def foretell(cases: list[Case], now: datetime, days: int = 30, under: Policy | None = None) -> list[Forecast]:
@@ -121,9 +122,9 @@ def test_no_approval_is_given_and_nobody_calls() -> None:
     under = policy("strategic")
     now = at("2026-12-29")
     life = Life.of(case(), under=under).until(now)
-    assert foretell([life.case], now, 60, under)[0].step is Step.AT_RISK
+    assert foretell([life.case], now, 60, under)[0].step == Step.AT_RISK
     given = forecast([life.case], {"INV-1": under}, now, 60, assume=Assumptions(approve=True))
-    assert given[0].step is Step.CREDIT_HOLD
+    assert given[0].step == Step.CREDIT_HOLD
 
 
 def test_each_case_follows_its_own_policy() -> None:
@@ -133,6 +134,73 @@ def test_each_case_follows_its_own_policy() -> None:
     assert [(row.customer_id, row.step, (DUE - row.on).days) for row in rows] == [
         ("E", "pre_due", 14),
         ("U", "pre_due", 7),
+    ]
+
+
+#: Metro's plan of three, agreed on 3 December: due on 12 December, 11 January and 10 February.
+METRO = agreed(case("METRO", date(2026, 9, 13), amount=8_420_000, opened=at("2026-11-30", "09:00")), count=3)
+
+
+def plan_rows(days: int, cases: tuple[Case, ...] = METRO.cases, **assume: bool) -> list[tuple[str, str]]:
+    policies = {each.invoice_id: policy() for each in cases}
+    rows = forecast(cases, policies, at("2026-12-03", "10:00"), days, assume=Assumptions(**assume))
+    return [(row.on.isoformat()[2:], row.step) for row in rows]
+
+
+def test_a_plans_messages_are_foretold_as_if_its_instalments_came_on_their_dates() -> None:
+    assert plan_rows(90, instalments_paid=True) == [
+        ("26-12-03", "plan_confirmed"),
+        ("26-12-09", "plan_reminder_1"),
+        ("26-12-14", "plan_thanks_1"),  # paid on a Saturday
+        ("27-01-08", "plan_reminder_2"),
+        ("27-01-11", "plan_thanks_2"),
+        ("27-02-08", "plan_reminder_3"),
+        ("27-02-10", "plan_thanks_3"),
+    ]
+
+
+def test_without_any_money_it_is_the_notice_the_end_and_the_next_rung() -> None:
+    assert plan_rows(26)[:4] == [
+        ("26-12-03", "plan_confirmed"),
+        ("26-12-09", "plan_reminder_1"),
+        ("26-12-16", "plan_cure_1"),
+        ("26-12-24", "plan_broken_1"),
+    ]
+    assert plan_rows(26)[4:] == [("26-12-28", "at_risk")]
+
+
+def test_what_came_early_is_not_paid_again_and_a_plan_without_all_its_invoices_is_not_followed() -> None:
+    early = tuple(
+        apply(each, paid("28067.00", "2026-12-03"), at("2026-12-03", "09:00")) for each in METRO.cases
+    )
+    steps = [step for _, step in plan_rows(90, early, instalments_paid=True)]
+    assert steps == [
+        "plan_confirmed",
+        "plan_thanks_1",
+        "plan_reminder_2",
+        "plan_thanks_2",
+        "plan_reminder_3",
+        "plan_thanks_3",
+    ]
+    other = case("OTHER", date(2026, 10, 1), opened=at("2026-11-30", "09:00"))
+    both = agreed(case("A", date(2026, 9, 13), opened=at("2026-11-30", "09:00")), other, count=3)
+    assert not any(
+        step.startswith("plan") for _, step in plan_rows(90, both.cases[:1], instalments_paid=True)
+    )
+
+
+def test_the_alerts_offer_pauses_the_ladder_until_it_has_expired() -> None:
+    under = policy(plan={"offer_by_alert": True})
+    now = at("2026-12-18")
+    life = Life.of(case(), under=under).until(now)
+    found = []
+    for offers in (False, True):
+        assume = Assumptions(offers_by_alert=offers)
+        rows = forecast([life.case], {"INV-1": under}, now, 40, assume=assume)
+        found.append([(row.on.isoformat()[5:], row.step) for row in rows][:2])
+    assert found == [
+        [("12-22", "am_alert"), ("12-31", "credit_hold")],
+        [("12-22", "am_alert"), ("01-06", "credit_hold")],
     ]
 
 
