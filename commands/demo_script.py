@@ -127,8 +127,8 @@ def _happenings(on: Callable[[int], str]) -> Iterator[tuple[int, Happening]]:
     def whole(invoice: str) -> Payload:
         return {"invoice_id": invoice, "amount": _BILL[invoice].amount}
 
-    # The customers of the stories. Plans are not there yet: a hold stands for the instalments that Metro agreed
-    # to, and a snooze for the time TechGlobal has to answer an offer.
+    # The customers of the stories. Metro agrees on three instalments on the portal and keeps to them; TechGlobal
+    # pays while the offer that the account manager's alert has opened still stands.
     yield (
         0,
         Told(
@@ -151,26 +151,16 @@ def _happenings(on: Callable[[int], str]) -> Iterator[tuple[int, Happening]]:
     )
     yield (
         3,
-        Told(
+        Asked(
             "INV-2024-5521",
-            "hold_placed",
-            {
-                "hold_id": "H-INSTALMENTS",
-                "reason": "manual",
-                "until": on(79),
-                "note": "Three instalments agreed.",
-            },
+            "propose_plan",
+            {"count": 3, "by": "Metro Services, on the portal", "source": "portal"},
         ),
     )
     for day, amount in ((12, "28067.00"), (42, "28067.00"), (72, "28066.00")):
         yield day, paid(day, "INV-2024-5521", amount)
     yield 18, paid(18, "DF-3105")
     three = ("TG-2081", "TG-2094", "TG-2107")
-    for invoice in three:
-        yield (
-            15,
-            Asked(invoice, "snooze", {"until": on(28), "by": "Iris Cole", "reason": "instalments offered"}),
-        )
     yield 21, remittance(21, TECHGLOBAL, "127400.00", *(whole(invoice) for invoice in three))
     yield 70, paid(70, "DF-3106")
 
@@ -201,7 +191,8 @@ def _happenings(on: Callable[[int], str]) -> Iterator[tuple[int, Happening]]:
     yield 65, remittance(65, HARBOUR, "7805.00", whole("HP-7408"), whole("HP-7409"), whole("HP-7410"))
     yield 80, remittance(80, HARBOUR, "1160.00", whole("HP-7411"))
 
-    # Nordlicht keeps one promise, breaks another, disputes a third invoice and pays a fourth in part.
+    # Nordlicht keeps one promise, breaks another, disputes a third invoice, pays a fourth in part, agrees on two
+    # instalments for the rest of it, and pays neither.
     yield 4, Asked("NM-1201", "promise_to_pay", {"pay_by": on(14), "by": "Jonas Weber"})
     yield 14, paid(14, "NM-1201")
     yield (
@@ -234,6 +225,8 @@ def _happenings(on: Callable[[int], str]) -> Iterator[tuple[int, Happening]]:
         ),
     )
     yield 38, paid(38, "NM-1215", "4000.00")
+    rest = {"count": 2, "by": "Nordlicht Media, on the portal", "source": "portal"}
+    yield 39, Asked("NM-1215", "propose_plan", rest)
     yield 45, paid(45, "NM-1210", "3475.00")
     yield 48, paid(48, "NM-1204")
 

@@ -15,7 +15,7 @@ from commands.mailbox import duplicates, read_mailbox
 from commands.terminal import count, table, words
 from domain.vocabulary import Note, Step
 from store import queries
-from store.schema import CaseRow, DocumentRow, EventRow, MessageRow, MessageState
+from store.schema import CaseRow, DocumentRow, EventRow, MessageRow, MessageState, PlanRow
 
 _ORDER = [*Step, *Note]
 
@@ -28,6 +28,7 @@ def summary(session: Session, state: Path, first: date, until: date) -> dict[str
     mails = [mail for mail in read_mailbox(state / "mail") if mail.for_customer]
     by_step = Counter(mail.step for mail in mails)
     counted = queries.counts(session)
+    by_state = select(PlanRow.state, func.count()).group_by(PlanRow.state).order_by(PlanRow.state)
     is_open = CaseRow.closed_at.is_(None) & CaseRow.settled_on.is_(None)
     return {
         "state": str(state),
@@ -49,6 +50,7 @@ def summary(session: Session, state: Path, first: date, until: date) -> dict[str
                 & (func.jsonb_array_length(EventRow.payload["deductions"]) > 0),
             ),
         ),
+        "plans": dict(session.execute(by_state).tuples().all()),
         "paid": _cases(session, CaseRow.settled_on.is_not(None)),
         "open": _cases(session, is_open),
         "at_risk": _cases(session, is_open & (CaseRow.risk == "high")),
@@ -80,6 +82,7 @@ def shown(result: dict[str, Any], seconds: dict[date, float]) -> Table:
         ("credit holds", count(result["credit_holds"], "invoice")),
         ("promises", f"on {count(result['promises'], 'invoice')}"),
         ("disputes", f"on {count(result['disputes'], 'invoice')}"),
+        ("plans", ", ".join(f"{number} {state}" for state, number in result["plans"].items()) or "none"),
     ]
     lines = table(("what", "how many"), wide=("how many",))
     lines.show_header = False

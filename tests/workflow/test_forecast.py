@@ -1,19 +1,22 @@
-"""What the forecast of the sample portfolio says is what then happens to it, on the real server."""
+"""What the forecast of the sample portfolio says is what then happens to it, on the real server: nobody says or
+does anything, but that instalments which were agreed are paid on their dates."""
 
 from collections import defaultdict
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
 from commands.demo_life import live
-from commands.demo_script import Staff, script
+from commands.demo_script import Staff, Told, script
 from commands.forecast import foretell
 from commands.sample_portfolio import Portfolio, sample
 from domain.calendar import zone_info
+from domain.money import Money
 from domain.policy import TASKS
 from store.history import store_settled
+from store.plans import open_plans
 from store.schema import EventRow, MessageItemRow, MessageRow, MessageState
 from tests.workflow.conftest import House
 
@@ -50,6 +53,28 @@ def happened(house: House, portfolio: Portfolio) -> list[Row]:
     return sorted(rows)
 
 
+def instalments(house: House, since: date) -> dict[date, list[Told]]:
+    """The instalments of the plans that stand, each paid in the morning of its date."""
+    paid: dict[date, list[Told]] = defaultdict(list)
+    with house.sessions() as session:
+        plans = [plan for plan in open_plans(session) if plan.accepted_at is not None]
+        for plan in plans:
+            [invoice_id] = plan.invoices
+            about = select(EventRow).where(EventRow.invoice_id == invoice_id, EventRow.kind == "plan_tabled")
+            tabled = session.scalars(about).one()
+            for number, each in enumerate(tabled.payload["instalments"]):
+                on = date.fromisoformat(each["due_on"])
+                if on >= since:
+                    payment = {
+                        "payment_id": f"{plan.plan_id}-{number}",
+                        "amount": str(Money(each["amount"], plan.currency)),
+                        "currency": plan.currency,
+                        "received_on": on.isoformat(),
+                    }
+                    paid[on].append(Told(invoice_id, "payment_received", payment))
+    return paid
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 async def test_thirty_days_of_the_sample_portfolio_come_as_foretold(house: House) -> None:
@@ -74,8 +99,11 @@ async def test_thirty_days_of_the_sample_portfolio_come_as_foretold(house: House
         if row.on <= last
     )
     silent = replace(portfolio, day0=first_silent, starts=())
-    await live(house.days, silent, last, script={}, staff=None)
+    paid = instalments(house, first_silent)
+    assert paid, "a plan stands"
+    await live(house.days, silent, last, script=paid, staff=None)
     after = [row for row in happened(house, portfolio) if row not in before]
     assert len(foretold) > 30
+    assert {"plan_reminder_2", "plan_thanks_2"} <= {row[2] for row in foretold}
     assert (sorted(set(foretold) - set(after)), sorted(set(after) - set(foretold))) == ([], [])
     assert len(after) == len(foretold)
