@@ -26,7 +26,7 @@ from domain.plan import (
 )
 from domain.plan_healing import late_evidence, turn
 from domain.plan_requests import offer
-from domain.vocabulary import PlanState, Step, Tone
+from domain.vocabulary import PlanState, Step
 from store import plans, portfolio, worklist
 from store.schema import PlanRow
 
@@ -100,9 +100,8 @@ def alert_offer(work: CaseWork, invoice_ids: Sequence[str]) -> internal.PlanTabl
 
 
 def message_offer(work: CaseWork, contact: Contact) -> internal.PlanTabled | None:
-    """The instalments that a message to the customer names; a partner hears of them from the account manager."""
-    rung = contact.rung
-    if rung is None or rung.tone is Tone.PARTNER or contact.step not in _NAMES_INSTALMENTS:
+    """The instalments that a message to the customer names, where the policy names any."""
+    if contact.rung is None or contact.step not in _NAMES_INSTALMENTS:
         return None
     invoices = [item.invoice_id for item in contact.items]
     return _unasked(work, invoices) if contact.policy.plan.offer_in_messages else None

@@ -53,6 +53,7 @@ def _values(facts: NoticeFacts, habits: Habits, say: Labels, total: str) -> dict
         "usual_day": str(facts.usual_day) if facts.usual_day else None,
         "account_manager": facts.account_manager.name if facts.account_manager else None,
         "referral_partner": facts.referral_partner.name if facts.referral_partner else None,
+        "instalments": say.instalments_named(facts.plan) if facts.plan else None,
         "seller": facts.seller.name,
     }
     return {name: value for name, value in values.items() if value is not None}

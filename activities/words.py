@@ -8,7 +8,7 @@ twice, so that the text and the HTML of a mail always say the same.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -141,6 +141,7 @@ def write_notice(facts: NoticeFacts, draft: Draft | None = None) -> Words:
         "also_open_title": title_of_the_rest(facts, say),
         "details": details,
         "parties": parties(facts, habits, say) if facts.step in DETAILED else (),
+        "accept_link": _accept_link(facts, parts),
         "contact_title": say.afterwards_title if facts.for_staff else say.contact_title,
         "contacts": contact_fields(facts, say),
         "pay": ()
@@ -177,6 +178,15 @@ def _spoken(facts: NoticeFacts, said: Phrased) -> str:
     parts = said.parts
     told = (*parts["greeting"], *parts["opening"], say.request(kind), say.contact(facts.seller.phone))
     return "\n\n".join((*told, *parts.get("closing", ())))
+
+
+def _accept_link(facts: NoticeFacts, parts: Mapping[str, Sequence[str]]) -> str | None:
+    """The page on which the reader looks at the instalments that the message offers, and confirms them."""
+    if facts.portal_link is None or facts.for_staff:
+        return None
+    if facts.step is Note.PLAN_PROPOSED:
+        return f"{facts.portal_link}/agree"
+    return f"{facts.portal_link}/plan" if parts.get("instalments") else None
 
 
 def _sheet(facts: NoticeFacts, habits: Habits) -> dict[str, Any]:

@@ -30,6 +30,7 @@ MEANING: Mapping[str, str] = {
     "usual_day": "the day after the invoice date around which this customer's payments usually arrive",
     "account_manager": "the name of the customer's account manager",
     "referral_partner": "who recovers the invoices if nothing is paid",
+    "instalments": "the instalments we offer, each with amount and date; how to accept them is told below",
     "seller": "our own name",
     TABLE: "the table of the invoices",
 }
@@ -82,6 +83,7 @@ def brief_of(facts: NoticeFacts) -> Brief | None:
         "block_date": facts.block_on is not None,
         "usual_day": facts.usual_day is not None,
         "account_manager": facts.account_manager is not None,
+        "instalments": facts.plan is not None,
     }
     referral = facts.referral_partner is not None and (
         facts.step is Step.REFERRAL or (facts.step is Step.DEMAND and facts.answer_by is not None)
