@@ -17,7 +17,7 @@ from activities.statement import statement_html
 from activities.words import write_notice
 from domain.envelope import DIN_5008_B, UK_DL, US_10, Envelope
 from domain.letter import NoticeFacts
-from domain.vocabulary import Note, Step, Tone
+from domain.vocabulary import Channel, Note, Step, Tone
 from tests.letters import invoice, notice, plan, seller
 
 #: Where each seller posts, the envelope that lies there, and the size of its paper in points.
@@ -88,7 +88,7 @@ def test_a_letter_says_what_the_mail_says(renderer: PdfRenderer, language: str, 
     more: dict[str, Any] = {"tone": Tone.FORMAL} if step is not Step.OVERDUE else {}
     facts = notice(step, items=[invoice(days=50)], language=language, locale=language, **more)
     by_mail = write_notice(facts)
-    by_letter = write_notice(facts.model_copy(update={"channel": "letter", "window": WINDOW}))
+    by_letter = write_notice(facts.model_copy(update={"channel": Channel.LETTER, "window": WINDOW}))
     assert (by_letter.subject, by_letter.text) == (by_mail.subject, by_mail.text)
     reader = PdfReader(BytesIO(letter_pdf(by_letter, [], renderer)))
     said = re.sub(r"\s+", "", "".join(page.extract_text() for page in reader.pages))
@@ -103,7 +103,7 @@ def test_a_letter_offers_what_the_mail_offers_and_encloses_no_calendar(
 ) -> None:
     def both(step: Step | Note) -> tuple[str, str]:
         facts = notice(step, items=[invoice(days=9)], language=language, locale=language, plan=plan())
-        by_letter = write_notice(facts.model_copy(update={"channel": "letter", "window": WINDOW}))
+        by_letter = write_notice(facts.model_copy(update={"channel": Channel.LETTER, "window": WINDOW}))
         reader = PdfReader(BytesIO(letter_pdf(by_letter, [], renderer)))
         page = "".join(each.extract_text() for each in reader.pages)
         return re.sub(r"\s+", "", write_notice(facts).text), re.sub(r"\s+", "", page)
