@@ -26,6 +26,7 @@ def _no_complaint(kind: str, text: str) -> None:
 
 async def look(page: Page, *, scripts: bool) -> None:
     """Nothing runs out sideways, no picture is missing, and nothing keeps anybody out."""
+    await page.wait_for_load_state()  # without its style sheet no page looks like itself
     wide = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert wide <= 0, f"{page.url.rsplit('/', 1)[-1]} runs {wide} px out of the window"
     missing = "[...document.images].filter(image => image.complete && !image.naturalWidth).length"

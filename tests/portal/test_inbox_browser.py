@@ -80,6 +80,7 @@ async def visit(
         await page.select_option("#customer", f"C-{invoice_id}")
         await page.click("text=Show")
         await page.click(f'a[href="/inbox/{message_id}"]')
+        await expect(page.locator("iframe")).to_be_visible()
         await look(page, scripts=scripts)
         await act(page, action, language)
         if action != "read":
