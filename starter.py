@@ -88,6 +88,19 @@ def import_(
     import_files(files, read, state=state, check=check, as_json=as_json)
 
 
+@app.command()
+def bank(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", show_default=False)],
+    check: Annotated[bool, typer.Option("--check", help="Only read.")] = False,
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """Book what bank statements tell of (camt.052, .053, .054); docs/bank.md says how payments are matched."""
+    from commands.bank import read_statements
+
+    read_statements(files, state=state, check=check, as_json=as_json)
+
+
 app.add_typer(case_commands.app)
 
 

@@ -51,6 +51,16 @@ class Money:
         return cls(sign * int(digits), currency)
 
     @classmethod
+    def of(cls, amount: Decimal, currency: str) -> Money:
+        """A decimal of somebody's file as money. Raises ValueError where it has fractions that the currency has not."""
+        minor = amount.scaleb(exponent(currency))
+        if minor != minor.to_integral_value():
+            raise ValueError(
+                f"amount '{amount}' has more than the {exponent(currency)} decimals of {currency}"
+            )
+        return cls(int(minor), currency)
+
+    @classmethod
     def zero(cls, currency: str) -> Money:
         return cls(0, currency)
 

@@ -9,6 +9,7 @@ that customer's row lock (`store/customers.py`).
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -25,6 +26,7 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     MetaData,
+    Numeric,
     Sequence,
     Text,
     TypeDecorator,
@@ -499,6 +501,39 @@ class PlanRow(Base):
 
     __table_args__ = (
         Index("plans_open_customer_idx", "customer_id", postgresql_where=text("ended_at IS NULL")),
+    )
+
+
+class BankLineRow(Base):
+    """A payment on the seller's bank account, in or out, and what was made of it. Changed by `store/bank.py`."""
+
+    __tablename__ = "bank_lines"
+
+    line_id: Mapped[str] = mapped_column(primary_key=True)  # the payment id under which it is booked
+    file_sha256: Mapped[bytes]  # of the first file that told of it
+    account: Mapped[str]
+    statement: Mapped[str]
+    sign: Mapped[str]  # CRDT or DBIT
+    amount: Mapped[Decimal] = mapped_column(Numeric)  # as the bank wrote it
+    currency: Mapped[Currency]
+    received_on: Mapped[date | None]
+    debtor: Mapped[str | None]
+    debtor_iban: Mapped[str | None]
+    end_to_end_id: Mapped[str | None]
+    bank_reference: Mapped[str | None]
+    texts: Mapped[list[str]]  # references first, then what the payer wrote
+    outcome: Mapped[str]  # applied, returned, unmatched or ignored
+    customer_id: Mapped[str | None]
+    allocations: Mapped[dict[str, Any]]  # minor units by invoice
+    returns: Mapped[str | None]  # of money that went back: the line that brought it
+    why: Mapped[str]
+    told_at: Mapped[datetime | None]  # when the case or account was told of it
+    recorded_at: Mapped[Recorded]
+
+    __table_args__ = (
+        Index("bank_lines_end_to_end_idx", "end_to_end_id"),
+        Index("bank_lines_untold_idx", "line_id", postgresql_where=text("told_at IS NULL")),
+        Index("bank_lines_payer_idx", "debtor_iban", "customer_id"),
     )
 
 

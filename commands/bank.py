@@ -1,0 +1,352 @@
+"""Reading bank statements: what is matched is booked, what is not goes on the worklist with suggestions."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from activities.adapters import camt
+from activities.adapters.xml_file import LARGEST_FILE, MEGABYTE, NotReadable
+from commands import cases
+from commands.failures import BadInput, Failed
+from commands.place import Place, find
+from commands.starting import Starter
+from commands.terminal import clean, count, note, out, print_json, progress_bar, table, words
+from domain.bank import BankFile, Entry, Sign, Statement, Transaction
+from domain.bank_lines import BankLine, lines_of
+from domain.cash_application import Applied, OpenItems, Unmatched
+from domain.contract import CashReceived, Invoice, PaymentReversed, Start
+from domain.money import Money
+from store import bank as store
+from store import worklist
+from store.bank import APPLIED, IGNORED, RETURNED, UNMATCHED, Made
+from store.schema import BankLineRow, CaseRow
+
+#: The kind of a worklist item about money that nobody could be found for.
+UNMATCHED_CASH = "unmatched_cash"
+#: What is told with a payment, at most: the contract's `Text` takes more, a person reads no more.
+_REFERENCE = 500
+
+
+@dataclass(frozen=True)
+class File:
+    """A file as it was read."""
+
+    path: Path
+    sha256: bytes
+    content: BankFile | None
+    errors: tuple[str, ...] = ()
+    form: str | None = None
+    """What it says it is, in the words of its standard."""
+
+
+def read_statements(paths: Sequence[Path], *, state: Path | None, check: bool, as_json: bool) -> None:
+    """Read the files of a bank, all or none; without `check`, book what they tell of.
+
+    Raises BadInput where one cannot be read: nothing is booked then.
+    """
+    files = [_read(path) for path in paths]
+    if check:
+        _say_checked(files, as_json=as_json)
+    problems = [f"{file.path}: {error}" for file in files for error in file.errors]
+    if problems:
+        raise BadInput("\n".join(clean(problem) for problem in (*problems, "Nothing was booked")))
+    if check:
+        return
+    place = find(state)
+    result = _Booked()
+    with place.writing() as session:
+        _book(session, place.now(session), files, result)
+    asyncio.run(_tell_all(place))
+    _say(result, as_json=as_json)
+
+
+def _read(path: Path) -> File:
+    if not path.is_file():
+        raise BadInput(f"{path}: there is no such file")
+    if path.stat().st_size > LARGEST_FILE:
+        return File(path, b"", None, (f"has more than {LARGEST_FILE // MEGABYTE} MB",))
+    data = path.read_bytes()
+    sha256 = hashlib.sha256(data).digest()
+    try:
+        content = camt.read(data)
+    except NotReadable as problem:
+        return File(path, sha256, None, (str(problem),), problem.form)
+    return File(path, sha256, content, form=content.form)
+
+
+# Booking
+
+
+@dataclass
+class _Booked:
+    """What became of the lines of the files."""
+
+    made: list[Made] = field(default_factory=list)
+    known: int = 0
+    waiting: int = 0
+
+
+def _book(session: Session, now: datetime, files: Iterable[File], result: _Booked) -> None:
+    """Keep every line that is new, with what is made of it, in one transaction."""
+    invoices = store.open_invoices(session)
+    items = OpenItems(invoices, store.payers(session, {invoice.customer_id for invoice in invoices}))
+    for file in files:
+        assert file.content is not None
+        lines, waiting = lines_of(file.content)
+        result.waiting += waiting
+        known = store.known(session, [line.line_id for line in lines])
+        for line in lines:
+            if line.line_id in known:
+                result.known += 1
+                continue
+            made = _made_of(session, line, items)
+            if not store.keep(session, made, file.sha256):
+                result.known += 1
+                continue
+            result.made.append(made)
+            if made.outcome == UNMATCHED:
+                _ask(session, made, now)
+
+
+def _made_of(session: Session, line: BankLine, items: OpenItems) -> Made:
+    if line.sign is Sign.DEBIT:
+        if not line.comes_back:
+            return Made(line, IGNORED, "a payment of our own")
+        return _returned(session, line)
+    if line.problem is not None:
+        return Made(line, UNMATCHED, line.problem)
+    if line.received_on is None:
+        return Made(line, UNMATCHED, "the bank does not say when it came in")
+    try:
+        incoming = line.incoming
+    except ValueError as problem:
+        return Made(line, UNMATCHED, str(problem))
+    found = items.apply(incoming)
+    if isinstance(found, Applied):
+        allocations = {invoice_id: money.minor for invoice_id, money in found.allocations}
+        return Made(line, APPLIED, found.why, found.customer_id, allocations)
+    return Made(line, UNMATCHED, "; ".join([found.why, *_suggestions(found)]))
+
+
+def _suggestions(found: Unmatched) -> Iterable[str]:
+    for each in found.suggestions:
+        what = f"{', '.join(each.invoices)} of {each.customer_id}" if each.invoices else each.customer_id
+        yield f"{what}: {each.why}"
+
+
+def _returned(session: Session, line: BankLine) -> Made:
+    """What a return takes back: all of the one payment that came in under the same ids, with the same amount."""
+    reason = f" ({line.return_reason})" if line.return_reason else ""
+    found = store.originals(session, line)
+    if len(found) != 1:
+        return Made(line, UNMATCHED, f"money went back{reason}, and which payment it was cannot be told")
+    [payment] = found
+    if payment.outcome != APPLIED:
+        why = f"payment {payment.line_id} went back{reason} before it was applied: do not apply it"
+        return Made(line, UNMATCHED, why)
+    if sum(payment.allocations.values()) != line.money.minor:
+        why = f"payment {payment.line_id} went back{reason}, and not all of it was applied to invoices"
+        return Made(line, UNMATCHED, why, payment.customer_id)
+    why = f"payment {payment.line_id} went back{reason}"
+    return Made(line, RETURNED, why, payment.customer_id, payment.allocations, payment.line_id)
+
+
+def _ask(session: Session, made: Made, now: datetime) -> None:
+    line = made.line
+    said = "; ".join(filter(None, (line.debtor, *line.references, *line.texts, line.end_to_end_id)))
+    day = "" if line.received_on is None else f" of {line.received_on}"
+    worklist.open_task(
+        session,
+        kind=UNMATCHED_CASH,
+        why=f"{line.amount} {line.currency}{day}: {made.why}",
+        at=now,
+        customer_id=made.customer_id,
+        ref=line.line_id,
+        raw=said.encode(),
+    )
+
+
+# Telling
+
+
+async def _tell_all(place: Place) -> None:
+    """Tell the accounts what is booked; what an earlier run could not tell is told too. A repeat of what an
+    account knows changes nothing there. Raises Failed where Temporal does not answer."""
+    with place.reading() as session:
+        waiting = store.untold(session)
+    if not waiting:
+        return
+    starter = await Starter.at(place)
+    with progress_bar() as progress:
+        for row in progress.track(waiting, description="Booking"):
+            try:
+                await _tell(place, starter, row)
+            except Exception as problem:
+                raise Failed(
+                    f"Stopped at {row.line_id}: {clean(str(problem))}. Run the same command again: what is"
+                    " booked stays as it is, the rest follows"
+                ) from None
+            with place.writing() as session:
+                store.told(session, row.line_id, datetime.now(UTC))
+
+
+async def _tell(place: Place, starter: Starter, row: BankLineRow) -> None:
+    if row.outcome == APPLIED:
+        assert row.customer_id is not None
+        await starter.signal_account(row.customer_id, CashReceived.fact_kind, _cash(row))
+        return
+    for invoice_id, minor in row.allocations.items():
+        with place.reading() as session:
+            case = session.get_one(CaseRow, invoice_id)
+            owner = cases.customer_of(session, case.owner_id)
+        start = Start(invoice=Invoice.model_validate(case.invoice), customer=owner)
+        fact = {
+            "reversal_id": row.line_id,
+            "payment_id": row.returns,
+            "amount": str(Money(minor, row.currency)),
+            "reason": "bounced",
+        }
+        runs = case.closed_at is None
+        await starter.signal(start, PaymentReversed.fact_kind, fact, runs=runs)
+
+
+def _cash(row: BankLineRow) -> dict[str, Any]:
+    """The remittance as the account is told of it."""
+    allocations = [
+        {"invoice_id": invoice_id, "amount": str(Money(minor, row.currency))}
+        for invoice_id, minor in row.allocations.items()
+    ]
+    reference = " ".join(filter(None, (*row.texts, row.end_to_end_id)))[:_REFERENCE]
+    assert row.received_on is not None
+    return {
+        "payment_id": row.line_id,
+        "amount": str(Money.of(row.amount, row.currency)),
+        "currency": row.currency,
+        "received_on": row.received_on.isoformat(),
+        "allocations": allocations,
+        **({"reference": reference} if reference else {}),
+    }
+
+
+# Saying
+
+
+def _say(result: _Booked, *, as_json: bool) -> None:
+    if result.known:
+        note(f"{count(result.known, 'payment was', 'payments were')} known already")
+    if result.waiting:
+        note(
+            f"{count(result.waiting, 'entry is', 'entries are')} not booked by the bank yet: left for its statement"
+        )
+    if as_json:
+        print_json([_document(made) for made in result.made])
+        return
+    if not result.made:
+        print("Nothing new")
+        return
+    lines = table(["Received", "Amount", "From", "Result", "For", "Why"], right=["Amount"], wide=["Why"])
+    for made in result.made:
+        line = made.line
+        sign = "-" if line.sign is Sign.DEBIT else ""
+        lines.add_row(
+            words(str(line.received_on or "")),
+            words(f"{sign}{line.amount} {line.currency}"),
+            words(line.debtor or ""),
+            words(made.outcome),
+            words(", ".join(made.allocations or ())),
+            words(made.why),
+        )
+    out().print(lines)
+
+
+def _document(made: Made) -> dict[str, Any]:
+    line = made.line
+    return {
+        "line_id": line.line_id,
+        "received_on": line.received_on,
+        "amount": str(line.amount),
+        "currency": line.currency,
+        "sign": line.sign,
+        "debtor": line.debtor,
+        "outcome": made.outcome,
+        "customer_id": made.customer_id,
+        "allocations": [
+            {"invoice_id": invoice_id, "amount": str(Money(minor, line.currency))}
+            for invoice_id, minor in (made.allocations or {}).items()
+        ],
+        "why": made.why,
+    }
+
+
+def _say_checked(files: Sequence[File], *, as_json: bool) -> None:
+    if as_json:
+        print_json({file.path.name: _checked(file) for file in files})
+        return
+    for file in files:
+        if file.content is not None:
+            entries = sum(len(statement.entries) for statement in file.content.statements)
+            said = f"{count(len(file.content.statements), 'statement')}, {count(entries, 'entry', 'entries')}"
+            print(clean(f"{file.path}: {said}"))
+
+
+def _checked(file: File) -> dict[str, Any]:
+    statements = () if file.content is None else file.content.statements
+    return {
+        "ns": file.form,
+        "entries": [_entry(entry) for statement in statements for entry in statement.entries],
+        "statements": [_statement(statement) for statement in statements],
+        "errors": list(file.errors),
+    }
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    return {
+        "stmt": entry.statement,
+        "amount": str(entry.amount),
+        "ccy": entry.currency,
+        "sign": entry.sign,
+        "reversal": None if entry.reversal is None else str(entry.reversal).lower(),
+        "status": entry.status,
+        "booked": entry.booked,
+        "value": entry.value,
+        "tx": [_transaction(transaction) for transaction in entry.transactions],
+    }
+
+
+def _transaction(transaction: Transaction) -> dict[str, Any]:
+    return {
+        "amount": None if transaction.amount is None else str(transaction.amount),
+        "e2e": transaction.end_to_end_id,
+        "debtor": transaction.debtor,
+        "creditor": transaction.creditor,
+        "debtor_iban": transaction.debtor_iban,
+        "ustrd": list(transaction.unstructured),
+        "ref": next(iter(transaction.references), None),
+        "return_reason": transaction.return_reason,
+    }
+
+
+def _statement(statement: Statement) -> dict[str, Any]:
+    return {
+        "id": statement.id,
+        "iban": statement.iban,
+        "ccy": statement.currency,
+        "balances": [
+            {
+                "type": balance.type,
+                "amount": str(balance.amount),
+                "ccy": balance.currency,
+                "sign": balance.sign,
+                "date": balance.on,
+            }
+            for balance in statement.balances
+        ],
+    }

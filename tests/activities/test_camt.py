@@ -1,0 +1,195 @@
+"""Bank statements are read with everything that says whose money it is, or refused with the place and the fix."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from activities.adapters import camt
+from activities.adapters.xml_file import LARGEST_FILE, NotReadable
+from domain.bank import Sign
+from domain.bank_lines import lines_of
+from settings import ROOT
+from tests.statements import SELLER_IBAN, document, entry, payment, statement
+
+DATA = Path(os.environ.get("DUECOURSE_DATA", ROOT.parent / "shared" / "data")) / "camt"
+DAY = "2027-01-15"
+
+
+def test_a_batch_is_split_and_keeps_what_each_payer_wrote() -> None:
+    batch = entry(
+        "350.00",
+        payment(
+            "250.00",
+            "Rechnung INV-1001",
+            "Danke",
+            on=DAY,
+            debtor="Acme & Söhne",
+            iban="DE02",
+            end_to_end="E-1",
+        ),
+        payment("100.00", on=DAY, debtor="Bolt", reference="RF18INV1002"),
+        on=DAY,
+        reference="B-1",
+    )
+    lines, waiting = lines_of(camt.read(statement(batch)))
+    assert waiting == 0
+    first, second = lines
+    assert (first.amount, first.debtor, first.debtor_iban) == (Decimal("250.00"), "Acme & Söhne", "DE02")
+    assert (first.texts, first.end_to_end_id) == (("Rechnung INV-1001", "Danke"), "E-1")
+    assert (second.amount, second.references, second.end_to_end_id) == (
+        Decimal("100.00"),
+        ("RF18INV1002",),
+        None,
+    )
+    assert {line.account for line in lines} == {SELLER_IBAN}
+    assert first.line_id != second.line_id
+
+
+def test_a_payment_has_one_id_in_report_notification_and_statement() -> None:
+    told = entry("10.00", payment("10.00", "INV-1", on=DAY), on=DAY, reference="B-1")
+    ids = {
+        lines_of(camt.read(statement(told, id_=f"{kind}-{version}", kind=kind, version=version)))[0][
+            0
+        ].line_id
+        for kind in ("052", "053", "054")
+        for version in (2, 4, 8)
+    }
+    assert len(ids) == 1
+
+
+def test_two_payments_that_are_all_alike_are_two() -> None:
+    same = payment("10.00", "INV-1", on=DAY)
+    lines, _ = lines_of(camt.read(statement(entry("20.00", same, same, on=DAY, reference="B-1"))))
+    assert len({line.line_id for line in lines}) == 2
+
+
+def test_what_the_bank_has_not_booked_is_left_for_its_statement() -> None:
+    pending = entry("10.00", payment("10.00", on=DAY), on=DAY, reference="B-1", status="PDNG")
+    lines, waiting = lines_of(camt.read(statement(pending, kind="052")))
+    assert (lines, waiting) == ([], 1)
+
+
+def test_a_return_names_its_reason() -> None:
+    back = payment("10.00", on=DAY, end_to_end="E-1", returned="AC04")
+    [line] = lines_of(camt.read(statement(entry("10.00", back, on=DAY, reference="B-2", sign="DBIT"))))[0]
+    assert (line.sign, line.comes_back, line.return_reason) == (Sign.DEBIT, True, "AC04")
+    [paid] = lines_of(camt.read(statement(entry("10.00", on=DAY, reference="B-3", sign="DBIT"))))[0]
+    assert not paid.comes_back
+
+
+@pytest.mark.parametrize(
+    ("details", "problem"),
+    [
+        pytest.param(
+            (payment("10.00", on=DAY), payment("10.00", on=DAY)),
+            "its payments add up to 20.00, the entry says 30.00 USD",
+            id="they do not add up",
+        ),
+        pytest.param(
+            ("<TxDtls><Refs/></TxDtls>", "<TxDtls><Refs/></TxDtls>"),
+            "it bundles 2 payments and does not say how much each of them is",
+            id="no amounts",
+        ),
+    ],
+)
+def test_a_batch_that_cannot_be_split_is_for_a_person(details: tuple[str, ...], problem: str) -> None:
+    lines, _ = lines_of(camt.read(statement(entry("30.00", *details, on=DAY, reference="B-1"))))
+    assert {line.problem for line in lines} == {problem}
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        pytest.param(b"", "is no well-formed XML", id="nothing"),
+        pytest.param(b"invoice_id,amount\n", "is no well-formed XML", id="another format"),
+        pytest.param(b"<Document><Stmt>", "is no well-formed XML", id="cut off"),
+        pytest.param(b"<Document/>", "<Document> of 'no namespace', not a camt", id="no namespace"),
+        pytest.param(document("", kind="055"), "not a camt.052, .053 or .054", id="another message"),
+        pytest.param(
+            document("<BkToCstmrStmt/>", version=12), "is camt.053 version 12", id="a later version"
+        ),
+        pytest.param(document("<BkToCstmrStmt/>"), "has no statement (no <Stmt>", id="no statement"),
+        pytest.param(document("<Other><Stmt/></Other>"), "has no statement (no <Stmt>", id="something else"),
+        pytest.param(statement(entry("1,00", on=DAY, reference="B")), "<Amt> is '1,00'", id="a comma"),
+        pytest.param(statement(entry("NaN", on=DAY, reference="B")), "<Amt> is 'NaN'", id="not a number"),
+        pytest.param(statement(entry("-5.00", on=DAY, reference="B")), "<Amt> is '-5.00'", id="a sign"),
+        pytest.param(
+            statement(entry("١٢", on=DAY, reference="B")), "<Amt> is '١٢'", id="digits of another script"
+        ),
+        pytest.param(
+            statement(entry("5", on=DAY, reference="B", currency="usd")),
+            "has the currency 'usd'",
+            id="a currency",
+        ),
+        pytest.param(
+            statement(entry("5", on=DAY, reference="B", sign="UP")),
+            "has the direction 'UP'",
+            id="a direction",
+        ),
+        pytest.param(
+            statement(entry("5", on="15.01.2027", reference="B")), "has <BookgDt> '15.01.2027'", id="a date"
+        ),
+        pytest.param(
+            statement(entry("5", on="2027-02-30", reference="B")), "has <BookgDt> '2027-02-30'", id="no day"
+        ),
+        pytest.param(
+            document("<BkToCstmrStmt><Stmt/></BkToCstmrStmt>"),
+            "<Stmt> has no <Id>",
+            id="a statement without an id",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_the_place(data: bytes, reason: str) -> None:
+    with pytest.raises(NotReadable) as refused:
+        camt.read(data)
+    assert reason in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        pytest.param('<!DOCTYPE d [<!ENTITY e SYSTEM "file:///etc/passwd">]>', id="an external entity"),
+        pytest.param(
+            '<!DOCTYPE d [<!ENTITY a "' + "ha" * 50 + '">'
+            + "".join(f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in zip("abcdefgh", "bcdefghi", strict=True))
+            + "]>",
+            id="a billion laughs",
+        ),
+        pytest.param('<!DOCTYPE d SYSTEM "http://127.0.0.1:9/x.dtd">', id="a declaration elsewhere"),
+    ],
+)  # fmt: skip
+def test_a_declaration_is_not_followed(declared: str) -> None:
+    name = declared.split("ENTITY ")[-1][0] if "ENTITY" in declared else "lt"
+    began = time.monotonic()
+    with pytest.raises(NotReadable):
+        camt.read(document(f"<BkToCstmrStmt>&{name};</BkToCstmrStmt>", before=[declared]))
+    assert time.monotonic() - began < 5
+
+
+def test_a_file_that_is_too_large_is_not_read() -> None:
+    with pytest.raises(NotReadable, match="has more than 64 MB"):
+        camt.read(b" " * (LARGEST_FILE + 1))
+
+
+def _read_back(path: Path) -> object:
+    from commands import bank
+
+    return bank._checked(bank._read(path))
+
+
+@pytest.mark.skipif(
+    not DATA.is_dir(), reason=f"{DATA} is absent: set DUECOURSE_DATA to the folder of the shared data"
+)
+def test_the_statements_of_real_banks_are_read_as_expected() -> None:
+    expected = json.loads((DATA / "expected.json").read_text(encoding="utf-8"))
+    assert len(expected) == 16
+    for name, told in expected.items():
+        refused = ["has no statement (no <Stmt> in <BkToCstmrStmt>): ask the bank for it again"]
+        errors = refused if name == "genkgo__camt053.v2.wrong.xml" else []
+        assert _read_back(DATA / name) == {**told, "errors": errors}, name
