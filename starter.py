@@ -75,17 +75,20 @@ def import_(
         str | None, typer.Option(help="1,234.56 or 1.234,56; found out.", show_default=False)
     ] = None,
     delimiter: Annotated[str | None, typer.Option(help="Found out.", show_default=False)] = None,
+    due_days: Annotated[
+        int, typer.Option(min=0, max=365, help="After issue, where an e-invoice states no due date.")
+    ] = 30,
     as_json: Json = False,
     state: State = None,
 ) -> None:
-    """Start a case for each open invoice of CSV files.
+    """Start a case for each open invoice of CSV files or e-invoices (UBL, CII).
 
-    Settled ones become history; docs/import.md describes the columns.
+    Settled ones become history, credit notes are applied; docs/import.md describes both.
     """
-    from commands.import_csv import import_files, options
+    from commands.import_files import import_files, options
 
     read = options(delimiter, date_format, decimal_format, currency, seller)
-    import_files(files, read, state=state, check=check, as_json=as_json)
+    import_files(files, read, due_days, state=state, check=check, as_json=as_json)
 
 
 @app.command()

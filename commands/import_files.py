@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,15 @@ from rich.progress import Progress
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from activities.rulebook import Rulebook, load_rulebook
+from activities.rulebook import load_rulebook
+from commands.e_invoice_import import keep_as_exhibits, settle_on_customers, tell_credits
 from commands.failures import BadInput, Failed
-from commands.place import Place, find
+from commands.place import EXHIBITS, Place, find
+from commands.portfolio_file import File, documents, one_of_each, read_file
 from commands.starting import Starter
 from commands.terminal import clean, count, note, notes, out, print_json, progress_bar, table, total, words
-from domain import portfolio_csv
-from domain.contract import Customer, Start
-from domain.portfolio_csv import DateFormat, DecimalFormat, Fault, HistoryRow, Options, Portfolio
+from domain.contract import Start
+from domain.portfolio_csv import DateFormat, DecimalFormat, Options, Portfolio
 from settings import Settings
 from store import history
 from store.portfolio import fingerprint
@@ -30,21 +31,10 @@ from store.schema import CaseRow
 _AT_ONCE = 32
 #: The wait for the worker to open the cases ends when none was opened for so long.
 NO_MORE_OPENED_S = 10.0
-#: More than this in one file is somebody else's file.
-_LARGEST_FILE = 256 * 1024 * 1024
 #: How many faults, flagged rows or differing invoices are listed; `--json` has them all.
 _LISTED = 50
 #: Ids asked for in one statement.
 _IDS = 10_000
-
-
-@dataclass(frozen=True)
-class File:
-    """A file as it was read."""
-
-    path: Path
-    portfolio: Portfolio
-    warnings: tuple[str, ...] = ()
 
 
 def options(
@@ -74,7 +64,7 @@ def options(
 
 
 def import_files(
-    paths: Sequence[Path], read: Options, *, state: Path | None, check: bool, as_json: bool
+    paths: Sequence[Path], read: Options, due_days: int, *, state: Path | None, check: bool, as_json: bool
 ) -> None:
     """Check the files; without `check`, store their history and start a case for each open invoice."""
     place = None if check else find(state)
@@ -83,11 +73,11 @@ def import_files(
     if place is not None:
         with place.reading() as session:
             today = place.now(session).date()
-    files = [_read(path, read, rulebook, today) for path in paths]
-    files = _one_of_each(files)
+    files = [read_file(path, read, rulebook, today, due_days, check=check) for path in paths]
+    files = one_of_each(files, check=check)
     faults = sum(len(file.portfolio.errors) for file in files)
     if check and as_json:
-        print_json([document for file in files for document in _documents(file)])
+        print_json([document for file in files for document in documents(file)])
     elif not check and as_json and faults:
         print_json(_result(files, _Imported()))
     for file in files:
@@ -97,133 +87,22 @@ def import_files(
             f"Nothing was imported: {count(faults, 'fault')}. docs/import.md says how a file is written"
         )
     if place is not None:
+        with place.reading() as session:
+            files = settle_on_customers(session, files)
+        files = keep_as_exhibits(files, _exhibit_folder(place))
         imported = asyncio.run(_import(place, files))
         _say_imported(imported, files, as_json=as_json)
 
 
-# Reading
-
-
-def _read(path: Path, read: Options, rulebook: Rulebook, today: date) -> File:
-    if not path.is_file():
-        raise BadInput(f"{path}: there is no such file")
-    if path.stat().st_size > _LARGEST_FILE:
-        raise BadInput(f"{path}: has more than {_LARGEST_FILE // 2**20} MB: split it")
-    data = path.read_bytes()
-    if path.suffix.lower() == ".xml" or data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        raise BadInput(
-            f"{path}: is XML: e-invoices (UBL, CII) and bank statements are not read yet, only CSV is"
-        )
-    if data.startswith(b"PK\x03\x04"):
-        raise BadInput(f"{path}: is a spreadsheet or an archive: save it as 'CSV UTF-8'")
-    portfolio = portfolio_csv.read(data, today, read)
-    if not portfolio.errors:
-        portfolio = replace(portfolio, errors=tuple(_unknown_sellers(portfolio.rows, rulebook)))
-    warnings = []
-    if portfolio.ignored_columns:
-        warnings.append(f"columns not read: {', '.join(portfolio.ignored_columns)}")
-    named = {start.policy for start in portfolio.rows if start.policy is not None}
-    for name in sorted(named - set(rulebook.policies)):
-        warnings.append(f"there is no policy {name!r}: the tier's is used")
-    return File(path, portfolio, tuple(warnings))
-
-
-def _unknown_sellers(starts: Iterable[Start], rulebook: Rulebook) -> Iterable[Fault]:
-    known = ", ".join(sorted(rulebook.sellers))
-    for start in starts:
-        if start.invoice.seller not in rulebook.sellers:
-            reason = (
-                f"of {start.invoice.invoice_id} is unknown: name one of {known}, or add it to deploy/sellers"
-            )
-            yield Fault(0, "seller", repr(start.invoice.seller), reason)
-
-
-def _one_of_each(files: Sequence[File]) -> list[File]:
-    """The same files; an invoice that stands in two of them is a fault of the later one."""
-    first: dict[str, Path] = {}
-    checked = []
-    for file in files:
-        twice = [
-            Fault(
-                0, "invoice_id", repr(invoice_id), f"stands in {first[invoice_id]} already: keep one of them"
-            )
-            for invoice_id in _ids(file.portfolio)
-            if first.setdefault(invoice_id, file.path) != file.path
-        ]
-        portfolio = file.portfolio
-        if twice:
-            portfolio = replace(portfolio, errors=(*portfolio.errors, *twice))
-        checked.append(replace(file, portfolio=portfolio))
-    return checked
-
-
-def _ids(portfolio: Portfolio) -> list[str]:
-    settled = [row.invoice_id for row in portfolio.history]
-    return [start.invoice.invoice_id for start in portfolio.rows] + settled
-
-
-def _documents(file: File) -> Iterable[dict[str, Any]]:
-    """One entry for each invoice of a file; of a file with faults, one for each line that has some."""
-    portfolio = file.portfolio
-    warnings = list(file.warnings)
-    by_line: dict[int, list[Fault]] = {}
-    for fault in portfolio.errors:
-        by_line.setdefault(fault.line, []).append(fault)
-    if portfolio.errors:
-        for line, faults in sorted(by_line.items()):
-            yield _document(file, "Row", errors=[str(fault) for fault in faults], line=line)
-        return
-    for start in portfolio.rows:
-        invoice = start.invoice
-        yield _document(
-            file,
-            "Invoice",
-            number=invoice.shown_number,
-            issued_on=invoice.issued_on,
-            due_on=invoice.due_on,
-            currency=invoice.currency,
-            payable=str(invoice.money),
-            seller=invoice.seller,
-            buyer=start.customer.shown_name,
-            warnings=warnings,
-        )
-    for row in portfolio.history:
-        yield _document(
-            file,
-            "SettledInvoice",
-            number=row.invoice_id,
-            issued_on=row.issued_on,
-            due_on=row.due_on,
-            currency=row.amount.currency,
-            payable=str(row.amount),
-            seller=row.seller,
-            buyer=_customer(portfolio, row).shown_name,
-            settled_on=row.settled_on,
-            warnings=warnings,
-        )
-    for left in portfolio.left_out:
-        flagged = [f"line {left.line}: left out, its flags say {left.flags}"]
-        yield _document(file, "Row", number=left.invoice_id, warnings=flagged, line=left.line)
-
-
-def _customer(portfolio: Portfolio, row: HistoryRow) -> Customer:
-    return portfolio.customers.get(row.customer_id) or Customer(customer_id=row.customer_id)
-
-
-def _document(file: File, kind: str, **told: Any) -> dict[str, Any]:
-    empty = dict.fromkeys(("number", "issued_on", "due_on", "currency", "payable", "seller", "buyer"), None)
-    return {
-        "file": str(file.path),
-        "kind": kind,
-        **empty,
-        "preceding": [],
-        "errors": [],
-        "warnings": [],
-        **told,
-    }
-
-
 # Importing
+
+
+def _exhibit_folder(place: Place) -> Path | None:
+    """Where exhibits lie: the configured folder, else that of a stack on this machine."""
+    folder = Settings().exhibit_folder
+    if folder is None and place.state is not None:
+        return place.state / EXHIBITS
+    return folder
 
 
 @dataclass(frozen=True)
@@ -232,6 +111,7 @@ class _Imported:
     known: int = 0
     opened: int = 0
     history: int = 0
+    credits: int = 0
     differing: tuple[str, ...] = ()
 
 
@@ -252,13 +132,14 @@ async def _import(place: Place, files: Sequence[File]) -> _Imported:
         if recorded.get(start.invoice.invoice_id, _fingerprint(start)) != _fingerprint(start)
     )
     fresh = [start for start in starts if start.invoice.invoice_id not in recorded]
-    opened = 0
-    if fresh:
+    opened = credited = 0
+    if fresh or any(file.credits for file in files):
         starter = await Starter.at(place)
         with progress_bar() as progress:
             await _start_all(starter, fresh, progress)
             opened = await _wait_opened(place, [start.invoice.invoice_id for start in fresh], progress)
-    return _Imported(len(fresh), len(recorded), opened, stored, differing)
+        credited = await tell_credits(place, starter, files)
+    return _Imported(len(fresh), len(recorded), opened, stored, credited, differing)
 
 
 async def _start_all(starter: Starter, starts: Sequence[Start], progress: Progress) -> None:
@@ -334,7 +215,11 @@ def _say(file: File, *, listing: bool) -> None:
     portfolio = file.portfolio
     for warning in file.warnings:
         note(f"{file.path}: {warning}")
-    if listing and portfolio.errors:
+    if listing and portfolio.errors and file.is_document:
+        for fault in portfolio.errors:
+            note(f"{file.path}: {fault if fault.field else fault.reason}")
+    elif listing and portfolio.errors:
+        note(f"{file.path}: {count(len(portfolio.errors), 'fault')}")
         faults = table(["Line", "Column", "Value", "Fault"], right=["Line"], wide=["Value", "Fault"])
         for fault in portfolio.errors[:_LISTED]:
             line = str(fault.line) if fault.line else ""
@@ -349,11 +234,11 @@ def _say(file: File, *, listing: bool) -> None:
         out().print(flagged)
         _more(len(portfolio.left_out))
     if listing and not portfolio.errors:
-        print(clean(f"{file.path}: {_contents(portfolio)}"))
+        print(clean(f"{file.path}: {_contents(file, portfolio)}"))
 
 
-def _contents(portfolio: Portfolio) -> str:
-    parts = []
+def _contents(file: File, portfolio: Portfolio) -> str:
+    parts = [f"{credit.reason} gives back {credit.money} {credit.money.currency}" for credit in file.credits]
     if portfolio.rows:
         owing = {start.customer.customer_id for start in portfolio.rows}
         money = total(start.invoice.money for start in portfolio.rows)
@@ -390,6 +275,8 @@ def _say_imported(imported: _Imported, files: Sequence[File], *, as_json: bool) 
         f"Started {count(imported.started, 'case')}",
         f"stored {count(imported.history, 'settled invoice')}",
     ]
+    if imported.credits:
+        said.append(f"applied {count(imported.credits, 'credit')}")
     rows = sum(len(file.portfolio.rows) + len(file.portfolio.history) for file in files)
     if known := rows - imported.started - imported.history:
         said.append(f"{count(known, 'invoice was', 'invoices were')} known already")
@@ -402,6 +289,7 @@ def _result(files: Sequence[File], imported: _Imported) -> dict[str, Any]:
         "known": imported.known,
         "opened": imported.opened,
         "history": imported.history,
+        "credits": imported.credits,
         "differing": list(imported.differing),
         "left_out": [
             {"file": str(file.path), "line": row.line, "invoice_id": row.invoice_id, "flags": row.flags}

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from temporalio.client import Client
 
 UP, DEMO = ROOT / "var" / "up", ROOT / "var" / "demo"
+#: The folder of exhibits in the state of a local stack.
+EXHIBITS = "exhibits"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from activities.portal_links import key_in
-from commands.place import UP
+from commands.place import EXHIBITS, UP
 from commands.terminal import note
 from deploy.local_stack import LocalStack, StackAddress
 from deploy.local_temporal import NAMESPACE
@@ -60,13 +60,16 @@ async def working(address: StackAddress, settings: Settings) -> AsyncIterator[Pa
 
 def stack_settings(address: StackAddress, state: Path) -> Settings:
     """The settings of a stack: its own database, mail into `mail/` unless another way is named, letters into
-    `letters/`, and a portal on this machine unless customers reach it elsewhere."""
+    `letters/`, exhibits from `exhibits/` unless another folder is named, and a portal on this machine unless
+    customers reach it elsewhere."""
     settings = Settings()
+    (state / EXHIBITS).mkdir(parents=True, exist_ok=True)
     return settings.model_copy(
         update={
             "database_url": SecretStr(address.database_url),
             "maildir": state / "mail",
             "letters": state / "letters",
+            "exhibit_folder": settings.exhibit_folder or state / EXHIBITS,
             "portal_url": settings.portal_url or f"http://127.0.0.1:{address.web_port}",
             "portal_key": settings.portal_key or key_in(state),
         }

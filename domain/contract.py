@@ -164,6 +164,11 @@ class Invoice(WireModel):
         return Money.parse(self.amount, self.currency)
 
     @property
+    def tax(self) -> Money:
+        """The tax in the amount, nothing where it is not stated."""
+        return Money.parse(self.tax_amount or "0", self.currency)
+
+    @property
     def shown_number(self) -> str:
         """The number people know the invoice by."""
         return self.number or self.invoice_id

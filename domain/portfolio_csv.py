@@ -106,7 +106,8 @@ class Fault:
     reason: str
 
     def __str__(self) -> str:
-        place = f"line {self.line}, {self.field}" if self.field else f"line {self.line}"
+        told = (f"line {self.line}" if self.line else "", self.field)
+        place = ", ".join(filter(None, told))
         return f"{place}: {self.reason} (got {self.value})" if self.value else f"{place}: {self.reason}"
 
 
