@@ -104,6 +104,27 @@ def bank(
     read_statements(files, state=state, check=check, as_json=as_json)
 
 
+@app.command()
+def report(
+    as_of: Annotated[
+        date | None,
+        typer.Option(parser=to_day, metavar="DATE", help="Today unless named.", show_default=False),
+    ] = None,
+    from_csv: Annotated[
+        Path | None,
+        typer.Option(
+            "--from-csv", metavar="CSV", help="Of a file, not of what is stored.", show_default=False
+        ),
+    ] = None,
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """Ageing, DSO, CEI, days late, collection rate and concentration; docs/report.md has the formulas."""
+    from commands.report import print_report
+
+    print_report(as_of, from_csv, state=state, as_json=as_json)
+
+
 app.add_typer(case_commands.app)
 
 

@@ -1,0 +1,59 @@
+"""The figures at the command line: the same of a file and of what is stored after importing it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from tests.cli.conftest import Office
+from tests.premises import noon_zone, today_in
+
+
+async def test_a_file_and_the_store_give_the_same_figures(office: Office, tmp_path: Path) -> None:
+    today = today_in(noon_zone())
+    rows = ["invoice_id,customer_id,customer_name,email,issue_date,due_date,amount,currency,settled_date"]
+    for number in range(30):
+        issued = today - timedelta(days=200 - 6 * number)
+        due = issued + timedelta(days=30)
+        settled = "" if number % 7 == 3 else str(due + timedelta(days=number % 5 - 1))
+        settled = settled if settled <= str(today) else ""
+        customer = f"C-{number % 4}"
+        rows.append(
+            f"R-{number},{customer},{customer},ap@example.com,{issued},{due},{100 + 37 * number}.50,USD,{settled}"
+        )
+    file = tmp_path / "portfolio.csv"
+    file.write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+    days = [str(today - timedelta(days=days)) for days in (0, 45, 120)]
+    of_file = [await office.json("report", "--as-of", day, "--from-csv", str(file)) for day in days]
+    assert [told["as_of"] for told in of_file] == days
+    assert of_file[0]["open_count"] > 0
+    assert of_file[0]["settled_count"] > 10
+    await office.done("import", str(file))
+    assert [await office.json("report", "--as-of", day) for day in days] == of_file
+    said = (await office.done("report")).out
+    for part in ("DSO, count-back", "Days past due", "61-90"):
+        assert part in said
+
+
+async def test_a_part_payment_lowers_what_is_open(office: Office, tmp_path: Path) -> None:
+    today = today_in(noon_zone())
+    file = tmp_path / "one.csv"
+    file.write_text(
+        "invoice_id,customer_id,email,issue_date,due_date,amount,currency\n"
+        f"P-1,C-1,ap@example.com,{today - timedelta(days=40)},{today - timedelta(days=10)},100.00,USD\n"
+    )
+    await office.done("import", str(file))
+    await office.done("pay", "P-1", "--amount", "30.00", "--payment-id", "PAY-1")
+    told = await office.json("report", "--as-of", str(today))
+    assert (told["open_amount"], told["overdue_amount"]) == (70.0, 70.0)
+    before = await office.json("report", "--as-of", str(today - timedelta(days=1)))
+    assert before["open_amount"] == 100.0
+
+
+async def test_a_file_with_faults_is_not_reported_on(office: Office, tmp_path: Path) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_text("invoice_id,customer_id,due_date,amount,currency\nX,C,2027-02-30,1,USD\n")
+    said = await office.run("report", "--from-csv", str(file))
+    assert said.code == 2
+    assert "line 2, due_date" in said.err
