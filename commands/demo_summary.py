@@ -11,6 +11,7 @@ from rich.table import Table
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
+from activities.messages import step_of
 from commands.mailbox import duplicates, read_mailbox
 from commands.terminal import count, table, words
 from domain.vocabulary import Note, Step
@@ -26,7 +27,7 @@ def summary(session: Session, state: Path, first: date, until: date) -> dict[str
     `calls` and `alerts` are tasks, grouped per customer; the others count invoices.
     """
     mails = [mail for mail in read_mailbox(state / "mail") if mail.for_customer]
-    by_step = Counter(mail.step for mail in mails)
+    by_step = Counter(step_of(mail.step) for mail in mails)
     counted = queries.counts(session)
     by_state = select(PlanRow.state, func.count()).group_by(PlanRow.state).order_by(PlanRow.state)
     is_open = CaseRow.closed_at.is_(None) & CaseRow.settled_on.is_(None)
