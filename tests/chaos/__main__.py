@@ -1,7 +1,8 @@
 """The storm itself: `python -m tests.chaos [--seed N] [--seconds N]`.
 
 Some hundred invoices climb the standard ladder on the real server while workers, PostgreSQL and Temporal are
-killed at random and both mail providers misbehave; an ERP pays some of them, often twice. The last line of
+killed at random and both mail providers misbehave; an ERP pays some of them, often twice, and some customers agree
+on two instalments, half of whom pay them. The last line of
 standard output is the reckoning as JSON; the exit code is 1 where anything was sent twice, lost, or claimed
 after it was known to be paid.
 """
@@ -31,6 +32,7 @@ import sqlalchemy as sa
 from sqlalchemy import select
 from temporalio.service import RPCError
 
+from activities.plan_waking import workflow_id
 from commands.day_by_day import first_day
 from deploy.local_postgres import LocalPostgres
 from deploy.local_process import free_port
@@ -38,6 +40,7 @@ from deploy.local_temporal import LocalTemporal
 from deploy.virtual_time import VirtualTime
 from settings import ROOT, connect
 from store.migrate import upgrade
+from store.plans import open_plans
 from store.schema import CaseRow, LedgerEntryRow
 from tests.chaos import reckoning
 from tests.chaos.log import write
@@ -54,6 +57,10 @@ _ZONE = "America/New_York"
 #: From the day the invoices come: the last is due on day 14, its final notice on day 44, the first demand on day 53.
 _DAYS = 51
 _PAID = 0.3
+#: Of those who do not pay at once, so many agree on a plan; every other one of them pays its instalments.
+_PLANNED = 0.2
+#: Days from the agreement to each instalment: the notice and the end of a plan that is not paid fall into the run.
+_INSTALMENTS = (6, 16)
 _TIMER = timedelta(minutes=2)
 #: How long a case may take before the weather is to blame and it is left for the next round.
 _PATIENCE_S = 12.0
@@ -89,6 +96,12 @@ class Storm:
             for invoice in self.invoices
             if self.dice.random() < _PAID
         }
+        self._plan_on = {
+            invoice: self.dice.randrange(10, 18)
+            for invoice in self.invoices
+            if invoice not in self._pay_on and self.dice.random() < _PLANNED
+        }
+        self._keeps_plan = set(list(self._plan_on)[::2])
 
     def _instant(self, day: date, hour: int) -> datetime:
         from domain.calendar import zone_info
@@ -135,7 +148,9 @@ class Storm:
             await self._insist(lambda: self._start(invoice_id, number))  # noqa: B023  awaited at once
 
         while missing := set(self.invoices) - set(await asyncio.to_thread(self._opened)):
-            await asyncio.gather(*(self._bring(invoice_id, self.clock.now) for invoice_id in missing))
+            await asyncio.gather(
+                *(self._bring(f"invoice-{invoice_id}", self.clock.now) for invoice_id in missing)
+            )
 
     def _opened(self) -> list[str]:
         with contextlib.suppress(sa.exc.DBAPIError), self.premises.sessions() as session:
@@ -181,24 +196,48 @@ class Storm:
                 await asyncio.sleep(0.5)
 
     async def pay(self, day: int) -> None:
-        """Those who pay on this day; one in three webhooks comes twice."""
+        """Those who pay on this day, all or an instalment; one in three webhooks comes twice."""
         for invoice_id in [each for each, on in self._pay_on.items() if on == day]:
-            handle = self.premises.handle(invoice_id)
-            fact = {
-                "payment_id": f"P-{invoice_id}",
-                "amount": "1250.00",
-                "currency": "USD",
-                "received_on": str(self.day0 + timedelta(days=day)),
-            }
-            for _ in range(self.dice.choice([1, 1, 2])):
-                await self._insist(lambda: handle.signal("payment_received", fact))  # noqa: B023
-            acknowledged = time.monotonic()
-            await self._until_known(invoice_id)
-            self.known_ms.append((time.monotonic() - acknowledged) * 1000)
+            await self._pay(invoice_id, f"P-{invoice_id}", "1250.00", day)
+        for invoice_id in self._keeps_plan:
+            for number, after in enumerate(_INSTALMENTS, start=1):
+                if self._plan_on[invoice_id] + after == day:
+                    await self._pay(invoice_id, f"P-{invoice_id}-{number}", "625.00", day)
 
-    async def _until_known(self, invoice_id: str) -> None:
+    async def _pay(self, invoice_id: str, payment_id: str, amount: str, day: int) -> None:
+        handle = self.premises.handle(invoice_id)
+        fact = {
+            "payment_id": payment_id,
+            "amount": amount,
+            "currency": "USD",
+            "received_on": str(self.day0 + timedelta(days=day)),
+        }
+        for _ in range(self.dice.choice([1, 1, 2])):
+            await self._insist(lambda: handle.signal("payment_received", fact))
+        acknowledged = time.monotonic()
+        await self._until_known(payment_id)
+        self.known_ms.append((time.monotonic() - acknowledged) * 1000)
+
+    async def agree(self, day: int) -> None:
+        """Those who agree on instalments on this day, as the portal asks for it: again until there is an answer."""
+        for invoice_id in [each for each, on in self._plan_on.items() if on == day]:
+            parts = [
+                {"amount": "625.00", "due_on": str(self.day0 + timedelta(days=day + after))}
+                for after in _INSTALMENTS
+            ]
+            request = {"instalments": parts, "by": "portal", "source": "portal"}
+            while True:
+                with contextlib.suppress(RPCError, TimeoutError):
+                    asked = self.premises.handle(invoice_id).execute_update(
+                        "propose_plan", request, id=f"plan-{invoice_id}"
+                    )
+                    await asyncio.wait_for(asked, _PATIENCE_S)
+                    break
+                await asyncio.sleep(0.5)
+
+    async def _until_known(self, payment_id: str) -> None:
         row = select(LedgerEntryRow.id).where(
-            LedgerEntryRow.invoice_id == invoice_id, LedgerEntryRow.kind == "payment_received"
+            LedgerEntryRow.event_id == payment_id, LedgerEntryRow.kind == "payment_received"
         )
         while True:
             with contextlib.suppress(sa.exc.DBAPIError):
@@ -213,13 +252,18 @@ class Storm:
     # -- time -------------------------------------------------------------------------------------
 
     def _awake(self, until: datetime) -> list[tuple[str, datetime | None]]:
-        """Cases that wake by then, and those that are at work."""
+        """Workflows of cases and plans that wake by then, and those that are at work."""
         cases = select(CaseRow.invoice_id, CaseRow.waiting_until).where(
             CaseRow.closed_at.is_(None),
             sa.or_(CaseRow.waiting_until.is_(None), CaseRow.waiting_until <= until),
         )
         with self.premises.sessions() as session:
-            return [(row.invoice_id, row.waiting_until) for row in session.execute(cases)]
+            awake = [(f"invoice-{row.invoice_id}", row.waiting_until) for row in session.execute(cases)]
+            return awake + [
+                (workflow_id(plan.plan_id), plan.waiting_until)
+                for plan in open_plans(session)
+                if plan.waiting_until is None or plan.waiting_until <= until
+            ]
 
     async def live_to(self, until: datetime, *, patient: bool = False) -> None:
         """Bring every case as far as it gets; in the storm whoever is stuck is left for the next day."""
@@ -231,10 +275,10 @@ class Storm:
                 continue
             if not awake:
                 return
-            await asyncio.gather(*(self._bring(invoice_id, at or until) for invoice_id, at in awake))
+            await asyncio.gather(*(self._bring(workflow, at or until) for workflow, at in awake))
 
-    async def _bring(self, invoice_id: str, at: datetime) -> None:
-        one = [f"invoice-{invoice_id}"]
+    async def _bring(self, workflow: str, at: datetime) -> None:
+        one = [workflow]
         with contextlib.suppress(RPCError, TimeoutError, RuntimeError):
             await asyncio.wait_for(self.clock.bring(one, at + _TIMER), _PATIENCE_S)
             await asyncio.wait_for(self.clock.idle(one), _PATIENCE_S)
@@ -247,6 +291,7 @@ class Storm:
             await self.start_all()
             for day in range(_DAYS):
                 await self.pay(day)
+                await self.agree(day)
                 await self.live_to(self._instant(self.day0 + timedelta(days=day), 17))
                 print(
                     f"day {day} of {_DAYS}, {time.monotonic() - began:.0f} s, kills {dict(self.kills)}",
@@ -331,7 +376,9 @@ def main() -> int:
         with run.premises.sessions() as session:
             missed = reckoning.missed(session, providers.accepted, reports.bounced)
             after_bounced = reckoning.after_bounced(session, reports.bounced)
+            missed += reckoning.missed_of_plans(session, reports.bounced)
             after_known = reckoning.after_known(session, run.invoices)
+            plans = reckoning.plans(session)
             unknown, unseen = reckoning.unknown(session)
             opened = len(session.scalars(select(CaseRow.invoice_id)).all())
         run.premises.engine.dispose()
@@ -341,6 +388,7 @@ def main() -> int:
         "invoices": opened,
         "kills": {victim: run.kills[victim] for victim in _VICTIMS},
         "sent": len(reckoning.read(providers.accepted)),
+        "plans": plans,
         "duplicates": reckoning.duplicates(providers.accepted),
         "missed": len(missed),
         "after_known": len(after_known),

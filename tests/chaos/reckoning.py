@@ -13,7 +13,16 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from domain.vocabulary import Note, Step
-from store.schema import CaseRow, EventRow, MessageItemRow, MessageRow, MessageState, TaskRow, TaskState
+from store.schema import (
+    CaseRow,
+    EventRow,
+    MessageItemRow,
+    MessageRow,
+    MessageState,
+    PlanRow,
+    TaskRow,
+    TaskState,
+)
 from tests.chaos.log import read
 
 #: The rungs that every invoice has climbed by the end which nobody paid and whose messages all have a known fate.
@@ -49,18 +58,15 @@ def _beyond_first(counts: Iterable[int]) -> int:
 def missed(session: Session, accepted: Path, bounced: Set[str]) -> list[str]:
     """Rungs that were left out, as `invoice: rung`; and messages marked SENT that no provider has.
 
-    A case one of whose mails bounced waits for a person, and one with an unknown mail may.
+    A case one of whose mails bounced waits for a person, and one with an unknown mail may; one with a plan waited
+    for that.
     """
     taken: dict[str, list[str]] = defaultdict(list)
     for event in session.scalars(select(EventRow).where(EventRow.kind == "step_taken").order_by(EventRow.id)):
         taken[str(event.invoice_id)].append(event.payload["step"])
-    waiting = set(
-        session.scalars(
-            select(MessageItemRow.invoice_id)
-            .join(MessageRow, MessageRow.message_id == MessageItemRow.message_id)
-            .where(or_(MessageRow.state == MessageState.SENDING, MessageRow.message_id.in_(bounced)))
-        )
-    )
+    waiting = _waiting(session, bounced) | {
+        each for plan in session.scalars(select(PlanRow)) for each in plan.invoices
+    }
     absent = []
     for case in session.scalars(select(CaseRow).order_by(CaseRow.invoice_id)):
         steps = taken[case.invoice_id]
@@ -73,22 +79,61 @@ def missed(session: Session, accepted: Path, bounced: Set[str]) -> list[str]:
     return absent + [f"{message}: sent, and at no provider" for message in sent if message not in arrived]
 
 
+def _waiting(session: Session, bounced: Set[str]) -> set[str]:
+    """Invoices with a mail that bounced, or whose fate is unknown."""
+    return set(
+        session.scalars(
+            select(MessageItemRow.invoice_id)
+            .join(MessageRow, MessageRow.message_id == MessageItemRow.message_id)
+            .where(or_(MessageRow.state == MessageState.SENDING, MessageRow.message_id.in_(bounced)))
+        )
+    )
+
+
+def plans(session: Session) -> dict[str, int]:
+    """How many plans ended how."""
+    return dict(sorted(Counter(str(plan.state) for plan in session.scalars(select(PlanRow))).items()))
+
+
+def missed_of_plans(session: Session, bounced: Set[str]) -> list[str]:
+    """Plans that did not come to their end, and messages of plans that were left out: the confirmation of each,
+    thanks for the last instalment of one that was kept, the notice and the end of one that was broken."""
+    waiting, absent = _waiting(session, bounced), []
+    for plan in session.scalars(select(PlanRow).order_by(PlanRow.plan_id)):
+        if waiting & set(plan.invoices):
+            continue
+        about = select(MessageRow.step).where(
+            MessageRow.ref == plan.plan_id, MessageRow.state == MessageState.SENT
+        )
+        sent = set(session.scalars(about))
+        needed = {
+            "kept": {"plan_confirmed", "plan_thanks_2"},
+            "broken": {"plan_confirmed", "plan_cure_1", "plan_broken_1"},
+        }.get(plan.state)
+        if needed is None:
+            absent.append(f"{plan.plan_id}: {plan.state}, neither kept nor broken")
+        else:
+            absent += [f"{plan.plan_id}: {step}" for step in sorted(needed - sent)]
+    return absent
+
+
 def after_known(session: Session, invoices: Iterable[str]) -> list[str]:
-    """Claims that came when the rows of payments and credits already covered the invoice: both take the
-    customer's lock, so the order of the rows is the order of what was known. Thanks and confirmations ask for
-    nothing: they come after."""
+    """Claims that came when the rows of payments and credits already covered the invoice, or while a plan that was
+    agreed stood over it: all take the customer's lock, so the order of the rows is the order of what was known.
+    Thanks and confirmations ask for nothing: they come after."""
     wrong = []
     for invoice_id in invoices:
         case = session.get(CaseRow, invoice_id)
         if case is None:
             continue
-        owed = case.amount_minor
+        owed, planned = case.amount_minor, False
         of_invoice = select(EventRow).where(EventRow.invoice_id == invoice_id).order_by(EventRow.id)
         for event in session.scalars(of_invoice):
             if event.kind in _OF_PAYMENT:
                 owed -= int(Decimal(event.payload["amount"]) * 100)
+            planned = event.kind == "plan_accepted" or (planned and event.kind != "plan_ended")
             asks = event.kind == "step_claimed" and event.payload["step"] in list(Step)
-            if asks and owed <= 0:
+            if asks and (owed <= 0 or planned):
                 wrong.append(f"{invoice_id}: {event.payload['message_id']}")
     return wrong
 
@@ -137,6 +182,11 @@ def verdict(figures: dict[str, Any], unseen: Sequence[str]) -> list[str]:
     least = {"seconds": 180, "invoices": 300, "sent": 1000}
     faults = [
         f"{name}: {figures[name]}, at least {least[name]}" for name in least if figures[name] < least[name]
+    ]
+    faults += [
+        f"plans {state}: {figures['plans'].get(state, 0)}, at least 5"
+        for state in ("kept", "broken")
+        if figures["plans"].get(state, 0) < 5
     ]
     faults += [f"{who} was killed {n} times, at least 3" for who, n in figures["kills"].items() if n < 3]
     faults += [
