@@ -513,6 +513,7 @@ _ENDS_WITH_DEBT = frozenset(
         "apply_cash",
         "approval",
         "recalled",
+        "plan_late_evidence",
         "referral",
         "counter_offer",
     }
