@@ -388,7 +388,6 @@ def main() -> int:
         "invoices": opened,
         "kills": {victim: run.kills[victim] for victim in _VICTIMS},
         "sent": len(reckoning.read(providers.accepted)),
-        "plans": plans,
         "duplicates": reckoning.duplicates(providers.accepted),
         "missed": len(missed),
         "after_known": len(after_known),
@@ -396,9 +395,16 @@ def main() -> int:
         "known_p50_ms": round(reckoning.percentile(run.known_ms, 50)),
         "known_p99_ms": round(reckoning.percentile(run.known_ms, 99)),
     }
-    faults = reckoning.verdict(figures, unseen) + after_bounced
+    faults = reckoning.verdict(figures, plans, unseen) + after_bounced
     told = f"SendGrid told of {reports.told} events, {len(reports.bounced)} of them bounces"
-    for line in [*faults, *missed[:20], *after_known[:20], f"providers: {providers.tally}", told]:
+    for line in [
+        *faults,
+        *missed[:20],
+        *after_known[:20],
+        f"providers: {providers.tally}",
+        told,
+        f"plans: {plans}",
+    ]:
         print(line, file=sys.stderr)
     print(json.dumps(figures))
     return 1 if faults else 0

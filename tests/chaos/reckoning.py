@@ -177,16 +177,16 @@ def percentile(values: Sequence[float], percent: float) -> float:
     return sorted(values)[math.ceil(len(values) * percent / 100) - 1] if values else math.nan
 
 
-def verdict(figures: dict[str, Any], unseen: Sequence[str]) -> list[str]:
+def verdict(figures: dict[str, Any], plans: dict[str, int], unseen: Sequence[str]) -> list[str]:
     """Why the run does not count, if it does not."""
     least = {"seconds": 180, "invoices": 300, "sent": 1000}
     faults = [
         f"{name}: {figures[name]}, at least {least[name]}" for name in least if figures[name] < least[name]
     ]
     faults += [
-        f"plans {state}: {figures['plans'].get(state, 0)}, at least 5"
+        f"plans {state}: {plans.get(state, 0)}, at least 5"
         for state in ("kept", "broken")
-        if figures["plans"].get(state, 0) < 5
+        if plans.get(state, 0) < 5
     ]
     faults += [f"{who} was killed {n} times, at least 3" for who, n in figures["kills"].items() if n < 3]
     faults += [
