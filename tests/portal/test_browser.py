@@ -12,23 +12,24 @@ from playwright.async_api import Browser, Page, expect
 from store.schema import MessageState
 from tests.portal.conftest import House
 from tests.portal.looking import look, open_page, tab_to
+from tests.portal.test_offers import ask, billed, on
 from tests.premises import eventually, noon_zone, today_in
 from web.portal.words import Words
 
 LOCALES = {"en": "en-US", "de": "de-DE", "fr": "fr-FR", "es": "es-ES", "pt": "pt-BR"}
 ANSWERS = (
-    *(
-        "paid",
-        "promise",
-        "plan",
-        "dispute",
-        "received",
-        "question",
-        "copy",
-        "preferences",
-        "contact",
-        "agree",
-    ),
+    "paid",
+    "promise",
+    "plan",
+    "dispute",
+    "received",
+    "question",
+    "copy",
+    "preferences",
+    "contact",
+    "agree",
+    "offer",
+    "counter_offer",
 )
 PDF = b"%PDF-1.4\n%%EOF\n"
 #: Pages on which a form ends that was filled in rightly say so.
@@ -56,27 +57,38 @@ async def fill(page: Page, action: str, day: str) -> None:
         case "contact":
             await page.fill("#name", "Zoe Quint")
             await page.fill("#email", "zoe@acme.example")
+        case "counter_offer":
+            await page.fill("#amount", "1100")
+            await page.fill("#day", day)
+            await page.fill("#note", "All at once")
 
 
-async def offer_instalments(house: House, invoice_id: str) -> None:
-    offer = {"count": 3, "by": "lee"}
-    await house.premises.handle(invoice_id).execute_update("propose_plan", offer, result_type=dict)
+async def bill(house: House, action: str, locale: str) -> str:
+    """An invoice on which a customer may give this answer, because staff offered something or the policy asks."""
+    told = {"customer": {"locale": locale}}
+    if action in ("offer", "counter_offer"):
+        invoice_id = await billed(house, **told)
+    else:
+        invoice_id = await house.bill(**told)
+    if action == "agree":
+        await ask(house, invoice_id, "propose_plan", count=3)
+    if action == "offer":
+        await ask(house, invoice_id, "make_offer", kind="early_payment_discount", percent="4", until=on(10))
+    return invoice_id
 
 
 async def answer(
     house: House, browser: Browser, action: str, language: str, *, scripts: bool, phone: bool, pdf: Path
 ) -> None:
     """Open the account, follow its button to a form, fill it in, confirm it, and go back to the account."""
-    invoice_id = await house.bill(customer={"locale": LOCALES[language]})
+    invoice_id = await bill(house, action, LOCALES[language])
     words = Words(language, LOCALES[language])
-    if action == "agree":
-        await offer_instalments(house, invoice_id)
     url = house.link(invoice_id)
     page = await open_page(browser, scripts=scripts, phone=phone)
     try:
         await page.goto(url)
         await look(page, scripts=scripts)
-        if action in ("promise", "dispute"):
+        if action in ("promise", "dispute", "offer"):
             await page.click(f'a[href*="/invoice/{invoice_id}"]')
             await look(page, scripts=scripts)
         await page.click(f'a[href*="/{action}"]')
@@ -230,6 +242,11 @@ async def by_keyboard(page: Page, action: str) -> None:
             await page.keyboard.type("Zoe Quint")
             await tab_to(page, "#email")
             await page.keyboard.type("zoe@acme.example")
+        case "counter_offer":
+            await tab_to(page, "#amount")
+            await page.keyboard.type("1100")
+            await tab_to(page, "#day")
+            await page.keyboard.type(f"{today_in(noon_zone()) + timedelta(days=5):%m%d%Y}")
 
 
 @pytest.mark.slow
@@ -238,9 +255,7 @@ async def by_keyboard(page: Page, action: str) -> None:
 async def test_every_answer_by_keyboard_alone(
     house: House, browser: Browser, action: str, scripts: bool
 ) -> None:
-    invoice_id = await house.bill(customer={"locale": "en-US"})
-    if action == "agree":
-        await offer_instalments(house, invoice_id)
+    invoice_id = await bill(house, action, "en-US")
     page = await open_page(browser, scripts=scripts, phone=False)
     try:
         await page.goto(house.link(invoice_id))
