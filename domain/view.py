@@ -26,6 +26,7 @@ from domain.pauses import calendar_of, promises
 from domain.policy import Policy
 from domain.risk import assess
 from domain.vocabulary import Step, WaitingOn
+from domain.wire import LAST_INSTANT
 
 
 def stage(case: Case) -> str:
@@ -65,16 +66,18 @@ def delivery(case: Case, taken: Taken) -> str | None:
 
 
 def outlook(decision: Decision, now: datetime) -> dict[str, Any]:
-    """The part of a case's view that follows from the decision alone."""
+    """The part of a case's view that follows from the decision alone. What lies beyond the last instant that the
+    wire can say, as the grace of a promise for its last day does, is told as that instant."""
     until: datetime | None = None
     following: NextStepView | None = None
     if isinstance(decision, Wait):
-        until = decision.until
+        until = min(decision.until, LAST_INSTANT)
         if decision.next_step is not None:
-            following = NextStepView(step=decision.next_step.step, at=decision.next_step.at, why=decision.why)
+            at = min(decision.next_step.at, LAST_INSTANT)
+            following = NextStepView(step=decision.next_step.step, at=at, why=decision.why)
     elif isinstance(decision, AskApproval):
-        until = decision.until
-        following = NextStepView(step=decision.step, at=decision.until, why=decision.why)
+        until = min(decision.until, LAST_INSTANT)
+        following = NextStepView(step=decision.step, at=until, why=decision.why)
     elif isinstance(decision, CarryOut):
         following = NextStepView(step=decision.step, at=now, why=decision.why)
     return {

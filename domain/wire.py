@@ -56,6 +56,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _LINE_BREAKING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 #: Timers and databases hold these; 9999-12-31 as "never" does not survive a time zone.
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
+LAST_INSTANT = datetime(2199, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 # Fields

@@ -25,7 +25,8 @@ def arrives(database: str, raw: bytes) -> str:
 
 
 async def until_stage(office: Office, invoice: str, stage: str) -> None:
-    for _ in range(200):
+    deadline = asyncio.get_running_loop().time() + 60
+    while asyncio.get_running_loop().time() < deadline:
         shown = await office.run("show", invoice, "--json")  # it is not known before its case has opened
         if shown.code == 0 and shown.document["stage"] == stage:
             return
@@ -42,7 +43,8 @@ async def test_a_promise_by_mail_is_confirmed_with_one_action(
     reply_id = arrives(database, mail(f"We will pay on {day}.", sender="ap@acme.example"))
 
     (item,) = await office.json("worklist", "--kind", "reply")
-    assert item["why"] == f"ap@acme.example promises to pay by {day}: \u201cWe will pay on {day}.\u201d"
+    said = f"promises to pay by {day}: \u201cWe will pay on {day}.\u201d"
+    assert item["why"] == f"ap@acme.example (unverified sender) {said}"
     assert "starter.py reply ITEM" in (await office.done("worklist")).err
     shown = (await office.done("reply", item["item_id"])).out
     assert f"May mean  promise ({day})" in shown

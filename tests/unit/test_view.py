@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from domain import contract as wire
 from domain import facts
 from domain.case import Case, apply
 from domain.contract import CaseView
 from domain.decide import decide
 from domain.view import outlook, stage, view
 from domain.vocabulary import Outcome, Step, WaitingOn
+from domain.wire import LAST_INSTANT
 from tests.unit.living import Life, at, case, dispute, hold, paid, policy, promise, resolved, took
 
 NOW = at("2026-12-10")
@@ -164,3 +166,13 @@ def test_the_risk_in_words() -> None:
     risk = view(late, policy(), at("2026-11-30")).risk
     assert (risk.band, risk.score) == ("high", 52)
     assert risk.reasons == ("12 days to the write-off age of 90 days past due",)
+
+
+def test_a_wait_beyond_what_the_wire_can_say_is_told_as_its_last_instant() -> None:
+    """The last day of the calendar ends in the first hours of the next year where the customer lives."""
+    last = date(2199, 12, 31)
+    held = apply(case(), hold(until=last), at("2026-12-02"))
+    held = apply(held, wire.InvoiceAmended(amendment_id="A", due_on=last), at("2026-12-02"))
+    assert decide(held, policy("standard"), NOW).until > LAST_INSTANT  # type: ignore[union-attr]
+    seen = shown(held)
+    assert (seen.waiting_on, seen.waiting_until) == (WaitingOn.HOLD, LAST_INSTANT)
