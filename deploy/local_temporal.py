@@ -128,6 +128,8 @@ class LocalTemporal(WhileNeeded):
             except LocalServerError as error:
                 if not attempts_left or "address already in use" not in str(error):
                     raise
+                # Nobody may listen there and it is taken all the same: as the near end of a connection.
+                self.port = self.ui_port = 0
 
     def _choose_ports(self) -> None:
         port, ui_port = self._wanted

@@ -35,24 +35,24 @@ async def test_a_statement_is_booked_once_and_a_return_takes_its_payment_back(
     office: Office, tmp_path: Path
 ) -> None:
     rows = (
-        ("INV-1001", 0, "250.00", "Acme"),
-        ("INV-1002", 10, "100.00", "Acme"),
-        ("INV-2001", 5, "75.50", "Bolt"),
-        ("INV-2002", 6, "75.50", "Bolt"),
+        ("BANK-1001", 0, "250.00", "Acme"),
+        ("BANK-1002", 10, "100.00", "Acme"),
+        ("BANK-2001", 5, "75.50", "Bolt"),
+        ("BANK-2002", 6, "75.50", "Bolt"),
     )
     await office.done("import", portfolio(tmp_path, *rows))
     day = str(today_in(noon_zone()))
     batch = entry(
         "340.00",
         payment(
-            "240.00", "INV-1001", on=day, debtor="Acme Ltd", iban="DE02120300000000202051", end_to_end="E-1"
+            "240.00", "BANK-1001", on=day, debtor="Acme Ltd", iban="DE02120300000000202051", end_to_end="E-1"
         ),
-        payment("100.00", on=day, reference="INV-1002", end_to_end="E-2"),
+        payment("100.00", on=day, reference="BANK-1002", end_to_end="E-2"),
         on=day,
         reference="B-1",
     )
     doubtful = entry("75.50", payment("75.50", "invoice", on=day, debtor="Bolt Ltd"), on=day, reference="B-2")
-    pending = entry("9.00", payment("9.00", "INV-2001", on=day), on=day, reference="B-3", status="PDNG")
+    pending = entry("9.00", payment("9.00", "BANK-2001", on=day), on=day, reference="B-3", status="PDNG")
     own = entry("5000.00", payment("5000.00", "rent", on=day), on=day, reference="B-4", sign="DBIT")
     file = save(tmp_path, "statement.xml", statement(batch, doubtful, pending, own))
 
@@ -62,13 +62,13 @@ async def test_a_statement_is_booked_once_and_a_return_takes_its_payment_back(
     assert set(outcomes) == {
         ("240.00", "applied"), ("100.00", "applied"), ("75.50", "unmatched"), ("5000.00", "ignored"),
     }  # fmt: skip
-    assert outcomes["240.00", "applied"]["allocations"] == [{"invoice_id": "INV-1001", "amount": "240.00"}]
+    assert outcomes["240.00", "applied"]["allocations"] == [{"invoice_id": "BANK-1001", "amount": "240.00"}]
     assert "not booked by the bank yet" in said.err
-    await becomes(office, "INV-1001", "10.00")
-    await becomes(office, "INV-1002", "0.00")
+    await becomes(office, "BANK-1001", "10.00")
+    await becomes(office, "BANK-1002", "0.00")
     [item] = [task for task in await office.json("worklist") if task["kind"] == "unmatched_cash"]
     assert "the amount fits several of the payer's invoices" in item["why"]
-    assert "INV-2001, INV-2002 of Bolt: would do" in item["why"]
+    assert "BANK-2001, BANK-2002 of Bolt: would do" in item["why"]
     assert item["raw"] == "Bolt Ltd; invoice"
 
     again = await office.run(
@@ -76,7 +76,7 @@ async def test_a_statement_is_booked_once_and_a_return_takes_its_payment_back(
     )
     assert (again.code, again.document) == (0, [])
     assert "6 payments were known already" in again.err
-    assert await balance(office, "INV-1001") == "10.00"
+    assert await balance(office, "BANK-1001") == "10.00"
 
     returned = entry(
         "240.00",
@@ -87,15 +87,15 @@ async def test_a_statement_is_booked_once_and_a_return_takes_its_payment_back(
     )
     back = await office.json("bank", save(tmp_path, "back.xml", statement(returned, id_="STMT-2")))
     assert [(line["outcome"], line["why"][-5:]) for line in back] == [("returned", "AM04)")]
-    await becomes(office, "INV-1001", "250.00")
+    await becomes(office, "BANK-1001", "250.00")
     await office.done("bank", save(tmp_path, "back.xml", statement(returned, id_="STMT-2")))
-    assert await balance(office, "INV-1001") == "250.00"
+    assert await balance(office, "BANK-1001") == "250.00"
 
 
 async def test_one_unreadable_file_books_nothing_of_the_others(office: Office, tmp_path: Path) -> None:
-    await office.done("import", portfolio(tmp_path, ("INV-1001", 0, "250.00", "Acme")))
+    await office.done("import", portfolio(tmp_path, ("BANK-3001", 0, "250.00", "Acme")))
     day = str(today_in(noon_zone()))
-    good = statement(entry("250.00", payment("250.00", "INV-1001", on=day), on=day, reference="B-1"))
+    good = statement(entry("250.00", payment("250.00", "BANK-3001", on=day), on=day, reference="B-1"))
     files = [
         save(tmp_path, "good.xml", good),
         save(tmp_path, "bad.xml", good.replace(b"250.00<", b"250,00<")),
@@ -104,7 +104,7 @@ async def test_one_unreadable_file_books_nothing_of_the_others(office: Office, t
     assert said.code == 2
     assert "bad.xml: line 1: <Amt> is '250,00', not an amount such as '1250.00'" in said.err
     assert said.err.rstrip().endswith("Nothing was booked")
-    assert await balance(office, "INV-1001") == "250.00"
+    assert await balance(office, "BANK-3001") == "250.00"
     checked = await office.run("bank", "--check", "--json", *files)
     assert checked.code == 2
     assert [len(json.loads(checked.out)[name]["errors"]) for name in ("good.xml", "bad.xml")] == [0, 1]

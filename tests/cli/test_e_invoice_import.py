@@ -63,18 +63,18 @@ async def test_invoices_are_started_and_credit_notes_are_applied(office: Office,
 async def test_a_buyer_who_is_known_is_the_customer_we_know(office: Office, tmp_path: Path) -> None:
     today = today_in(noon_zone())
     header = "invoice_id,customer_id,customer_name,vat_id,email,issue_date,due_date,amount,currency\n"
-    row = f"A-1,C-17,Acme,DE136695976,ap@acme.example,{today},{today + timedelta(days=30)},10.00,EUR\n"
+    row = f"KNOWN-1,C-17,Acme,DE136695976,ap@acme.example,{today},{today + timedelta(days=30)},10.00,EUR\n"
     await office.done("import", save(tmp_path, "known.csv", (header + row).encode()))
-    document = ubl("A-2", issued=str(today), due=str(today + timedelta(days=30)))
+    document = ubl("KNOWN-2", issued=str(today), due=str(today + timedelta(days=30)))
     await office.done("import", save(tmp_path, "a-2.xml", document))
-    assert (await office.json("show", "A-2"))["customer_id"] == "C-17"
+    assert (await office.json("show", "KNOWN-2"))["customer_id"] == "C-17"
 
 
 async def test_a_document_that_cannot_be_read_stops_the_import(office: Office, tmp_path: Path) -> None:
-    good = ubl("B-1")
-    files = [save(tmp_path, "good.xml", good), save(tmp_path, "bad.xml", good.replace(b"B-1", b""))]
+    good = ubl("BAD-1")
+    files = [save(tmp_path, "good.xml", good), save(tmp_path, "bad.xml", good.replace(b"BAD-1", b""))]
     said = await office.run("import", *files)
     assert said.code == 2
     assert "bad.xml" in said.out + said.err
     assert "has no number (BT-1)" in said.out + said.err
-    assert (await office.run("show", "B-1")).code == 2
+    assert (await office.run("show", "BAD-1")).code == 2

@@ -19,7 +19,7 @@ async def test_a_file_and_the_store_give_the_same_figures(office: Office, tmp_pa
         settled = settled if settled <= str(today) else ""
         customer = f"C-{number % 4}"
         rows.append(
-            f"R-{number},{customer},{customer},ap@example.com,{issued},{due},{100 + 37 * number}.50,USD,{settled}"
+            f"REPORT-{number},{customer},{customer},ap@example.com,{issued},{due},{100 + 37 * number}.50,USD,{settled}"
         )
     file = tmp_path / "portfolio.csv"
     file.write_text("\n".join(rows) + "\n", encoding="utf-8")
@@ -41,10 +41,10 @@ async def test_a_part_payment_lowers_what_is_open(office: Office, tmp_path: Path
     file = tmp_path / "one.csv"
     file.write_text(
         "invoice_id,customer_id,email,issue_date,due_date,amount,currency\n"
-        f"P-1,C-1,ap@example.com,{today - timedelta(days=40)},{today - timedelta(days=10)},100.00,USD\n"
+        f"REPORT-P,C-1,ap@example.com,{today - timedelta(days=40)},{today - timedelta(days=10)},100.00,USD\n"
     )
     await office.done("import", str(file))
-    await office.done("pay", "P-1", "--amount", "30.00", "--payment-id", "PAY-1")
+    await office.done("pay", "REPORT-P", "--amount", "30.00", "--payment-id", "PAY-1")
     told = await office.json("report", "--as-of", str(today))
     assert (told["open_amount"], told["overdue_amount"]) == (70.0, 70.0)
     before = await office.json("report", "--as-of", str(today - timedelta(days=1)))
