@@ -37,8 +37,8 @@ async def until_stage(office: Office, invoice: str, stage: str) -> None:
 async def test_a_promise_by_mail_is_confirmed_with_one_action(
     office: Office, tmp_path: Path, database: str
 ) -> None:
-    await office.done("import", portfolio(tmp_path, ("INV-1001", 0, "1250.00", "Acme")))
-    await until_stage(office, "INV-1001", "due")
+    await office.done("import", portfolio(tmp_path, ("REPLY-1001", 0, "1250.00", "Acme")))
+    await until_stage(office, "REPLY-1001", "due")
     day = today_in(noon_zone()) + timedelta(days=5)
     reply_id = arrives(database, mail(f"We will pay on {day}.", sender="ap@acme.example"))
 
@@ -51,11 +51,13 @@ async def test_a_promise_by_mail_is_confirmed_with_one_action(
     assert (await office.json("reply", reply_id))["suggestion"]["sentence"] == f"We will pay on {day}."
 
     said = await office.json("reply", item["item_id"], "--confirm", "--by", "kim")
-    assert said["facts"] == [{"invoice_id": "INV-1001", "signal": "promise_made", "id": f"reply-{reply_id}"}]
+    assert said["facts"] == [
+        {"invoice_id": "REPLY-1001", "signal": "promise_made", "id": f"reply-{reply_id}"}
+    ]
     assert await office.json("reply", item["item_id"], "--confirm", "--by", "kim") == said, (
         "a repeat changes nothing"
     )
-    case = await office.json("show", "INV-1001")
+    case = await office.json("show", "REPLY-1001")
     assert [(promise["pay_by"], promise["state"]) for promise in case["promises"]] == [(str(day), "open")]
     assert case["holds"] == []
     told = [entry["text"] for entry in case["timeline"] if entry["kind"] == "mail_reply"]
@@ -67,23 +69,23 @@ async def test_a_promise_by_mail_is_confirmed_with_one_action(
 async def test_a_person_may_say_something_else_and_place_what_nobody_could(
     office: Office, tmp_path: Path, database: str
 ) -> None:
-    file = portfolio(tmp_path, ("INV-1001", 0, "1250.00", "Acme"), ("INV-1002", 0, "99.50", "Acme"))
+    file = portfolio(tmp_path, ("REPLY-1001", 0, "1250.00", "Acme"), ("REPLY-1002", 0, "99.50", "Acme"))
     await office.done("import", file)
-    await until_stage(office, "INV-1001", "due")
+    await until_stage(office, "REPLY-1001", "due")
     stray = arrives(database, mail("Two were damaged.", sender="x@y.example"))
     refused = await office.run("reply", stray, "--confirm")
     assert (refused.code, "--invoice" in refused.err) == (2, True)
-    said = await office.json("reply", stray, "--confirm", "--invoice", "INV-1002", "--amount", "20.00")
+    said = await office.json("reply", stray, "--confirm", "--invoice", "REPLY-1002", "--amount", "20.00")
     assert said["as"] == "dispute"
-    (dispute,) = (await office.json("show", "INV-1002"))["disputes"]
+    (dispute,) = (await office.json("show", "REPLY-1002"))["disputes"]
     assert (dispute["reason"], dispute["amount"], dispute["state"]) == ("quality", "20.00", "open")
-    assert (await office.json("show", "INV-1001"))["disputes"] == []
+    assert (await office.json("show", "REPLY-1001"))["disputes"] == []
 
     both = arrives(database, mail("We have already paid.", sender="ap@acme.example", mail_id="<2@x>"))
-    assert (await office.json("show", "INV-1001"))["holds"][0]["hold_id"] == f"reply-{both}"
+    assert (await office.json("show", "REPLY-1001"))["holds"][0]["hold_id"] == f"reply-{both}"
     paid = await office.json("reply", both, "--confirm")
     assert [fact["signal"] for fact in paid["facts"]] == ["hold_placed", "hold_placed"]
-    holds = (await office.json("show", "INV-1001"))["holds"]
+    holds = (await office.json("show", "REPLY-1001"))["holds"]
     assert [hold["hold_id"] for hold in holds] == [f"paid-reply-{both}"]
 
     thanks = arrives(database, mail("Thanks, noted.", sender="ap@acme.example", mail_id="<3@x>"))
