@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from commands import case_commands
+from commands import fact_commands, request_commands
 from commands.options import By, InvoiceArgument, Json, State, to_day
 from domain.vocabulary import AnswerKind, DisputeReason
 
@@ -125,7 +125,8 @@ def report(
     print_report(as_of, from_csv, state=state, as_json=as_json)
 
 
-app.add_typer(case_commands.app)
+app.add_typer(fact_commands.app)
+app.add_typer(request_commands.app)
 
 
 @app.command()

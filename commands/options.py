@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -33,3 +33,18 @@ InvoiceArgument = Annotated[
 By = Annotated[
     str | None, typer.Option("--by", help="Who asks; the user of this machine.", show_default=False)
 ]
+Amount = Annotated[str | None, typer.Option(help="Decimal number, 1250.00.", show_default=False)]
+RequiredAmount = Annotated[str, typer.Option(help="Decimal number, 1250.00.", show_default=False)]
+Currency = Annotated[str | None, typer.Option(help="ISO 4217; the invoice's.", show_default=False)]
+OnDay = Annotated[str | None, typer.Option(metavar="DATE", help="YYYY-MM-DD; today.", show_default=False)]
+Until = Annotated[str | None, typer.Option(metavar="DATE", help="YYYY-MM-DD.", show_default=False)]
+RequiredDay = Annotated[str, typer.Option(metavar="DATE", help="YYYY-MM-DD.", show_default=False)]
+OwnId = Annotated[str | None, typer.Option(help="A repeat changes nothing; a fresh one.", show_default=False)]
+Note = Annotated[str | None, typer.Option(show_default=False)]
+Reason = Annotated[str, typer.Option(show_default=False)]
+OptionalReason = Annotated[str | None, typer.Option(show_default=False)]
+
+
+def those_given(**fields: Any) -> dict[str, Any]:
+    """The fields that were given."""
+    return {name: value for name, value in fields.items() if value is not None}
