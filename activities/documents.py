@@ -31,7 +31,7 @@ from domain.draft import Draft, brief_of
 from domain.guard import examine
 from domain.letter import NoticeFacts
 from domain.pauses import approval_ends
-from domain.vocabulary import Channel, Note, Step
+from domain.vocabulary import Channel, Note, Step, step_name
 from store import canonical, outbox
 from store.schema import CaseRow, MessageRow, MessageState
 
@@ -74,7 +74,7 @@ def attach_words(session: Session, message: MessageRow) -> None:
 
 def note_missing_paper(work: CaseWork, message: MessageRow, invoice_id: str, why: str) -> None:
     """A message without its statement is better than none, but somebody has to know."""
-    why = f"message {message.message_id} goes without its statement: {why}"
+    why = f"the {step_name(message.step)} goes without its statement: {why}"
     work.open_item("paper_missing", why, invoice_id=invoice_id, ref=message.message_id)
 
 

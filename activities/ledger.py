@@ -34,11 +34,12 @@ from activities.rulebook import Rulebook
 from domain import contract as wire
 from domain import facts as internal
 from domain.asking import Answer, Refused
+from domain.bank_lines import LINE_PREFIX
 from domain.draft import Draft
 from domain.money import Money
 from domain.requests import answer, unfit
 from domain.vocabulary import CallOutcome, Channel, Note, Step
-from store import facts, outbox, plans, portfolio, worklist
+from store import bank, facts, outbox, plans, portfolio, worklist
 from store.customers import UnknownInvoice
 from store.database import can_never_succeed
 from store.schema import Approval, MessageState
@@ -377,6 +378,9 @@ def _unreadable(work: CaseWork, invoice_id: str, name: str, why: str, came: AsIt
 def _beside(work: CaseWork, invoice_id: str, fact: wire.Fact) -> None:
     """What a recorded fact means for the worklist."""
     match fact:
+        case wire.PaymentReceived() if fact.payment_id.startswith(LINE_PREFIX):
+            customer_id = work.customer.customer_id
+            bank.apply_by_hand(work.session, fact.payment_id, customer_id, invoice_id, fact.money, work.now)
         case wire.HoldReleased():
             work.close_hold_item(fact.hold_id, invoice_id)
         case wire.InvoiceStatus(status="rejected"):

@@ -11,7 +11,7 @@ from activities.adapters.port import Proof
 from activities.casework import CaseWork
 from domain import facts as internal
 from domain.letter import FOR_STAFF, NoticeFacts
-from domain.vocabulary import Channel, Note, Step
+from domain.vocabulary import Channel, Note, Step, step_name
 from store import outbox, portfolio
 from store.schema import Approval, MessageRow
 
@@ -150,8 +150,8 @@ def mark_unknown(work: CaseWork, message_id: str, why: str, *, looked_for: bool)
     outbox.mark_unknown(work.session, message_id, at=work.now)
     for item in work.items(message_id):
         reason = (
-            f"it is not known whether message {message_id} ({item.step}) went out: {why}; it is not resent. "
-            + (_LOOKED_FOR if looked_for else _NOBODY_LOOKS).format(item=item)
+            f"it is not known whether the {step_name(item.step)} went out (message {message_id}): {why}; it is not "
+            "resent. " + (_LOOKED_FOR if looked_for else _NOBODY_LOOKS).format(item=item)
         )
         work.open_item("unknown_delivery", reason, invoice_id=item.invoice_id, ref=message_id)
     work.note("message_unknown", message_id, {"why": why})

@@ -26,7 +26,7 @@ from activities.rendering import PdfRenderer, PdfUnavailable, RenderingFailed
 from activities.rulebook import Rulebook
 from domain import facts as internal
 from domain.unknown import is_look_due, may_write_again
-from domain.vocabulary import Channel
+from domain.vocabulary import Channel, step_name
 from store import audit, outbox, worklist
 from store.schema import (
     AuditAnchorRow,
@@ -178,7 +178,7 @@ class Reconciliation:
                 message = outbox.get(session, message_id)
                 assert message is not None, "messages are never deleted"
                 work = CaseWork.on_customer(session, message.customer_id, self._rulebook, on.at)
-                why = f"the recipient's server puts off the {message.step} message {message_id}"
+                why = f"the recipient's server puts off the {step_name(message.step)} (message {message_id})"
                 invoices = [item.invoice_id for item in work.items(message_id)]
                 work.open_item("deferred", why, ref=message_id, invoices=invoices)
         self._close_letters(on.at)

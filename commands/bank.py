@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +20,15 @@ from commands.place import Place, find
 from commands.starting import Starter
 from commands.terminal import clean, count, note, out, print_json, progress_bar, table, words
 from domain.bank import BankFile, Entry, Sign, Statement, Transaction
-from domain.bank_lines import BankLine, lines_of
-from domain.cash_application import Applied, OpenItems, Unmatched
+from domain.bank_booking import Booking, LineOutcome, book
+from domain.bank_lines import lines_of
+from domain.cash_application import OpenItems
 from domain.contract import CashReceived, Invoice, PaymentReversed, Start
 from domain.money import Money
 from store import bank as store
 from store import worklist
-from store.bank import APPLIED, IGNORED, RETURNED, UNMATCHED, Made
 from store.schema import BankLineRow, CaseRow
 
-#: The kind of a worklist item about money that nobody could be found for.
-UNMATCHED_CASH = "unmatched_cash"
 #: What is told with a payment, at most: the contract's `Text` takes more, a person reads no more.
 _REFERENCE = 500
 
@@ -89,7 +87,7 @@ def _read(path: Path) -> File:
 class _Booked:
     """What became of the lines of the files."""
 
-    made: list[Made] = field(default_factory=list)
+    bookings: list[Booking] = field(default_factory=list)
     known: int = 0
     waiting: int = 0
 
@@ -107,68 +105,25 @@ def _book(session: Session, now: datetime, files: Iterable[File], result: _Booke
             if line.line_id in known:
                 result.known += 1
                 continue
-            made = _made_of(session, line, items)
-            if not store.keep(session, made, file.sha256):
+            booking = book(line, items, lambda back: store.payments_of(session, back))
+            if not store.keep(session, booking, file.sha256):
                 result.known += 1
                 continue
-            result.made.append(made)
-            if made.outcome == UNMATCHED:
-                _ask(session, made, now)
+            result.bookings.append(booking)
+            if booking.outcome is LineOutcome.UNMATCHED:
+                _ask(session, booking, now)
 
 
-def _made_of(session: Session, line: BankLine, items: OpenItems) -> Made:
-    if line.sign is Sign.DEBIT:
-        if not line.comes_back:
-            return Made(line, IGNORED, "a payment of our own")
-        return _returned(session, line)
-    if line.problem is not None:
-        return Made(line, UNMATCHED, line.problem)
-    if line.received_on is None:
-        return Made(line, UNMATCHED, "the bank does not say when it came in")
-    try:
-        incoming = line.incoming
-    except ValueError as problem:
-        return Made(line, UNMATCHED, str(problem))
-    found = items.apply(incoming)
-    if isinstance(found, Applied):
-        allocations = {invoice_id: money.minor for invoice_id, money in found.allocations}
-        return Made(line, APPLIED, found.why, found.customer_id, allocations)
-    return Made(line, UNMATCHED, "; ".join([found.why, *_suggestions(found)]))
-
-
-def _suggestions(found: Unmatched) -> Iterable[str]:
-    for each in found.suggestions:
-        what = f"{', '.join(each.invoices)} of {each.customer_id}" if each.invoices else each.customer_id
-        yield f"{what}: {each.why}"
-
-
-def _returned(session: Session, line: BankLine) -> Made:
-    """What a return takes back: all of the one payment that came in under the same ids, with the same amount."""
-    reason = f" ({line.return_reason})" if line.return_reason else ""
-    found = store.originals(session, line)
-    if len(found) != 1:
-        return Made(line, UNMATCHED, f"money went back{reason}, and which payment it was cannot be told")
-    [payment] = found
-    if payment.outcome != APPLIED:
-        why = f"payment {payment.line_id} went back{reason} before it was applied: do not apply it"
-        return Made(line, UNMATCHED, why)
-    if sum(payment.allocations.values()) != line.money.minor:
-        why = f"payment {payment.line_id} went back{reason}, and not all of it was applied to invoices"
-        return Made(line, UNMATCHED, why, payment.customer_id)
-    why = f"payment {payment.line_id} went back{reason}"
-    return Made(line, RETURNED, why, payment.customer_id, payment.allocations, payment.line_id)
-
-
-def _ask(session: Session, made: Made, now: datetime) -> None:
-    line = made.line
+def _ask(session: Session, booking: Booking, now: datetime) -> None:
+    line = booking.line
     said = "; ".join(filter(None, (line.debtor, *line.references, *line.texts, line.end_to_end_id)))
     day = "" if line.received_on is None else f" of {line.received_on}"
     worklist.open_task(
         session,
-        kind=UNMATCHED_CASH,
-        why=f"{line.amount} {line.currency}{day}: {made.why}",
+        kind=store.UNMATCHED_CASH,
+        why=f"{line.amount} {line.currency}{day}, payment id {line.line_id}: {booking.why}",
         at=now,
-        customer_id=made.customer_id,
+        customer_id=booking.customer_id,
         ref=line.line_id,
         raw=said.encode(),
     )
@@ -195,11 +150,11 @@ async def _tell_all(place: Place) -> None:
                     " booked stays as it is, the rest follows"
                 ) from None
             with place.writing() as session:
-                store.told(session, row.line_id, datetime.now(UTC))
+                store.told(session, row.line_id, place.now(session))
 
 
 async def _tell(place: Place, starter: Starter, row: BankLineRow) -> None:
-    if row.outcome == APPLIED:
+    if row.outcome == LineOutcome.APPLIED:
         assert row.customer_id is not None
         await starter.signal_account(row.customer_id, CashReceived.fact_kind, _cash(row))
         return
@@ -247,28 +202,28 @@ def _say(result: _Booked, *, as_json: bool) -> None:
             f"{count(result.waiting, 'entry is', 'entries are')} not booked by the bank yet: left for its statement"
         )
     if as_json:
-        print_json([_document(made) for made in result.made])
+        print_json([_document(booking) for booking in result.bookings])
         return
-    if not result.made:
+    if not result.bookings:
         print("Nothing new")
         return
     lines = table(["Received", "Amount", "From", "Result", "For", "Why"], right=["Amount"], wide=["Why"])
-    for made in result.made:
-        line = made.line
+    for booking in result.bookings:
+        line = booking.line
         sign = "-" if line.sign is Sign.DEBIT else ""
         lines.add_row(
             words(str(line.received_on or "")),
             words(f"{sign}{line.amount} {line.currency}"),
             words(line.debtor or ""),
-            words(made.outcome),
-            words(", ".join(made.allocations or ())),
-            words(made.why),
+            words(booking.outcome),
+            words(", ".join(booking.allocations)),
+            words(booking.why),
         )
     out().print(lines)
 
 
-def _document(made: Made) -> dict[str, Any]:
-    line = made.line
+def _document(booking: Booking) -> dict[str, Any]:
+    line = booking.line
     return {
         "line_id": line.line_id,
         "received_on": line.received_on,
@@ -276,13 +231,13 @@ def _document(made: Made) -> dict[str, Any]:
         "currency": line.currency,
         "sign": line.sign,
         "debtor": line.debtor,
-        "outcome": made.outcome,
-        "customer_id": made.customer_id,
+        "outcome": booking.outcome,
+        "customer_id": booking.customer_id,
         "allocations": [
             {"invoice_id": invoice_id, "amount": str(Money(minor, line.currency))}
-            for invoice_id, minor in (made.allocations or {}).items()
+            for invoice_id, minor in booking.allocations.items()
         ],
-        "why": made.why,
+        "why": booking.why,
     }
 
 

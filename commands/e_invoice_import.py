@@ -7,16 +7,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from commands import cases
 from commands.place import Place
-from commands.portfolio_file import Credit, File
+from commands.portfolio_file import File
 from commands.starting import Starter
 from domain.contract import CreditIssued, CreditOnAccount, Customer, Exhibit, Invoice, Start
-from domain.e_invoice import Party
-from store.schema import CaseRow, CustomerRow
+from domain.intake import Credit
+from store import customers
+from store.schema import CaseRow
 
 #: The folder of documents below that of exhibits.
 _FOLDER = "e-invoices"
@@ -29,7 +29,8 @@ def settle_on_customers(session: Session, files: Sequence[File]) -> list[File]:
 
 def _on_customer(session: Session, file: File) -> File:
     assert file.document is not None
-    known = _known(session, file.document.buyer)
+    buyer = file.document.buyer
+    known = customers.same_party(session, buyer.vat_identifier, buyer.legal_identifier, buyer.name)
     if known is None:
         return file
     starts = tuple(
@@ -37,30 +38,6 @@ def _on_customer(session: Session, file: File) -> File:
     )
     credits = tuple(replace(credit, customer_id=known) for credit in file.credits)
     return replace(file, portfolio=replace(file.portfolio, rows=starts), credits=credits)
-
-
-def _known(session: Session, party: Party) -> str | None:
-    """The only customer with one of the buyer's numbers, else the only one of that name."""
-    profile = CustomerRow.profile
-    numbers = [
-        profile[field].astext == number
-        for field, number in (
-            ("vat_id", party.vat_identifier),
-            ("registration_no", party.legal_identifier),
-        )
-        if number
-    ]
-    names = [
-        func.lower(profile[field].astext) == party.name.lower()
-        for field in ("name", "legal_name")
-        if party.name
-    ]
-    for same in (numbers, names):
-        if same:
-            found = session.scalars(select(CustomerRow.customer_id).where(or_(*same)).limit(2)).all()
-            if len(found) == 1:
-                return found[0]
-    return None
 
 
 def keep_as_exhibits(files: Iterable[File], folder: Path | None) -> list[File]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +14,12 @@ from activities.rulebook import Rulebook
 from commands.failures import BadInput
 from domain import portfolio_csv
 from domain.contract import Customer, Start
-from domain.e_invoice import EInvoice, customer_of, id_of, invoice_of, party_id, prepayment_of
-from domain.money import Money
+from domain.e_invoice import EInvoice
+from domain.intake import Credit, take_in
 from domain.portfolio_csv import Fault, HistoryRow, Options, Portfolio
 
 #: More than this in one file is somebody else's file.
 _LARGEST_FILE = 256 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Credit:
-    """What a credit note, or an invoice over less than nothing, gives back."""
-
-    credit_id: str
-    customer_id: str
-    money: Money
-    reason: str
-    invoice_id: str | None = None
-    """The invoice it is applied to; None: the customer's account."""
 
 
 @dataclass(frozen=True)
@@ -190,60 +178,25 @@ def _read_document(
         document = e_invoices.read(data)
     except NotReadable as problem:
         return File(path, Portfolio(errors=(Fault(0, "", "", str(problem)),)), is_document=True)
-    warnings = e_invoices.warnings(data) if check else []
+    warnings = tuple(e_invoices.warnings(data)) if check else ()
+    file = File(path, Portfolio(), warnings, document, is_document=True)
     try:
-        file = _started(path, document, seller, due_days)
+        taken = take_in(document, seller=seller, due_days=due_days)
     except ValidationError as problem:
-        faults = tuple(
+        faults = [
             Fault(0, ".".join(map(str, error["loc"])), str(error["input"])[:80], error["msg"])
             for error in problem.errors()
-        )
-        return File(path, Portfolio(errors=faults), tuple(warnings), document, is_document=True)
+        ]
+        return replace(file, portfolio=Portfolio(errors=tuple(faults)))
     except ValueError as problem:
-        fault = Fault(0, "", "", str(problem))
-        return File(path, Portfolio(errors=(fault,)), tuple(warnings), document, is_document=True)
-    if file.portfolio.rows:
-        unknown = tuple(_unknown_sellers(file.portfolio.rows, rulebook))
-        file = replace(file, portfolio=replace(file.portfolio, errors=unknown))
-    return replace(file, warnings=(*warnings, *file.warnings))
-
-
-def _started(path: Path, document: EInvoice, seller: str, due_days: int) -> File:
-    """What is done with a document. Raises ValueError where it cannot be done."""
-    warnings = []
-    customer = party_id(document.buyer)
-    if document.gives_money_back:
-        preceding = id_of(document.preceding[0]) if len(document.preceding) == 1 else None
-        kind = document.kind.value if document.payable > 0 else "Invoice over less than nothing"
-        credit = Credit(
-            id_of(document.number), customer, document.credit, f"{kind} {document.number}", preceding
-        )
-        if preceding is None:
-            warnings.append("names no invoice it belongs to: credited to the customer's account")
-        return File(path, Portfolio(), tuple(warnings), document, is_document=True, credits=(credit,))
-    if document.payable <= 0:
-        why = "nothing is to be paid: no case is started"
-        return File(path, Portfolio(), (why,), document, is_document=True)
-    due_on = document.due_on or document.issued_on + timedelta(days=due_days)
-    if document.due_on is None:
-        said = f" (its terms: {' '.join(document.terms.split())[:120]!r})" if document.terms else ""
-        warnings.append(f"states no due date{said}: {due_on} is taken, {due_days} days after it was issued")
-    elif due_on < document.issued_on:
-        warnings.append(f"is due on {due_on}, before it was issued: {document.issued_on} is taken")
-        due_on = document.issued_on
-    if document.type_code == "384" and document.preceding:
-        warnings.append(f"corrects {', '.join(document.preceding)}: cancel or credit what it replaces")
-    if document.payee:
-        warnings.append(f"is to be paid to {document.payee}: messages name the seller's own account")
-    prepaid = prepayment_of(document)
-    start = Start.model_validate(
-        {
-            "invoice": invoice_of(document, seller=seller, due_on=due_on),
-            "customer": customer_of(document.buyer, customer),
-            "payments": [] if prepaid is None else [prepaid],
-        }
+        return replace(file, portfolio=Portfolio(errors=(Fault(0, "", "", str(problem)),)))
+    rows = () if taken.start is None else (taken.start,)
+    return replace(
+        file,
+        portfolio=Portfolio(rows=rows, errors=tuple(_unknown_sellers(rows, rulebook))),
+        warnings=(*warnings, *taken.warnings),
+        credits=() if taken.credit is None else (taken.credit,),
     )
-    return File(path, Portfolio(rows=(start,)), tuple(warnings), document, is_document=True)
 
 
 def _e_invoice(file: File) -> dict[str, Any]:

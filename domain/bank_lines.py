@@ -18,6 +18,9 @@ from domain.bank import BOOKED, BankFile, Entry, Sign, Statement, Transaction, d
 from domain.cash_application import Incoming
 from domain.money import Money
 
+#: How the ids of lines begin: a payment under such an id is the payment of that line.
+LINE_PREFIX = "bank-"
+
 
 @dataclass(frozen=True, slots=True)
 class BankLine:
@@ -163,4 +166,4 @@ def _line_id(
     ]
     same = json.dumps(told, ensure_ascii=False)
     seen[same] += 1
-    return f"bank-{hashlib.sha256(f'{same}{seen[same]}'.encode()).hexdigest()[:24]}"
+    return f"{LINE_PREFIX}{hashlib.sha256(f'{same}{seen[same]}'.encode()).hexdigest()[:24]}"

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import combinations
 
@@ -104,12 +104,14 @@ class OpenItems:
         self._named: defaultdict[str, list[str]] = defaultdict(list)
         self._digits: defaultdict[str, list[str]] = defaultdict(list)
         self._owed: defaultdict[str, list[str]] = defaultdict(list)
+        self._of_amount: defaultdict[Money, list[str]] = defaultdict(list)
         for invoice in self._open.values():
             for key in {_key(invoice.number), _key(invoice.invoice_id)}:
                 self._named[key].append(invoice.invoice_id)
                 if (digits := re.sub(r"\D", "", key)) and digits != key:
                     self._digits[digits].append(invoice.invoice_id)
             self._owed[invoice.customer_id].append(invoice.invoice_id)
+            self._of_amount[invoice.balance].append(invoice.invoice_id)
         self._by_iban: defaultdict[str, set[str]] = defaultdict(set)
         self._by_name: defaultdict[str, set[str]] = defaultdict(set)
         for payer in payers:
@@ -128,13 +130,7 @@ class OpenItems:
         if isinstance(found, Applied):
             for invoice_id, money in found.allocations:
                 invoice = self._open[invoice_id]
-                self._open[invoice_id] = OpenInvoice(
-                    invoice.invoice_id,
-                    invoice.number,
-                    invoice.customer_id,
-                    invoice.due_on,
-                    invoice.balance - money,
-                )
+                self._open[invoice_id] = replace(invoice, balance=invoice.balance - money)
         return found
 
     # By number
@@ -205,7 +201,8 @@ class OpenItems:
     def _by_payer(self, incoming: Incoming, payer: str | None) -> Applied | Unmatched:
         money = incoming.money
         if payer is None:
-            same = [invoice for invoice in self._open.values() if invoice.balance == money]
+            owed = (self._open[invoice_id] for invoice_id in self._of_amount.get(money, ()))
+            same = [invoice for invoice in owed if invoice.balance == money]
             why = "it names no open invoice, and nobody is known to pay from that account or by that name"
             return Unmatched(why, _suggested(same, "just that is owed"))
         owing = [

@@ -143,9 +143,8 @@ def _nominal(case: Case, rung: PolicyStep) -> date:
     """The day of a rung by the calendar. Where the seller collects by itself, nothing is asked for before
     that has failed, and what is overdue counts from then."""
     called_in = case.whole_due_on
-    if (
-        called_in is not None
-    ):  # the message that ended the plan asked for it as due: a week before need not pass
+    if called_in is not None:
+        # The message that ended the plan asked for it as due: a week before need not pass.
         return called_in + timedelta(days=0 if HARSHNESS[rung.step] <= HARSHNESS[Step.OVERDUE] else rung.day)
     on = case.due + timedelta(days=rung.day)
     if case.collection == "transfer":

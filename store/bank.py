@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Text, cast, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from domain.bank import Sign
+from domain.bank_booking import Booking, Earlier, LineOutcome
 from domain.bank_lines import BankLine
 from domain.cash_application import OpenInvoice, Payer
 from domain.contract import CashReceived
 from domain.money import Money
+from store import worklist
 from store.schema import BankLineRow, CaseRow, CustomerRow, EventRow
 
-APPLIED, RETURNED, UNMATCHED, IGNORED = "applied", "returned", "unmatched", "ignored"
+#: The kind of a worklist item about money that nobody could be found for.
+UNMATCHED_CASH = "unmatched_cash"
+#: Why a line is applied that a person applied: its payment is a fact of the invoice, not of the account.
+_BY_HAND = "applied by a person"
+#: What an account or a case has to be told of.
+_BOOKED = (LineOutcome.APPLIED, LineOutcome.RETURNED)
 #: Ids asked for, and rows added, in one statement.
 _BATCH = 1_000
-
-
-@dataclass(frozen=True)
-class Made:
-    """What was made of a line."""
-
-    line: BankLine
-    outcome: str
-    why: str
-    customer_id: str | None = None
-    allocations: Mapping[str, int] | None = None
-    """Minor units by invoice; of a return what is taken back."""
-    original: str | None = None
-    """Of a return: the line whose money went back."""
 
 
 def known(session: Session, line_ids: Sequence[str]) -> set[str]:
@@ -44,9 +37,9 @@ def known(session: Session, line_ids: Sequence[str]) -> set[str]:
     return found
 
 
-def keep(session: Session, made: Made, file_sha256: bytes) -> bool:
-    """Keep a line; False where somebody kept it first."""
-    line = made.line
+def keep(session: Session, booking: Booking, file_sha256: bytes) -> bool:
+    """Keep a line with what is made of it; False where somebody kept it first."""
+    line = booking.line
     row = {
         "line_id": line.line_id,
         "file_sha256": file_sha256,
@@ -61,11 +54,11 @@ def keep(session: Session, made: Made, file_sha256: bytes) -> bool:
         "end_to_end_id": line.end_to_end_id,
         "bank_reference": line.bank_reference,
         "texts": [*line.references, *line.texts],
-        "outcome": made.outcome,
-        "customer_id": made.customer_id,
-        "allocations": dict(made.allocations or {}),
-        "returns": made.original,
-        "why": made.why,
+        "outcome": booking.outcome,
+        "customer_id": booking.customer_id,
+        "allocations": dict(booking.allocations),
+        "returns": booking.returns,
+        "why": booking.why,
     }
     added = insert(BankLineRow).values(row).on_conflict_do_nothing().returning(BankLineRow.line_id)
     return session.scalar(added) is not None
@@ -75,7 +68,7 @@ def untold(session: Session) -> list[BankLineRow]:
     """The lines that are booked and whose customer's account has not been told yet, the oldest first."""
     waiting = (
         select(BankLineRow)
-        .where(BankLineRow.told_at.is_(None), BankLineRow.outcome.in_((APPLIED, RETURNED)))
+        .where(BankLineRow.told_at.is_(None), BankLineRow.outcome.in_(_BOOKED))
         .order_by(BankLineRow.recorded_at, BankLineRow.line_id)
     )
     return list(session.scalars(waiting))
@@ -86,21 +79,48 @@ def told(session: Session, line_id: str, at: datetime) -> None:
     session.execute(update(BankLineRow).where(BankLineRow.line_id == line_id).values(told_at=at))
 
 
-def originals(session: Session, line: BankLine) -> list[BankLineRow]:
-    """The payments that came in under the ids of a return, for at least its amount."""
-    if line.end_to_end_id is None and line.bank_reference is None:
-        return []
-    same = BankLineRow.end_to_end_id == line.end_to_end_id
-    if line.end_to_end_id is None:
+def payments_of(session: Session, line: BankLine) -> list[Earlier]:
+    """The payments that came in under the ids of a return, with its amount; at most two."""
+    if line.end_to_end_id is not None:
+        same = BankLineRow.end_to_end_id == line.end_to_end_id
+    elif line.bank_reference is not None:
         same = BankLineRow.bank_reference == line.bank_reference
+    else:
+        return []
     payments = select(BankLineRow).where(
         same,
-        BankLineRow.sign == "CRDT",
+        BankLineRow.sign == Sign.CREDIT,
         BankLineRow.currency == line.currency,
         BankLineRow.account == line.account,
         BankLineRow.amount == line.amount,
     )
-    return list(session.scalars(payments.limit(2)))
+    return [
+        Earlier(row.line_id, LineOutcome(row.outcome), row.customer_id, row.allocations)
+        for row in session.scalars(payments.limit(2))
+    ]
+
+
+def apply_by_hand(
+    session: Session, line_id: str, customer_id: str, invoice_id: str, money: Money, at: datetime
+) -> bool:
+    """A payment was recorded under the id of a line that nobody could be found for: a person found them.
+
+    The line is applied as far as it was, and once all of it is, its item is done. False where there is no such
+    line.
+    """
+    row = session.get(BankLineRow, line_id, with_for_update=True)
+    if row is None or row.sign != Sign.CREDIT or row.currency != money.currency:
+        return False
+    if row.outcome == LineOutcome.UNMATCHED:
+        row.outcome, row.customer_id, row.why = LineOutcome.APPLIED, customer_id, _BY_HAND
+    elif invoice_id in row.allocations or row.customer_id != customer_id:
+        return False
+    row.allocations = {**row.allocations, invoice_id: money.minor}
+    row.told_at = at
+    if sum(row.allocations.values()) >= Money.of(row.amount, row.currency).minor:
+        for task in worklist.list_open(session, kind=UNMATCHED_CASH, ref=line_id):
+            worklist.close_task(session, task.item_id, at=at, by="person", outcome="applied")
+    return True
 
 
 def open_invoices(session: Session) -> list[OpenInvoice]:
@@ -131,9 +151,14 @@ def open_invoices(session: Session) -> list[OpenInvoice]:
 
 def _pending(session: Session) -> dict[str, int]:
     recorded = select(EventRow.id).where(
-        EventRow.kind == CashReceived.fact_kind, EventRow.event_id == BankLineRow.line_id
+        EventRow.kind == CashReceived.fact_kind,
+        EventRow.event_id == BankLineRow.line_id,
+        EventRow.customer_id == BankLineRow.customer_id,
+        EventRow.invoice_id.is_(None),
     )
-    waiting = select(BankLineRow.allocations).where(BankLineRow.outcome == APPLIED, ~recorded.exists())
+    waiting = select(BankLineRow.allocations).where(
+        BankLineRow.outcome == LineOutcome.APPLIED, BankLineRow.why != _BY_HAND, ~recorded.exists()
+    )
     pending: dict[str, int] = {}
     for allocations in session.scalars(waiting):
         for invoice_id, minor in allocations.items():
@@ -146,7 +171,7 @@ def payers(session: Session, customers: Iterable[str]) -> list[Payer]:
     wanted = set(customers)
     ibans: dict[str, list[str]] = {}
     paid = select(BankLineRow.customer_id, BankLineRow.debtor_iban).where(
-        BankLineRow.outcome == APPLIED, BankLineRow.debtor_iban.is_not(None)
+        BankLineRow.outcome == LineOutcome.APPLIED, BankLineRow.debtor_iban.is_not(None)
     )
     for customer_id, iban in session.execute(paid.distinct()):
         if customer_id and iban:

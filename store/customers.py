@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -61,3 +61,22 @@ def advance(customer: CustomerRow, at: datetime) -> datetime:
     """Note a business time; returns the newest one noted for this customer, which is a decision's *now*."""
     customer.latest_at = at if customer.latest_at is None else max(at, customer.latest_at)
     return customer.latest_at
+
+
+def same_party(
+    session: Session, vat_id: str | None, registration_no: str | None, name: str | None
+) -> str | None:
+    """The only customer with one of these numbers, else the only one of that name, whatever its case."""
+    told = CustomerRow.profile
+    numbers = [
+        told[field].astext == number
+        for field, number in (("vat_id", vat_id), ("registration_no", registration_no))
+        if number
+    ]
+    names = [func.lower(told[field].astext) == name.lower() for field in ("name", "legal_name") if name]
+    for same in (numbers, names):
+        if same:
+            found = session.scalars(select(CustomerRow.customer_id).where(or_(*same)).limit(2)).all()
+            if len(found) == 1:
+                return found[0]
+    return None

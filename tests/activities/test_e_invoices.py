@@ -12,8 +12,8 @@ import pytest
 
 from activities.adapters import e_invoices
 from activities.adapters.xml_file import NotReadable
-from domain.contract import Start
-from domain.e_invoice import DocumentKind, Syntax, customer_of, id_of, invoice_of, party_id, prepayment_of
+from domain.e_invoice import DocumentKind, Syntax
+from domain.intake import id_of, invoice_of, take_in
 from settings import ROOT
 from tests.e_invoices import ubl
 
@@ -23,14 +23,8 @@ DATA = Path(os.environ.get("DUECOURSE_DATA", ROOT.parent / "shared" / "data")) /
 def test_an_invoice_becomes_a_start() -> None:
     document = e_invoices.read(ubl(payable="69.00", total="119.00", prepaid="50.00"))
     assert (document.syntax, document.kind) == (Syntax.UBL, DocumentKind.INVOICE)
-    prepaid = prepayment_of(document)
-    start = Start.model_validate(
-        {
-            "invoice": invoice_of(document, seller="default", due_on=date(2027, 2, 3)),
-            "customer": customer_of(document.buyer, party_id(document.buyer)),
-            "payments": [prepaid],
-        }
-    )
+    start = take_in(document, seller="default", due_days=30).start
+    assert start is not None
     invoice, customer = start.invoice, start.customer
     assert (invoice.invoice_id, invoice.number, invoice.amount) == ("2027-0017", "2027/0017", "119.00")
     assert (invoice.issued_on, invoice.due_on) == (date(2027, 1, 4), date(2027, 2, 3))
@@ -49,22 +43,27 @@ def test_an_invoice_becomes_a_start() -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "gives_back"),
+    ("document", "started", "credited"),
     [
-        pytest.param(ubl(), False, id="an invoice"),
-        pytest.param(ubl(kind="CreditNote"), True, id="a credit note"),
-        pytest.param(ubl(payable="-119.00"), True, id="an invoice over less than nothing"),
-        pytest.param(
-            ubl(kind="CreditNote", payable="-119.00"), False, id="a credit note over less than nothing"
-        ),
-        pytest.param(
-            ubl(payable="0.00", total="119.00", prepaid="119.00"), False, id="nothing is left to pay"
-        ),
-        pytest.param(ubl(type_code="381"), True, id="an invoice whose code is that of a credit note"),
+        pytest.param(ubl(), True, None, id="an invoice"),
+        pytest.param(ubl(kind="CreditNote"), False, "119.00", id="a credit note"),
+        pytest.param(ubl(payable="-119.00"), False, "119.00", id="an invoice over less than nothing"),
+        pytest.param(ubl(payable="0.00", total="119.00", prepaid="119.00"), False, None, id="nothing to pay"),
+        pytest.param(ubl(type_code="381"), False, "119.00", id="an invoice with the code of a credit note"),
     ],
 )
-def test_what_gives_money_back_is_never_chased(document: bytes, gives_back: bool) -> None:
-    assert e_invoices.read(document).gives_money_back is gives_back
+def test_what_gives_money_back_is_credited_and_never_chased(
+    document: bytes, started: bool, credited: str | None
+) -> None:
+    taken = take_in(e_invoices.read(document), seller="default", due_days=30)
+    assert (taken.start is not None) is started
+    assert (None if taken.credit is None else str(taken.credit.money)) == credited
+
+
+def test_a_credit_note_that_asks_for_money_is_refused() -> None:
+    document = e_invoices.read(ubl(kind="CreditNote", payable="-119.00"))
+    with pytest.raises(ValueError, match=r"a credit note over -119.00 asks for money"):
+        take_in(document, seller="default", due_days=30)
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,12 @@ class Office:
     def mail(self) -> Path:
         return self.state / "mail"
 
+    def save(self, name: str, content: bytes) -> str:
+        """A file to give to a command."""
+        file = self.state / name
+        file.write_bytes(content)
+        return str(file)
+
     async def run(self, *words: str) -> Said:
         """Run a command on this stack. In a thread: a command has an event loop of its own."""
         self.capsys.readouterr()

@@ -12,12 +12,6 @@ from tests.premises import noon_zone, today_in
 from tests.statements import entry, payment, statement
 
 
-def save(folder: Path, name: str, content: bytes) -> str:
-    file = folder / name
-    file.write_bytes(content)
-    return str(file)
-
-
 async def balance(office: Office, invoice: str) -> str:
     return str((await office.json("show", invoice))["balance_due"])
 
@@ -54,7 +48,7 @@ async def test_a_statement_is_booked_once_and_a_return_takes_its_payment_back(
     doubtful = entry("75.50", payment("75.50", "invoice", on=day, debtor="Bolt Ltd"), on=day, reference="B-2")
     pending = entry("9.00", payment("9.00", "BANK-2001", on=day), on=day, reference="B-3", status="PDNG")
     own = entry("5000.00", payment("5000.00", "rent", on=day), on=day, reference="B-4", sign="DBIT")
-    file = save(tmp_path, "statement.xml", statement(batch, doubtful, pending, own))
+    file = office.save("statement.xml", statement(batch, doubtful, pending, own))
 
     said = await office.run("bank", file, "--json")
     assert said.code == 0, said
@@ -71,9 +65,7 @@ async def test_a_statement_is_booked_once_and_a_return_takes_its_payment_back(
     assert "BANK-2001, BANK-2002 of Bolt: would do" in item["why"]
     assert item["raw"] == "Bolt Ltd; invoice"
 
-    again = await office.run(
-        "bank", file, save(tmp_path, "again.xml", statement(batch, kind="054")), "--json"
-    )
+    again = await office.run("bank", file, office.save("again.xml", statement(batch, kind="054")), "--json")
     assert (again.code, again.document) == (0, [])
     assert "6 payments were known already" in again.err
     assert await balance(office, "BANK-1001") == "10.00"
@@ -85,10 +77,10 @@ async def test_a_statement_is_booked_once_and_a_return_takes_its_payment_back(
         reference="B-9",
         sign="DBIT",
     )
-    back = await office.json("bank", save(tmp_path, "back.xml", statement(returned, id_="STMT-2")))
+    back = await office.json("bank", office.save("back.xml", statement(returned, id_="STMT-2")))
     assert [(line["outcome"], line["why"][-5:]) for line in back] == [("returned", "AM04)")]
     await becomes(office, "BANK-1001", "250.00")
-    await office.done("bank", save(tmp_path, "back.xml", statement(returned, id_="STMT-2")))
+    await office.done("bank", office.save("back.xml", statement(returned, id_="STMT-2")))
     assert await balance(office, "BANK-1001") == "250.00"
 
 
@@ -97,8 +89,8 @@ async def test_one_unreadable_file_books_nothing_of_the_others(office: Office, t
     day = str(today_in(noon_zone()))
     good = statement(entry("250.00", payment("250.00", "BANK-3001", on=day), on=day, reference="B-1"))
     files = [
-        save(tmp_path, "good.xml", good),
-        save(tmp_path, "bad.xml", good.replace(b"250.00<", b"250,00<")),
+        office.save("good.xml", good),
+        office.save("bad.xml", good.replace(b"250.00<", b"250,00<")),
     ]
     said = await office.run("bank", *files)
     assert said.code == 2
@@ -108,3 +100,32 @@ async def test_one_unreadable_file_books_nothing_of_the_others(office: Office, t
     checked = await office.run("bank", "--check", "--json", *files)
     assert checked.code == 2
     assert [len(json.loads(checked.out)[name]["errors"]) for name in ("good.xml", "bad.xml")] == [0, 1]
+
+
+async def test_what_a_person_applies_leaves_the_worklist_and_can_be_returned(
+    office: Office, tmp_path: Path
+) -> None:
+    rows = (("BANK-4001", 5, "60.00", "Core"), ("BANK-4002", 6, "40.00", "Core"))
+    await office.done("import", portfolio(tmp_path, *rows))
+    day = str(today_in(noon_zone()))
+    told = payment("100.00", "many thanks", on=day, debtor="C. Holding", end_to_end="E-7")
+    read = await office.json(
+        "bank", office.save("in.xml", statement(entry("100.00", told, on=day, reference="B-1")))
+    )
+    line = read[0]["line_id"]
+    assert read[0]["outcome"] == "unmatched"
+    await office.done("pay", "BANK-4001", "--payment-id", line, "--amount", "60.00")
+    assert [task["kind"] for task in await office.json("worklist", "--kind", "unmatched_cash")] != []
+    await office.done("pay", "BANK-4002", "--payment-id", line, "--amount", "40.00")
+    assert await office.json("worklist", "--kind", "unmatched_cash") == []
+
+    back = payment("100.00", on=day, end_to_end="E-7", returned="MD06")
+    returned = entry("100.00", back, on=day, reference="B-2", sign="DBIT")
+    (taken,) = await office.json("bank", office.save("back.xml", statement(returned, id_="STMT-2")))
+    assert taken["outcome"] == "returned"
+    assert {each["invoice_id"]: each["amount"] for each in taken["allocations"]} == {
+        "BANK-4001": "60.00",
+        "BANK-4002": "40.00",
+    }
+    await becomes(office, "BANK-4001", "60.00")
+    await becomes(office, "BANK-4002", "40.00")

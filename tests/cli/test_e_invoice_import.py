@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from pathlib import Path
 
 from tests.cli.conftest import Office
 from tests.e_invoices import ubl
 from tests.premises import noon_zone, today_in
-
-
-def save(folder: Path, name: str, content: bytes) -> str:
-    file = folder / name
-    file.write_bytes(content)
-    return str(file)
 
 
 async def balance(office: Office, invoice: str, expected: str) -> None:
@@ -28,7 +21,7 @@ async def balance(office: Office, invoice: str, expected: str) -> None:
     assert told == expected
 
 
-async def test_invoices_are_started_and_credit_notes_are_applied(office: Office, tmp_path: Path) -> None:
+async def test_invoices_are_started_and_credit_notes_are_applied(office: Office) -> None:
     today = today_in(noon_zone())
     issued, due = str(today - timedelta(days=5)), str(today + timedelta(days=25))
     invoice = ubl("2027/0017", payable="69.00", total="119.00", prepaid="50.00", issued=issued, due=due)
@@ -37,7 +30,7 @@ async def test_invoices_are_started_and_credit_notes_are_applied(office: Office,
     negative = ubl("2027/0019", payable="-40.00", issued=issued)
     paid = ubl("2027/0020", payable="0.00", total="119.00", prepaid="119.00", issued=issued)
     files = [
-        save(tmp_path, f"{number}.xml", document)
+        office.save(f"{number}.xml", document)
         for number, document in enumerate((note, invoice, other, negative, paid))
     ]
     said = await office.run("import", *files, "--json")
@@ -60,19 +53,19 @@ async def test_invoices_are_started_and_credit_notes_are_applied(office: Office,
     await balance(office, "2027-0017", "50.00")
 
 
-async def test_a_buyer_who_is_known_is_the_customer_we_know(office: Office, tmp_path: Path) -> None:
+async def test_a_buyer_who_is_known_is_the_customer_we_know(office: Office) -> None:
     today = today_in(noon_zone())
     header = "invoice_id,customer_id,customer_name,vat_id,email,issue_date,due_date,amount,currency\n"
     row = f"KNOWN-1,C-17,Acme,DE136695976,ap@acme.example,{today},{today + timedelta(days=30)},10.00,EUR\n"
-    await office.done("import", save(tmp_path, "known.csv", (header + row).encode()))
+    await office.done("import", office.save("known.csv", (header + row).encode()))
     document = ubl("KNOWN-2", issued=str(today), due=str(today + timedelta(days=30)))
-    await office.done("import", save(tmp_path, "a-2.xml", document))
+    await office.done("import", office.save("a-2.xml", document))
     assert (await office.json("show", "KNOWN-2"))["customer_id"] == "C-17"
 
 
-async def test_a_document_that_cannot_be_read_stops_the_import(office: Office, tmp_path: Path) -> None:
+async def test_a_document_that_cannot_be_read_stops_the_import(office: Office) -> None:
     good = ubl("BAD-1")
-    files = [save(tmp_path, "good.xml", good), save(tmp_path, "bad.xml", good.replace(b"BAD-1", b""))]
+    files = [office.save("good.xml", good), office.save("bad.xml", good.replace(b"BAD-1", b""))]
     said = await office.run("import", *files)
     assert said.code == 2
     assert "bad.xml" in said.out + said.err
