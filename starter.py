@@ -125,6 +125,37 @@ def report(
     print_report(as_of, from_csv, state=state, as_json=as_json)
 
 
+@app.command()
+def outcomes(
+    first: Annotated[
+        date | None,
+        typer.Option("--from", parser=to_day, metavar="DATE", help="90 days until --to.", show_default=False),
+    ] = None,
+    last: Annotated[
+        date | None,
+        typer.Option("--to", parser=to_day, metavar="DATE", help="Today unless named.", show_default=False),
+    ] = None,
+    listed: Annotated[
+        str | None,
+        typer.Option(
+            "--list",
+            metavar="FIGURE",
+            help="List what it is made of: promises, plans, disputes, actions, recovered, tasks.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """What was done and what it brought: promises and plans kept, disputes, actions, money after each step.
+
+    docs/outcomes.md has the formulas.
+    """
+    from commands.outcomes import figure_named, print_outcomes
+
+    print_outcomes(first, last, figure_named(listed), state=state, as_json=as_json)
+
+
 app.add_typer(fact_commands.app)
 app.add_typer(request_commands.app)
 
