@@ -130,6 +130,7 @@ class DayByDay:
         if plans:
             for plan in plans:
                 self.clock.forget(plan)
+            await self.clock.there(plans)
             await self._settle(plans, at)
             await self.clock.idle(case.workflow_id for case in self.sleeping([customer_id]))
 

@@ -38,6 +38,9 @@ _LOOK_EVERY_S = 0.01
 _OF_A_RUN_TO_BEGIN = 3
 #: The server lets a run that continues a short one wait a second, which no skipping of time makes shorter.
 _BACKOFF_S = 1.5
+#: How long a workflow that another one starts may take to be there: a signal between two workflows is under way
+#: without the server showing the sender at work.
+_THERE_WITHIN_S = 15.0
 
 
 class VirtualTime:
@@ -90,6 +93,13 @@ class VirtualTime:
         """Let these workflows live until `to`, all at once; a clock that is further stays where it is."""
         await asyncio.gather(*(self._bring(workflow_id, to) for workflow_id in workflow_ids))
 
+    async def there(self, workflow_ids: Iterable[str]) -> None:
+        """Wait until every one of these workflows has been started, by whoever is about to.
+
+        Raises RPCError (not found) for one that nobody starts.
+        """
+        await asyncio.gather(*(self._there(workflow_id) for workflow_id in workflow_ids))
+
     async def idle(self, workflow_ids: Iterable[str]) -> None:
         """Wait until every one of these workflows has done all it can at its present time."""
         await asyncio.gather(*(self._idle(workflow_id) for workflow_id in workflow_ids))
@@ -114,6 +124,17 @@ class VirtualTime:
             gone = (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION)
             if not isinstance(error, RPCError) or error.status not in gone:
                 raise
+
+    async def _there(self, workflow_id: str) -> None:
+        by = time.monotonic() + _THERE_WITHIN_S
+        while True:
+            try:
+                await self._handle(workflow_id).describe()
+                return
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND or time.monotonic() > by:
+                    raise
+            await asyncio.sleep(_LOOK_EVERY_S)
 
     async def _idle(self, workflow_id: str) -> None:
         handle = self._handle(workflow_id)
