@@ -218,13 +218,25 @@ def _allowed(account: AccountRead, habits: Habits, limits: PersonLimits | None) 
     days = min(rules.max_days for rules in promise)
     again = min(rules.extensions for rules in promise)
     latest = habits.weekday(account.today + timedelta(days=days))
+    offers = _offers(account, habits)
     return (
         f"A promise to pay all or a part by {latest} at the latest ({days} days)",
         f"It may be put off {'once' if again == 1 else f'{again} times'}"
         if again
         else "It may not be put off",
         _instalments(account, limits),
-        "No discount, no waiver and no word about what a court or an agency will do.",
+        *offers,
+        f"No {'other ' if offers else ''}discount, no waiver and no word about what a court or an agency will do.",
+    )
+
+
+def _offers(account: AccountRead, habits: Habits) -> tuple[str, ...]:
+    """What was offered to the customer and still stands, which they may ask about."""
+    return tuple(
+        f"What was offered on {item.name} ({item.offer.kind.replace('_', ' ')}): {habits.money(item.offer.pay)}"
+        f" paid by {habits.weekday(item.offer.until)} settles it; {habits.money(item.offer.credit)} is then credited"
+        for item in by_due_date(account.facts.items)
+        if item.offer is not None
     )
 
 

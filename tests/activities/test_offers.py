@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from activities.call_sheet import read_call_sheet
 from activities.casework import OFFER_ENTRY
-from store.schema import MessageState
+from store.schema import CaseRow, MessageState
 from tests.activities.conftest import Office, Post
 
 OFFERS: dict[str, Any] = {
@@ -47,6 +48,24 @@ def said(mail: Message, kind: str = "text/plain") -> str:
     body = part.get_payload(decode=True)
     assert isinstance(body, bytes)
     return " ".join(body.decode().split())
+
+
+def test_whoever_calls_knows_what_was_offered_while_it_stands(offering: Office) -> None:
+    def allowed() -> tuple[str, ...]:
+        with offering.sessions() as session:
+            rows = [session.get_one(CaseRow, "INV-1")]
+            return read_call_sheet(session, rows, offering.rulebook, offering.now).allowed
+
+    assert allowed()[-1].startswith("No discount, no waiver")
+    offer(offering)
+    told, last = allowed()[-2:]
+    assert told == (
+        "What was offered on INV-1 (settlement): $1,000.00 paid by Friday, December 18, 2026 settles it;"
+        " $250.00 is then credited"
+    )
+    assert last.startswith("No other discount, no waiver")
+    offering.later(days=11)
+    assert allowed()[-1].startswith("No discount, no waiver"), "it has ended"
 
 
 def test_the_next_message_names_the_offer_in_text_html_and_statement(offering: Office, post: Post) -> None:
