@@ -21,7 +21,8 @@ from commands.portfolio_file import File, documents, one_of_each, read_file
 from commands.starting import Starter
 from commands.terminal import clean, count, note, notes, out, print_json, progress_bar, table, total, words
 from domain.contract import Start
-from domain.portfolio_csv import DateFormat, DecimalFormat, Options, Portfolio
+from domain.csv_text import DateFormat, DecimalFormat
+from domain.portfolio_csv import Options, Portfolio
 from settings import Settings
 from store import history
 from store.portfolio import fingerprint

@@ -14,9 +14,10 @@ from activities.rulebook import Rulebook
 from commands.failures import BadInput
 from domain import portfolio_csv
 from domain.contract import Customer, Start
+from domain.csv_text import Fault
 from domain.e_invoice import EInvoice
 from domain.intake import Credit, take_in
-from domain.portfolio_csv import Fault, HistoryRow, Options, Portfolio
+from domain.portfolio_csv import HistoryRow, Options, Portfolio
 
 #: More than this in one file is somebody else's file.
 _LARGEST_FILE = 256 * 1024 * 1024

@@ -5,23 +5,21 @@ All or nothing: a file with one fault gives no rows. The columns are described i
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from enum import StrEnum
 from typing import Any
 
 from pydantic import ValidationError
 
+from domain import csv_text
 from domain.contract import Customer, Invoice, Start, field_errors
+from domain.csv_text import DateFormat, Dates, DecimalFormat, Decimals, Fault, Row, printable
 from domain.money import Money, exponent
-from domain.wire import FIRST_DAY, LAST_DAY, shown
+from domain.wire import shown
 
-DELIMITERS = ",;\t|"
 REQUIRED = ("invoice_id", "customer_id", "due_date", "amount")
 #: Columns of the invoice itself that go into its field as they stand.
 _INVOICE_COLUMNS = {
@@ -61,24 +59,11 @@ COLUMNS = (
     *_INVOICE_COLUMNS, *_CUSTOMER_COLUMNS, *_CONTACT_COLUMNS, *_NOT_USED,
 )  # fmt: skip
 
+_DATE_COLUMNS = ("issue_date", "due_date", "settled_date")
+_AMOUNT_COLUMNS = ("amount", "tax_amount")
+
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
-
-
-class DateFormat(StrEnum):
-    """How a file writes its dates."""
-
-    ISO = "YYYY-MM-DD"
-    DAY_FIRST = "DD/MM/YYYY"
-    MONTH_FIRST = "MM/DD/YYYY"
-    DOTTED = "DD.MM.YYYY"
-
-
-class DecimalFormat(StrEnum):
-    """How a file writes its amounts."""
-
-    POINT = "1,234.56"
-    COMMA = "1.234,56"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,23 +77,7 @@ class Options:
     seller: str = "default"
 
     def __post_init__(self) -> None:
-        if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter not in DELIMITERS):
-            raise ValueError(f"delimiter {self.delimiter!r} is none of comma, semicolon, tab and '|'")
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Why the file is not taken: the line its row begins on, the column, what stands there, what to do."""
-
-    line: int
-    field: str
-    value: str
-    reason: str
-
-    def __str__(self) -> str:
-        told = (f"line {self.line}" if self.line else "", self.field)
-        place = ", ".join(filter(None, told))
-        return f"{place}: {self.reason} (got {self.value})" if self.value else f"{place}: {self.reason}"
+        csv_text.check_delimiter(self.delimiter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,15 +123,6 @@ def read(data: bytes, today: date, options: Options | None = None) -> Portfolio:
     return _File(options or Options(), today).read(data)
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    line: int
-    cells: Mapping[str, str]
-
-    def __getitem__(self, column: str) -> str:
-        return self.cells.get(column, "")
-
-
 class _File:
     """One reading of one file: the faults gather here."""
 
@@ -176,11 +136,13 @@ class _File:
 
     def read(self, data: bytes) -> Portfolio:
         rows = self._rows(data)
-        dates = _detect_dates(rows, self.options.date_format, self.faults.append)
-        decimals = _detect_decimals(rows, self.options.decimal_format, self.faults.append)
+        dates = csv_text.detect_dates(rows, _DATE_COLUMNS, self.options.date_format, self.faults.append)
+        decimals = csv_text.detect_decimals(
+            rows, _AMOUNT_COLUMNS, self.options.decimal_format, self.faults.append
+        )
         customers = _Customers(self.faults.append)
         history: list[HistoryRow] = []
-        opened: list[tuple[_Row, dict[str, Any]]] = []
+        opened: list[tuple[Row, dict[str, Any]]] = []
         first_line: dict[str, int] = {}
         for row in rows:
             invoice_id = self._id(row, "invoice_id")
@@ -231,10 +193,10 @@ class _File:
 
     # Cells
 
-    def _fault(self, row: _Row, column: str, reason: str) -> None:
+    def _fault(self, row: Row, column: str, reason: str) -> None:
         self.faults.append(Fault(row.line, column, shown(row[column]) if row[column] else "", reason))
 
-    def _id(self, row: _Row, column: str) -> str | None:
+    def _id(self, row: Row, column: str) -> str | None:
         text = row[column]
         if _ID.fullmatch(text):
             return text
@@ -243,8 +205,10 @@ class _File:
         )
         return None
 
-    def _dates(self, row: _Row, dates: _Dates) -> tuple[date | None, date | None, date | None]:
-        issued_on, due_on, settled_on = (self._date(row, column, dates) for column in _DATE_COLUMNS)
+    def _dates(self, row: Row, dates: Dates) -> tuple[date | None, date | None, date | None]:
+        issued_on, due_on, settled_on = (
+            dates.of(row, column, self.faults.append) for column in _DATE_COLUMNS
+        )
         if not row["due_date"]:
             self._fault(row, "due_date", "is missing")
         if row["settled_date"] and not row["issue_date"]:
@@ -263,16 +227,7 @@ class _File:
             )
         return issued_on, due_on, settled_on
 
-    def _date(self, row: _Row, column: str, dates: _Dates) -> date | None:
-        text = row[column]
-        if not text:
-            return None
-        day = dates.read(text)
-        if day is None and dates.format is not None:
-            self._fault(row, column, f"is not a date written {dates.format}, as the file's dates are")
-        return day
-
-    def _money(self, row: _Row, column: str, decimals: _Decimals) -> Money | None:
+    def _money(self, row: Row, column: str, decimals: Decimals) -> Money | None:
         """The amount, None with a fault where it is none. Zeros beyond the currency's decimals are dropped."""
         currency = row["currency"] or self.options.currency or ""
         if column == "amount" and not _CURRENCY.fullmatch(currency):
@@ -282,18 +237,12 @@ class _File:
                 else "is missing: fill it in or give --currency"
             )
             self._fault(row, "currency", fix)
-        text = row[column]
-        if not text:
-            self._fault(row, column, "is missing")
-        elif decimals.format is not None and (number := decimals.read(text)) is None:
-            self._fault(
-                row, column, f"is not a number written like {decimals.format}, as the file's amounts are"
-            )
-        elif decimals.format is not None and number is not None and _CURRENCY.fullmatch(currency):
-            return self._exact(row, column, number, currency)
-        return None
+        number = decimals.of(row, column, self.faults.append)
+        if number is None or not _CURRENCY.fullmatch(currency):
+            return None
+        return self._exact(row, column, number, currency)
 
-    def _exact(self, row: _Row, column: str, number: str, currency: str) -> Money | None:
+    def _exact(self, row: Row, column: str, number: str, currency: str) -> Money | None:
         whole, _, fraction = number.partition(".")
         decimals = exponent(currency)
         if fraction[decimals:].strip("0"):
@@ -309,7 +258,7 @@ class _File:
             self._fault(row, column, "is zero: nothing is owed, take the row out")
         return None
 
-    def _start(self, row: _Row, invoice: dict[str, Any], customers: Mapping[str, Customer]) -> Start | None:
+    def _start(self, row: Row, invoice: dict[str, Any], customers: Mapping[str, Customer]) -> Start | None:
         customer = customers.get(row["customer_id"])
         try:
             return Start(
@@ -325,76 +274,34 @@ class _File:
 
     # The file
 
-    def _rows(self, data: bytes) -> list[_Row]:
+    def _rows(self, data: bytes) -> list[Row]:
         """The rows to read, without those left out; structural faults are noted."""
-        try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            value = f"byte 0x{data[error.start]:02x}"
-            self.faults.append(Fault(line, "", value, "is not UTF-8: save the file as 'CSV UTF-8'"))
+        fault = self.faults.append
+        text = csv_text.decoded(data, fault)
+        if text is None:
             return []
-        records = self._records(text)
+        self.delimiter, records = csv_text.records(text, self.options.delimiter, _detect_delimiter, fault)
         first = next(records, None)
         if first is None:
             if not self.faults:
-                self.faults.append(Fault(1, "", "", "the file is empty: its first line names the columns"))
+                fault(Fault(1, "", "", "the file is empty: its first line names the columns"))
             return []
         header = self._header(*first)
         if header is None:
             return []
-        rows: list[_Row] = []
-        has_nul = "\x00" in text
+        rows: list[Row] = []
         for line, cells in records:
-            if len(cells) != len(header):
-                reason = f"has {len(cells)} cells, the header {len(header)}: quote cells that hold {self.delimiter!r}"
-                self.faults.append(Fault(line, "", "", reason))
-                continue
-            row = _Row(line, {name: cell.strip() for name, cell in zip(header, cells, strict=True) if name})
-            if has_nul and any("\x00" in cell for cell in cells):
-                self._nul(row, header, cells)
-            elif row["flags"]:
-                self.left_out.append(LeftOut(line, _printable(row["invoice_id"]), _printable(row["flags"])))
-            else:
+            row = csv_text.row_of(line, header, cells, self.delimiter, fault)
+            if row is not None and row["flags"]:
+                self.left_out.append(LeftOut(line, printable(row["invoice_id"]), printable(row["flags"])))
+            elif row is not None:
                 rows.append(row)
         return rows
-
-    def _nul(self, row: _Row, header: list[str], cells: list[str]) -> None:
-        for name, cell in zip(header, cells, strict=True):
-            if "\x00" in cell:
-                self.faults.append(Fault(row.line, name, shown(cell), "holds NUL: export the file anew"))
-
-    def _records(self, text: str) -> Iterator[tuple[int, list[str]]]:
-        """Records that are not blank, with the line each begins on."""
-        skipped = 0
-        if match := re.match(r"sep=([,;\t|])(\r\n|\r|\n)", text):
-            self.delimiter, skipped = match[1], 1
-            text = text[match.end() :]
-        elif self.options.delimiter is None:
-            self.delimiter = _detect_delimiter(text)
-        lines = csv.reader(io.StringIO(text, newline=""), delimiter=self.delimiter, strict=True)
-        while True:
-            line = lines.line_num + 1
-            try:
-                cells = next(lines)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                spread = lines.line_num > line or "unexpected end" in str(error)
-                reason = (
-                    "opens a quote that is never closed" if spread else f"cannot be split into cells: {error}"
-                )
-                self.faults.append(Fault(line + skipped, "", "", reason))
-                if spread:  # whatever follows is inside that quote
-                    return
-                continue
-            if any(cells):
-                yield line + skipped, cells
 
     def _header(self, line: int, cells: list[str]) -> list[str] | None:
         """The column of each cell, blank where it is not known."""
         header = [_column(cell) for cell in cells]
-        self.ignored = tuple(_printable(name) for name in header if name and name not in COLUMNS)
+        self.ignored = tuple(printable(name) for name in header if name and name not in COLUMNS)
         header = [name if name in COLUMNS else "" for name in header]
         count = len(self.faults)
         for name, times in Counter(header).items():
@@ -409,21 +316,8 @@ class _File:
         return header if len(self.faults) == count else None
 
 
-def _structural_reason(error: csv.Error) -> str:
-    said = str(error)
-    if "unexpected end" in said:
-        return "opens a quote that is never closed: close it, or double quotes that belong to the text"
-    if "field limit" in said:
-        return "holds a cell of over 131,072 characters: was a quote left open?"
-    return f"cannot be split into cells, {said}: double quotes that belong to the text"
-
-
-def _printable(text: str) -> str:
-    return shown(text)[1:-1]
-
-
 def _column(cell: str) -> str:
-    name = re.sub(r"[\s_-]+", "_", cell.strip().lower())
+    name = csv_text.column_name(cell)
     return _OTHER_NAMES.get(name, name)
 
 
@@ -434,7 +328,7 @@ def _detect_delimiter(text: str) -> str:
     def found(delimiter: str) -> int:
         return sum(_column(cell.strip('"')) in COLUMNS for cell in first.split(delimiter))
 
-    return max(DELIMITERS, key=found)
+    return max(csv_text.DELIMITERS, key=found)
 
 
 # Customers
@@ -448,7 +342,7 @@ class _Customers:
         self._said: dict[str, dict[str, tuple[str, int]]] = {}
         self._contacts: dict[str, dict[tuple[str, ...], int]] = {}
 
-    def add(self, customer_id: str, row: _Row) -> None:
+    def add(self, customer_id: str, row: Row) -> None:
         said = self._said.setdefault(customer_id, {})
         for column in _CUSTOMER_COLUMNS:
             if value := row[column]:
@@ -500,130 +394,3 @@ class _Customers:
                 column = columns[tuple(str(step) for step in place[:2] if not isinstance(step, int))]
                 line = said[column][1]
             self._fault(Fault(line, column, problem.value, problem.problem))
-
-
-# Dates
-
-_DATE_COLUMNS = ("issue_date", "due_date", "settled_date")
-_DATES = {
-    DateFormat.ISO: re.compile(r"(?P<y>\d{4})-(?P<m>\d{2})-(?P<d>\d{2})", re.ASCII),
-    DateFormat.DAY_FIRST: re.compile(r"(?P<d>\d{1,2})/(?P<m>\d{1,2})/(?P<y>\d{4})", re.ASCII),
-    DateFormat.MONTH_FIRST: re.compile(r"(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<y>\d{4})", re.ASCII),
-    DateFormat.DOTTED: re.compile(r"(?P<d>\d{1,2})\.(?P<m>\d{1,2})\.(?P<y>\d{4})", re.ASCII),
-}
-
-
-class _Dates:
-    """Dates of one format, each text read once; without a format none can be read."""
-
-    def __init__(self, written: DateFormat | None) -> None:
-        self.format = written
-        self._seen: dict[str, date | None] = {}
-
-    def read(self, text: str) -> date | None:
-        if text not in self._seen:
-            self._seen[text] = None if self.format is None else _read_date(text, self.format)
-        return self._seen[text]
-
-
-def _read_date(text: str, written: DateFormat) -> date | None:
-    match = _DATES[written].fullmatch(text)
-    if not match:
-        return None
-    try:
-        day = date(int(match["y"]), int(match["m"]), int(match["d"]))
-    except ValueError:
-        return None
-    return day if FIRST_DAY <= day <= LAST_DAY else None
-
-
-def _detect_dates(rows: Iterable[_Row], given: DateFormat | None, fault: Callable[[Fault], None]) -> _Dates:
-    """The one format in which the file's dates make sense. Two that differ are a fault, never a guess."""
-    if given is not None:
-        return _Dates(given)
-    places: dict[str, tuple[int, str]] = {}
-    for row in rows:
-        for column in _DATE_COLUMNS:
-            if text := row[column]:
-                places.setdefault(text, (row.line, column))
-    readings = {written: {text: _read_date(text, written) for text in places} for written in DateFormat}
-    count = {written: sum(day is not None for day in found.values()) for written, found in readings.items()}
-    best = max(count.values())
-    fitting = [written for written in DateFormat if count[written] == best]
-    if best == 0:
-        return _Dates(DateFormat.ISO)
-    if len(fitting) > 1:
-        one, other = fitting[0], fitting[1]
-        differing = next((text for text in places if readings[one][text] != readings[other][text]), None)
-        if differing is not None:
-            line, column = places[differing]
-            if None in (readings[one][differing], readings[other][differing]):
-                reason = f"some dates are written {one}, others {other}: write all alike"
-            else:
-                reason = f"may be written {one} or {other}: say which with --date-format"
-            fault(Fault(line, column, shown(differing), reason))
-            return _Dates(None)
-    return _Dates(fitting[0])
-
-
-# Amounts
-
-_AMOUNTS = {
-    DecimalFormat.POINT: re.compile(
-        r"-?(\d+|\d{1,3}(?P<g>[,' \u00a0\u202f])\d{3}((?P=g)\d{3})*)(\.\d+)?", re.ASCII
-    ),
-    DecimalFormat.COMMA: re.compile(
-        r"-?(\d+|\d{1,3}(?P<g>[.' \u00a0\u202f])\d{3}((?P=g)\d{3})*)(,\d+)?", re.ASCII
-    ),
-}
-#: A single separator before exactly three digits: it may group, or begin the decimals.
-_UNDECIDED = re.compile(r"-?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
-_GROUPING = re.compile(r"[' \u00a0\u202f]")
-
-
-class _Decimals:
-    """Amounts of one format as plain decimal strings; without a format none can be read."""
-
-    def __init__(self, written: DecimalFormat | None) -> None:
-        self.format = written
-
-    def read(self, text: str) -> str | None:
-        if self.format is None or len(text) > 60 or not _AMOUNTS[self.format].fullmatch(text):
-            return None
-        text = _GROUPING.sub("", text)
-        if self.format is DecimalFormat.POINT:
-            return text.replace(",", "")
-        return text.replace(".", "").replace(",", ".")
-
-
-def _detect_decimals(
-    rows: Iterable[_Row], given: DecimalFormat | None, fault: Callable[[Fault], None]
-) -> _Decimals:
-    """The format that the file's amounts show. `1.234` alone shows none, and both at once are a fault."""
-    if given is not None:
-        return _Decimals(given)
-    point, comma = _Decimals(DecimalFormat.POINT), _Decimals(DecimalFormat.COMMA)
-    undecided: tuple[_Row, str] | None = None
-    shows: dict[DecimalFormat, tuple[_Row, str]] = {}
-    for row in rows:
-        for column in ("amount", "tax_amount"):
-            text = row[column]
-            if not text or (text.isascii() and text.isdigit()):
-                continue
-            if len(text) <= 60 and _UNDECIDED.fullmatch(text):
-                undecided = undecided or (row, column)
-            elif (point.read(text) is None) != (comma.read(text) is None):
-                written = DecimalFormat.COMMA if point.read(text) is None else DecimalFormat.POINT
-                shows.setdefault(written, (row, column))
-    if len(shows) == 2:
-        row, column = shows[DecimalFormat.COMMA]
-        other = shows[DecimalFormat.POINT][0]
-        reason = f"is written 1.234,56, but line {other.line} is written 1,234.56: write all alike"
-        fault(Fault(row.line, column, shown(row[column]), reason))
-        return _Decimals(None)
-    if not shows and undecided:
-        row, column = undecided
-        reason = "may be thousands or decimals: say which with --decimal-format '1,234.56' or '1.234,56'"
-        fault(Fault(row.line, column, shown(row[column]), reason))
-        return _Decimals(None)
-    return _Decimals(next(iter(shows), DecimalFormat.POINT))

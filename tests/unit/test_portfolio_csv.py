@@ -13,17 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.csv_text import DateFormat, DecimalFormat, Fault
 from domain.money import Money
-from domain.portfolio_csv import (
-    COLUMNS,
-    DateFormat,
-    DecimalFormat,
-    Fault,
-    HistoryRow,
-    Options,
-    Portfolio,
-    read,
-)
+from domain.portfolio_csv import COLUMNS, HistoryRow, Options, Portfolio, read
 
 TODAY = date(2026, 11, 21)
 ROOT = Path(__file__).resolve().parents[2]
