@@ -95,13 +95,34 @@ def import_(
 def bank(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", show_default=False)],
     check: Annotated[bool, typer.Option("--check", help="Only read.")] = False,
+    columns: Annotated[
+        str | None,
+        typer.Option(help="What a CSV calls its columns: booked_on=Tag,amount=Summe.", show_default=False),
+    ] = None,
+    account: Annotated[
+        str | None, typer.Option(help="Where a CSV has no such column.", show_default=False)
+    ] = None,
+    currency: Annotated[
+        str | None, typer.Option(help="Where a CSV has no such column.", show_default=False)
+    ] = None,
+    date_format: Annotated[
+        str | None, typer.Option(help="Such as DD/MM/YYYY; found out.", show_default=False)
+    ] = None,
+    decimal_format: Annotated[
+        str | None, typer.Option(help="1,234.56 or 1.234,56; found out.", show_default=False)
+    ] = None,
+    delimiter: Annotated[str | None, typer.Option(help="Found out.", show_default=False)] = None,
     as_json: Json = False,
     state: State = None,
 ) -> None:
-    """Book what bank statements tell of (camt.052, .053, .054); docs/bank.md says how payments are matched."""
-    from commands.bank import read_statements
+    """Book what bank statements tell of (camt.052, .053, .054 or CSV).
 
-    read_statements(files, state=state, check=check, as_json=as_json)
+    docs/bank.md says how they are read and how payments are matched.
+    """
+    from commands.bank import options, read_statements
+
+    tables = options(columns, account, currency, delimiter, date_format, decimal_format)
+    read_statements(files, tables, state=state, check=check, as_json=as_json)
 
 
 @app.command()

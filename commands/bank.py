@@ -14,17 +14,22 @@ from sqlalchemy.orm import Session
 
 from activities.adapters import camt
 from activities.adapters.xml_file import LARGEST_FILE, MEGABYTE, NotReadable
+from activities.rulebook import Rulebook, load_rulebook
 from commands import cases
 from commands.failures import BadInput, Failed
+from commands.import_files import way_of_writing
 from commands.place import Place, find
 from commands.starting import Starter
 from commands.terminal import clean, count, note, out, print_json, progress_bar, table, words
-from domain.bank import BankFile, Entry, Sign, Statement, Transaction
+from domain import bank_csv
+from domain.bank import CSV_FORM, BankFile, Entry, Sign, Statement, Transaction
 from domain.bank_booking import Booking, LineOutcome, book
+from domain.bank_csv import Options
 from domain.bank_lines import lines_of
 from domain.cash_application import OpenItems
 from domain.contract import CashReceived, Invoice, PaymentReversed, Start
 from domain.money import Money
+from settings import Settings
 from store import bank as store
 from store import worklist
 from store.schema import BankLineRow, CaseRow
@@ -43,14 +48,60 @@ class File:
     errors: tuple[str, ...] = ()
     form: str | None = None
     """What it says it is, in the words of its standard."""
+    ignored: tuple[str, ...] = ()
+    """Of a table: the columns that are not known."""
 
 
-def read_statements(paths: Sequence[Path], *, state: Path | None, check: bool, as_json: bool) -> None:
+def options(
+    columns: str | None,
+    account: str | None,
+    currency: str | None,
+    delimiter: str | None,
+    date_format: str | None,
+    decimal_format: str | None,
+) -> Options:
+    """How tables are read, as the command line says. Raises BadInput naming the option."""
+    written = way_of_writing(delimiter, date_format, decimal_format)
+    named = {}
+    for told in filter(None, (columns or "").split(",")):
+        name, equals, called = told.partition("=")
+        if not equals or not called.strip():
+            raise BadInput(f"--columns: write such as 'booked_on=Tag,amount=Summe' (got {told!r})")
+        named[name.strip()] = called.strip()
+    try:
+        return Options(
+            columns=named,
+            account=account,
+            accounts=_only_accounts(load_rulebook(Settings().config_folder)),
+            currency=currency,
+            delimiter=written.delimiter,
+            date_format=written.date_format,
+            decimal_format=written.decimal_format,
+        )
+    except ValueError as problem:
+        raise BadInput(f"--columns: {problem}") from None
+
+
+def _only_accounts(rulebook: Rulebook) -> dict[str, str]:
+    """The account of each currency of which the sellers have just one."""
+    found: dict[str, set[str]] = {}
+    for seller in rulebook.sellers.values():
+        for currency, account in seller.bank_accounts.items():
+            found.setdefault(currency, set()).add(account.iban or account.account_number or "")
+    return {currency: next(iter(known)) for currency, known in found.items() if len(known) == 1}
+
+
+def read_statements(
+    paths: Sequence[Path], tables: Options, *, state: Path | None, check: bool, as_json: bool
+) -> None:
     """Read the files of a bank, all or none; without `check`, book what they tell of.
 
     Raises BadInput where one cannot be read: nothing is booked then.
     """
-    files = [_read(path) for path in paths]
+    files = [_read(path, tables) for path in paths]
+    for file in files:
+        if file.ignored:
+            note(f"{file.path}: columns not read: {', '.join(file.ignored)}")
     if check:
         _say_checked(files, as_json=as_json)
     problems = [f"{file.path}: {error}" for file in files for error in file.errors]
@@ -66,13 +117,19 @@ def read_statements(paths: Sequence[Path], *, state: Path | None, check: bool, a
     _say(result, as_json=as_json)
 
 
-def _read(path: Path) -> File:
+def _read(path: Path, tables: Options) -> File:
     if not path.is_file():
         raise BadInput(f"{path}: there is no such file")
     if path.stat().st_size > LARGEST_FILE:
         return File(path, b"", None, (f"has more than {LARGEST_FILE // MEGABYTE} MB",))
     data = path.read_bytes()
     sha256 = hashlib.sha256(data).digest()
+    if data.startswith(b"PK\x03\x04"):
+        return File(path, sha256, None, ("is a spreadsheet or an archive: save it as 'CSV UTF-8'",))
+    if path.suffix.lower() != ".xml" and not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        told = bank_csv.read(data, tables)
+        errors = tuple(str(fault) for fault in told.errors)
+        return File(path, sha256, told.content, errors, CSV_FORM, told.ignored_columns)
     try:
         content = camt.read(data)
     except NotReadable as problem:
@@ -101,6 +158,7 @@ def _book(session: Session, now: datetime, files: Iterable[File], result: _Booke
         lines, waiting = lines_of(file.content)
         result.waiting += waiting
         known = store.known(session, [line.line_id for line in lines])
+        known |= store.told_otherwise(session, [line for line in lines if line.line_id not in known])
         for line in lines:
             if line.line_id in known:
                 result.known += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,14 +38,8 @@ _LISTED = 50
 _IDS = 10_000
 
 
-def options(
-    delimiter: str | None,
-    date_format: str | None,
-    decimal_format: str | None,
-    currency: str | None,
-    seller: str,
-) -> Options:
-    """The reading options of the command line. Raises BadInput naming the option."""
+def way_of_writing(delimiter: str | None, date_format: str | None, decimal_format: str | None) -> Options:
+    """What the command line says of how a table is written. Raises BadInput naming the option."""
     if delimiter in ("tab", "\\t"):
         delimiter = "\t"
     try:
@@ -59,9 +53,21 @@ def options(
             f"--decimal-format: is none of {' and '.join(DecimalFormat)} (got {decimal_format!r})"
         ) from None
     try:
-        return Options(delimiter, dates, decimals, currency, seller)
+        return Options(delimiter, dates, decimals)
     except ValueError as problem:
         raise BadInput(f"--delimiter: {problem}") from None
+
+
+def options(
+    delimiter: str | None,
+    date_format: str | None,
+    decimal_format: str | None,
+    currency: str | None,
+    seller: str,
+) -> Options:
+    """The reading options of the command line. Raises BadInput naming the option."""
+    written = way_of_writing(delimiter, date_format, decimal_format)
+    return replace(written, currency=currency, seller=seller)
 
 
 def import_files(

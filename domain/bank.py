@@ -25,6 +25,8 @@ class Sign(StrEnum):
 
 #: The status of an entry that stands on the account; others (`PDNG`, `INFO`, `FUTR`) may still change.
 BOOKED = "BOOK"
+#: The form of a statement that is a table (`domain.bank_csv`).
+CSV_FORM = "CSV"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,18 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from domain.bank import BOOKED, BankFile, Entry, Sign, Statement, Transaction, day_of
+from domain.bank import BOOKED, CSV_FORM, BankFile, Entry, Sign, Statement, Transaction, day_of
 from domain.cash_application import Incoming
 from domain.money import Money
 
 #: How the ids of lines begin: a payment under such an id is the payment of that line.
 LINE_PREFIX = "bank-"
+#: How those of lines of a table begin: what another form of statement calls the same differs in details.
+CSV_LINE_PREFIX = f"{LINE_PREFIX}csv-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class BankLine:
 
 def lines_of(file: BankFile) -> tuple[list[BankLine], int]:
     """The booked payments of a file in its order, and how many entries are not booked yet."""
-    seen: Counter[str] = Counter()
+    told = _Told(CSV_LINE_PREFIX if file.form == CSV_FORM else LINE_PREFIX)
     lines: list[BankLine] = []
     waiting = 0
     for statement in file.statements:
@@ -74,11 +76,19 @@ def lines_of(file: BankFile) -> tuple[list[BankLine], int]:
             if entry.status != BOOKED:
                 waiting += 1
                 continue
-            lines += _of_entry(statement, entry, seen)
+            lines += _of_entry(statement, entry, told)
     return lines, waiting
 
 
-def _of_entry(statement: Statement, entry: Entry, seen: Counter[str]) -> Iterator[BankLine]:
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """How often each of the lines of one file came, of those that are all alike."""
+
+    prefix: str
+    seen: Counter[str] = field(default_factory=Counter)
+
+
+def _of_entry(statement: Statement, entry: Entry, file: _Told) -> Iterator[BankLine]:
     stated = [transaction.amount for transaction in entry.transactions]
     several = len(stated) > 1
     if several and None not in stated:
@@ -87,12 +97,12 @@ def _of_entry(statement: Statement, entry: Entry, seen: Counter[str]) -> Iterato
         if total != entry.amount:
             problem = f"its payments add up to {total}, the entry says {entry.amount} {entry.currency}"
         for transaction in entry.transactions:
-            yield _line(statement, entry, (transaction,), seen, problem)
+            yield _line(statement, entry, (transaction,), file, problem)
         return
     problem = None
     if several:
         problem = f"it bundles {len(stated)} payments and does not say how much each of them is"
-    yield _line(statement, entry, entry.transactions, seen, problem, whole=True)
+    yield _line(statement, entry, entry.transactions, file, problem, whole=True)
 
 
 def _signed(entry: Entry, transaction: Transaction) -> Decimal:
@@ -104,7 +114,7 @@ def _line(
     statement: Statement,
     entry: Entry,
     told: Iterable[Transaction],
-    seen: Counter[str],
+    file: _Told,
     problem: str | None,
     *,
     whole: bool = False,
@@ -121,7 +131,7 @@ def _line(
     bank_reference = first.bank_reference or entry.bank_reference
     unstructured = tuple(text for each in transactions for text in each.unstructured)
     return BankLine(
-        line_id=_line_id(account, entry, first, amount, currency, sign, unstructured, seen),
+        line_id=_line_id(account, entry, first, amount, currency, sign, unstructured, file),
         account=account,
         statement=statement.id,
         sign=sign,
@@ -149,7 +159,7 @@ def _line_id(
     currency: str,
     sign: Sign,
     unstructured: tuple[str, ...],
-    seen: Counter[str],
+    file: _Told,
 ) -> str:
     """An id that stays the same in every message about the payment; the n-th of those that are all alike in
     one file gets one of its own."""
@@ -165,5 +175,6 @@ def _line_id(
         None if entry.bank_reference or transaction.bank_reference else unstructured,
     ]
     same = json.dumps(told, ensure_ascii=False)
-    seen[same] += 1
-    return f"{LINE_PREFIX}{hashlib.sha256(f'{same}{seen[same]}'.encode()).hexdigest()[:24]}"
+    file.seen[same] += 1
+    digest = hashlib.sha256(f"{same}{file.seen[same]}".encode()).hexdigest()
+    return f"{file.prefix}{digest[:24]}"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Text, cast, select, update
+from sqlalchemy import Text, cast, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from domain.bank import Sign
 from domain.bank_booking import Booking, Earlier, LineOutcome
 from domain.bank_lines import BankLine
+from domain.bank_repeats import ToldBefore, told_in_another_form
 from domain.cash_application import OpenInvoice, Payer
 from domain.contract import CashReceived
 from domain.money import Money
@@ -35,6 +36,33 @@ def known(session: Session, line_ids: Sequence[str]) -> set[str]:
         batch = line_ids[at : at + _BATCH]
         found.update(session.scalars(select(BankLineRow.line_id).where(BankLineRow.line_id.in_(batch))))
     return found
+
+
+def told_otherwise(session: Session, lines: Sequence[BankLine]) -> set[str]:
+    """Those of these lines whose money another form of statement told of before."""
+    found: list[ToldBefore] = []
+    for at in range(0, len(lines), _BATCH):
+        batch = lines[at : at + _BATCH]
+        references = {line.bank_reference for line in batch if line.bank_reference is not None}
+        ids = {line.end_to_end_id for line in batch if line.end_to_end_id is not None}
+        same = select(BankLineRow).where(
+            BankLineRow.account.in_({line.account for line in batch}),
+            or_(BankLineRow.bank_reference.in_(references), BankLineRow.end_to_end_id.in_(ids)),
+        )
+        found += [
+            ToldBefore(
+                row.line_id,
+                row.account,
+                row.sign,
+                row.currency,
+                row.amount,
+                row.received_on,
+                row.bank_reference,
+                row.end_to_end_id,
+            )
+            for row in session.scalars(same)
+        ]
+    return told_in_another_form(lines, {each.line_id: each for each in found}.values())
 
 
 def keep(session: Session, booking: Booking, file_sha256: bytes) -> bool:

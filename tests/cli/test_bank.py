@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.cli.conftest import Office
 from tests.cli.test_office import portfolio
 from tests.premises import noon_zone, today_in
-from tests.statements import entry, payment, statement
+from tests.statements import SELLER_IBAN, entry, payment, statement
 
 
 async def balance(office: Office, invoice: str) -> str:
@@ -129,3 +129,55 @@ async def test_what_a_person_applies_leaves_the_worklist_and_can_be_returned(
     }
     await becomes(office, "BANK-4001", "60.00")
     await becomes(office, "BANK-4002", "40.00")
+
+
+async def test_a_table_is_booked_once_whichever_form_of_statement_tells_first(
+    office: Office, tmp_path: Path
+) -> None:
+    rows = (("BANK-5001", 0, "250.00", "Acme"), ("BANK-5002", 0, "80.00", "Acme"))
+    await office.done("import", portfolio(tmp_path, *rows))
+    day = str(today_in(noon_zone()))
+    header = "Booking date;Amount;Currency;Payer;Details;Bank reference;Account"
+    first = f"{day};250.00;USD;Acme Ltd;BANK-5001;B-51;{SELLER_IBAN}"
+    table = office.save("one.csv", f"{header}\n{first}\n".encode())
+    [told] = await office.json("bank", table)
+    assert (told["outcome"], told["allocations"]) == (
+        "applied",
+        [{"invoice_id": "BANK-5001", "amount": "250.00"}],
+    )
+    await becomes(office, "BANK-5001", "0.00")
+
+    both = statement(
+        entry("250.00", payment("250.00", "BANK-5001", on=day, end_to_end="E-51"), on=day, reference="B-51"),
+        entry("30.00", payment("30.00", "BANK-5002", on=day, end_to_end="E-52"), on=day, reference="B-52"),
+    )
+    [told] = await office.json("bank", office.save("both.xml", both))
+    assert told["amount"] == "30.00"
+    await becomes(office, "BANK-5002", "50.00")
+    later = f"{header}\n{first}\n{day};30.00;USD;Acme Ltd;BANK-5002;B-52;{SELLER_IBAN}\n"
+    said = await office.done("bank", office.save("later.csv", later.encode()), table, "--json")
+    assert said.document == []
+    assert "3 payments were known already" in said.err
+    assert [await balance(office, id_) for id_ in ("BANK-5001", "BANK-5002")] == ["0.00", "50.00"]
+
+
+async def test_one_faulty_row_books_nothing_of_a_table(office: Office, tmp_path: Path) -> None:
+    await office.done("import", portfolio(tmp_path, ("BANK-6001", 0, "250.00", "Acme")))
+    good = b"Buchungstag;Betrag;Verwendungszweck\n15.01.2027;250,00;BANK-6001\n"
+    table = office.save("table.csv", good + "16.01.2027;\u0661\u0662,00;Gru\u00df\n".encode())
+    options = ("--currency", "USD", "--account", "DE02")
+    said = await office.run("bank", table, *options)
+    assert said.code == 2
+    assert "table.csv: line 3, amount: is not a number written like 1.234,56" in said.err
+    assert said.err.rstrip().endswith("Nothing was booked")
+    assert await balance(office, "BANK-6001") == "250.00"
+    named = office.save("named.csv", good.replace(b"Betrag", b"Summe"))
+    said = await office.run("bank", named, *options)
+    assert "no line names the columns" in said.err
+    said = await office.run("bank", named, *options, "--columns", "amount:Summe")
+    assert "--columns: write such as 'booked_on=Tag,amount=Summe' (got 'amount:Summe')" in said.err
+    said = await office.run("bank", office.save("book.xlsx", b"PK\x03\x04"), *options)
+    assert "is a spreadsheet or an archive: save it as 'CSV UTF-8'" in said.err
+    [told] = (await office.done("bank", named, *options, "--columns", "amount=Summe", "--json")).document
+    assert told["outcome"] == "applied"
+    await becomes(office, "BANK-6001", "0.00")

@@ -1,0 +1,328 @@
+"""Bank statements as CSV: columns known by their names, one way of writing, and never half a file."""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.bank import Sign
+from domain.bank_csv import FIELDS, KNOWN_NAMES, Options, StatementCsv, read
+from domain.bank_lines import BankLine, lines_of
+from domain.bank_repeats import ToldBefore, told_in_another_form
+from domain.csv_text import DateFormat, DecimalFormat
+
+ACCOUNT = "DE89370400440532013000"
+HEADER = "Booking date,Amount,Currency,Payer,Text,Account"
+GOOD = f"2027-01-15,250.00,EUR,Acme Ltd,INV-1001,{ACCOUNT}"
+HERE = Options(account=ACCOUNT, currency="EUR")
+
+
+def table(*rows: str, header: str = HEADER) -> bytes:
+    return "\n".join([header, *rows, ""]).encode()
+
+
+def lines(data: bytes, options: Options | None = None) -> list[BankLine]:
+    told = read(data, options)
+    assert told.content is not None, [str(fault) for fault in told.errors]
+    return lines_of(told.content)[0]
+
+
+def refused(data: bytes, options: Options | None = None) -> list[str]:
+    told = read(data, options)
+    assert told.content is None
+    assert told.errors
+    for fault in told.errors:
+        assert str(fault).isprintable()
+        assert len(str(fault)) < 400
+    return [str(fault) for fault in told.errors]
+
+
+# What is read
+
+
+def test_an_english_statement() -> None:
+    header = (
+        "Date,Value date,Details,Money in,Money out,Counterparty,Counterparty IBAN,Reference,End to end ID,"
+        "Bank reference"
+    )
+    data = table(
+        '15/01/2027,14/01/2027,"invoice INV-1001, thanks","1,250.00",,Acme Ltd,GB82 WEST 1234 5698 7654 32,'
+        "RF18INV1001,E-1,B-77",
+        "16/01/2027,16/01/2027,rent,,900.00,Landlord,,,NOTPROVIDED,B-78",
+        header=header,
+    )
+    paid, rent = lines(data, HERE)
+    assert (paid.sign, paid.amount, paid.currency, paid.account) == (
+        Sign.CREDIT, Decimal("1250.00"), "EUR", ACCOUNT,
+    )  # fmt: skip
+    assert (paid.booked_on, paid.value_on) == (date(2027, 1, 15), date(2027, 1, 14))
+    assert (paid.debtor, paid.debtor_iban) == ("Acme Ltd", "GB82WEST12345698765432")
+    assert (paid.texts, paid.references) == (("invoice INV-1001, thanks",), ("RF18INV1001",))
+    assert (paid.end_to_end_id, paid.bank_reference) == ("E-1", "B-77")
+    assert (rent.sign, rent.amount, rent.end_to_end_id) == (Sign.DEBIT, Decimal("900.00"), None)
+
+
+def test_a_german_statement_with_lines_before_its_header() -> None:
+    data = (
+        "Umsatzanzeige;Datei erstellt am: 20.01.2027\r\n\r\nIBAN;DE89 3704 0044 0532 0130 00\r\n"
+        "Saldo;1.000,00;EUR\r\n\r\n"
+        "Buchung;Wertstellungsdatum;Auftraggeber/Empfänger;Buchungstext;Verwendungszweck;Saldo;Währung;Betrag\r\n"
+        "20.01.2027;20.01.2027;Bolt & Söhne;Gutschrift;Rechnung 2027/0017;1.250,00;EUR;1.250,00\r\n"
+        "21.01.2027;21.01.2027;Stadtwerke;Lastschrift;Abschlag;1.170,50;EUR;-79,50\r\n"
+    ).encode()
+    told = read(data, Options(account="DE89 3704 0044 0532 0130 00"))
+    assert told.ignored_columns == ("Buchungstext", "Saldo")
+    paid, own = lines(data, Options(account=ACCOUNT))
+    assert (paid.amount, paid.debtor, paid.texts) == (
+        Decimal("1250.00"), "Bolt & Söhne", ("Rechnung 2027/0017",),
+    )  # fmt: skip
+    assert (own.sign, own.amount) == (Sign.DEBIT, Decimal("79.50"))
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_column_is_known_by_each_of_its_names(name: str) -> None:
+    cells = {"booked_on": "2027-01-15", "amount": "10.00", "currency": "EUR", "account": ACCOUNT}
+    if name in ("credit", "debit"):
+        del cells["amount"]
+    values = {
+        "booked_on": "2027-01-14", "value_on": "2027-01-14", "amount": "10.00", "credit": "10.00",
+        "debit": "10.00", "direction": "credit", "currency": "USD", "payer_iban": "DE02", "account": "7",
+        "status": "pending",
+    }  # fmt: skip
+    for called in (name, *KNOWN_NAMES[name], KNOWN_NAMES[name][0].replace(" ", "-").upper()):
+        row = {**cells, name: values.get(name, "something")}
+        header = [called if column == name else column for column in row]
+        told = read(table(";".join(row.values()), header=";".join(header)))
+        assert told.content is not None, (called, told.errors)
+        assert not told.ignored_columns
+        [statement] = told.content.statements
+        [entry] = statement.entries
+        assert (entry.amount, statement.account) == (Decimal("10.00"), row["account"])
+
+
+def test_columns_that_the_caller_names() -> None:
+    data = table("2027-01-15,10.00,9.99,INV-1", header="Tag,Summe,Amount,Notiz")
+    options = Options(
+        columns={"booked_on": "Tag", "amount": "Summe", "text": "Notiz"}, account=ACCOUNT, currency="EUR"
+    )
+    told = read(data, options)
+    assert told.ignored_columns == ("Amount",)
+    [line] = lines(data, options)
+    assert (line.amount, line.texts) == (Decimal("10.00"), ("INV-1",))
+    other = Options(columns={"booked_on": "Tag", "text": "Note"}, account=ACCOUNT, currency="EUR")
+    assert refused(data, other) == ["line 1, text: no column of this name (got 'Note')"]
+    assert "no line names the columns" in refused(data, Options(columns={"amount": "Sum"}))[0]
+    with pytest.raises(ValueError, match="'sum' is none of booked_on"):
+        Options(columns={"sum": "Summe"})
+
+
+@pytest.mark.parametrize(
+    ("written", "sign", "amount"),
+    [
+        ("250.00", Sign.CREDIT, "250.00"),
+        ("+250.00", Sign.CREDIT, "250.00"),
+        ("-250.00", Sign.DEBIT, "250.00"),
+        ("\N{MINUS SIGN}250.00", Sign.DEBIT, "250.00"),
+        ("250.00-", Sign.DEBIT, "250.00"),
+        ("1 250.00", Sign.CREDIT, "1250.00"),
+        ("250.000", Sign.CREDIT, "250.00"),
+    ],
+)
+def test_signs(written: str, sign: Sign, amount: str) -> None:
+    row = f"2027-01-15,{written},EUR,,,{ACCOUNT}"
+    [line] = lines(table(row), Options(decimal_format=DecimalFormat.POINT))
+    assert (line.sign, line.amount) == (sign, Decimal(amount))
+
+
+@pytest.mark.parametrize(("said", "sign"), [("H", Sign.CREDIT), ("S", Sign.DEBIT), ("dr", Sign.DEBIT)])
+def test_a_column_that_says_the_direction(said: str, sign: Sign) -> None:
+    header = "Buchungstag;Betrag;Währung;Soll/Haben;Konto"
+    [line] = lines(table(f"15.01.2027;250,00;EUR;{said};7", header=header))
+    assert line.sign is sign
+
+
+def test_the_currency_in_the_header_and_the_only_account_in_it() -> None:
+    data = table("15.01.2027;250,00", header="Buchungstag;Betrag (EUR)")
+    [line] = lines(data, Options(accounts={"EUR": "DE89 3704 0044 0532 0130 00", "USD": "7"}))
+    assert (line.currency, line.account) == ("EUR", ACCOUNT)
+
+
+def test_what_is_pending_waits() -> None:
+    header = "Buchungstag;Betrag;Währung;Info;Konto"
+    told = read(
+        table(
+            "15.01.2027;1,00;EUR;Umsatz vorgemerkt;7", "15.01.2027;2,00;EUR;Umsatz gebucht;7", header=header
+        )
+    )
+    assert told.content is not None
+    booked, waiting = lines_of(told.content)
+    assert ([line.amount for line in booked], waiting) == ([Decimal("2.00")], 1)
+
+
+# A line is the same line again
+
+
+def test_lines_that_are_all_alike_are_counted_in_each_file() -> None:
+    twice = lines(table(GOOD, GOOD))
+    assert len({line.line_id for line in twice}) == 2
+    assert all(line.line_id.startswith("bank-csv-") for line in twice)
+    once = lines(table(GOOD, header=HEADER.replace("Payer", "Payer")))
+    assert once[0].line_id == twice[0].line_id
+    other_day, other_text = lines(
+        table(GOOD.replace("15", "16", 1), GOOD.replace("INV-1001", "INV-1002"), header=HEADER)
+    )
+    assert len({once[0].line_id, other_day.line_id, other_text.line_id}) == 3
+
+
+def before(*told: tuple[str, str, str | None, str | None], prefix: str = "bank-") -> list[ToldBefore]:
+    return [
+        ToldBefore(f"{prefix}{at}", ACCOUNT, "CRDT", "EUR", Decimal(amount), date.fromisoformat(day), *ids)
+        for at, (day, amount, *ids) in enumerate(told)
+    ]  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("rows", "told", "same"),
+    [
+        pytest.param(["250,B-1,"], [("2027-01-15", "250", "B-1", "E-1")], [True], id="one and the same"),
+        pytest.param(["250,B-1,"], [("2027-01-15", "250", "B-2", "E-1")], [False], id="another reference"),
+        pytest.param(["250,B-1,"], [("2027-01-15", "200", "B-1", "E-1")], [False], id="another amount"),
+        pytest.param(["250,B-1,"], [("2027-02-15", "250", "B-1", None)], [False], id="a month later"),
+        pytest.param(["250,,E-1"], [("2027-01-14", "250", "B-1", "E-1")], [True], id="the payer's own id"),
+        pytest.param(["250,,"], [("2027-01-15", "250", None, None)], [False], id="nothing in common"),
+        pytest.param(
+            ["350,B-1,"], [("2027-01-15", "250", "B-1", "E-1"), ("2027-01-15", "100", "B-1", "E-2")], [True],
+            id="a bundle that was split",
+        ),
+        pytest.param(
+            ["250,B-1,E-1", "100,B-1,E-2"], [("2027-01-15", "350", "B-1", None)], [True, True],
+            id="a bundle that was whole",
+        ),
+        pytest.param(
+            ["250,B-1,", "250,B-1,"], [("2027-01-15", "250", "B-1", None)], [True, False],
+            id="one of two that are alike",
+        ),
+    ],
+)  # fmt: skip
+def test_what_another_form_told_is_known(
+    rows: list[str], told: list[tuple[str, str, str | None, str | None]], same: list[bool]
+) -> None:
+    header = "Date,Amount,Bank reference,End to end ID"
+    news = lines(table(*(f"2027-01-15,{row}" for row in rows), header=header), HERE)
+    found = told_in_another_form(news, before(*told))
+    assert [line.line_id in found for line in news] == same
+    assert told_in_another_form(news, before(*told, prefix="bank-csv-")) == set()
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        pytest.param(b"", "line 1: the file is empty", id="nothing"),
+        pytest.param(b"\x00\x01\x02\xff", "line 1: is not UTF-8", id="bytes"),
+        pytest.param("Müller".encode("latin-1"), "is not UTF-8: save the file as 'CSV UTF-8'", id="Latin-1"),
+        pytest.param(b"a,b\n1,2\n", "no line names the columns", id="another table"),
+        pytest.param(table("2027-01-15,5", header="Date,Amount"), "currency: is missing: add", id="no currency"),
+        pytest.param(
+            table("2027-01-15,5,XYZ", header="Date,Amount,Currency"), "account: is missing: say with --account",
+            id="no account",
+        ),
+        pytest.param(
+            table("2027-01-15,2027-01-15,5", header="Date,Datum,Amount"),
+            "line 1, booked_on: could be each of 2 columns: say which with --columns booked_on=NAME",
+            id="two days",
+        ),
+        pytest.param(
+            table("2027-01-15,5,5", header="Date,Amount,Credit"), "stands beside columns for credit or debit",
+            id="two amounts",
+        ),
+        pytest.param(table(GOOD.replace("250.00", "NaN")), "line 2, amount: is not a number", id="NaN"),
+        pytest.param(table(GOOD.replace("250.00", "Infinity")), "amount: is not a number", id="Infinity"),
+        pytest.param(table(GOOD.replace("250.00", "1e999")), "amount: is not a number", id="1e999"),
+        pytest.param(table(GOOD.replace("250.00", "1_000")), "amount: is not a number", id="1_000"),
+        pytest.param(table(GOOD.replace("250.00", "١٢")), "amount: is not a number", id="Arabic digits"),
+        pytest.param(table(GOOD.replace("250.00", "1.234")), "may be thousands or decimals", id="1.234"),
+        pytest.param(
+            table(GOOD, GOOD.replace("250.00", '"1.234,56"')), "is written 1.234,56, but line 2 is written",
+            id="two ways of amounts",
+        ),
+        pytest.param(table(GOOD.replace("250.00", "0.001")), "has more than the 2 decimals", id="decimals"),
+        pytest.param(table(GOOD.replace("250.00", "1" * 20)), "is too large", id="a large amount"),
+        pytest.param(table(GOOD.replace("250.00", "")), "line 2, amount: is missing", id="no amount"),
+        pytest.param(table(GOOD.replace("2027-01-15", "")), "booked_on: is missing", id="no day"),
+        pytest.param(table(GOOD.replace("2027-01-15", "2027-02-30")), "is not a date", id="no such day"),
+        pytest.param(
+            table(GOOD.replace("2027-01-15", "01/02/2027")), "may be written DD/MM/YYYY or MM/DD/YYYY",
+            id="two readings of a day",
+        ),
+        pytest.param(table(GOOD.replace("EUR", "euro")), "currency: is not an ISO 4217 code", id="a currency"),
+        pytest.param(table(f"{GOOD},more"), "line 2: has 7 cells, the header 6", id="a cell too many"),
+        pytest.param(table(GOOD.replace("INV", '"INV')), "line 2: opens a quote that is never closed", id="a quote"),
+        pytest.param(table(GOOD.replace("INV", "I\x00NV")), "line 2, text: holds NUL", id="NUL"),
+        pytest.param(table(GOOD.replace("INV", "X" * 200_000)), "field larger than field limit", id="a long cell"),
+        pytest.param(
+            table("2027-01-15,5,up", header="Date,Amount,Direction"), "says neither credit nor debit", id="a sign"
+        ),
+        pytest.param(
+            table("2027-01-15,-5.00,credit", header="Date,Amount,Direction"), "is below zero, and says to be",
+            id="two signs",
+        ),
+        pytest.param(
+            table("2027-01-15,5.00,5.00", header="Date,Credit,Debit"), "both credit and debit are filled",
+            id="credit and debit",
+        ),
+        pytest.param(
+            table("2027-01-15,,0.00", header="Date,Credit,Debit"), "credit: is missing", id="nothing moved"
+        ),
+        pytest.param(
+            table("2027-01-15,5.00,maybe", header="Date,Amount,Status"), "status: is not known", id="a status"
+        ),
+        pytest.param(
+            table(f"2027-01-15,5.00,{'E' * 141}", header="Date,Amount,Bank reference"),
+            "bank_reference: has more than the 140 characters", id="a long id",
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_refused_with_the_place(data: bytes, reason: str) -> None:
+    bare = reason.startswith(("currency: is missing", "account: is missing"))
+    assert reason in "\n".join(refused(data, None if bare else HERE))
+
+
+def test_every_fault_is_listed_and_nothing_is_read() -> None:
+    said = refused(table(GOOD, GOOD.replace("250.00", "free"), GOOD.replace("EUR", "?"), f"{GOOD},,", GOOD))
+    assert [fault.split(":")[0] for fault in said] == ["line 3, amount", "line 4, currency", "line 5"]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_delimiter_line_ending_and_byte_order_mark_are_found(
+    delimiter: str, ending: str, mark: bytes
+) -> None:
+    text = table(GOOD, "", ",,,,,").decode().replace(",", delimiter).replace("\n", ending)
+    [line] = lines(mark + text.encode())
+    assert line.line_id == lines(table(GOOD))[0].line_id
+
+
+def test_a_large_file_is_read_in_seconds() -> None:
+    rows = [GOOD.replace("INV-1001", f"INV-{number}") for number in range(20_000)]
+    began = time.monotonic()
+    assert len({line.line_id for line in lines(table(*rows))}) == 20_000
+    assert time.monotonic() - began < 20
+
+
+@given(
+    st.binary(max_size=300)
+    | st.text(max_size=300).map(lambda text: (HEADER + "\n" + text).encode("utf-8", "replace"))
+)
+def test_nothing_makes_it_raise(data: bytes) -> None:
+    told = read(data, Options(account=ACCOUNT, currency="EUR", date_format=DateFormat.ISO))
+    assert isinstance(told, StatementCsv)
+    assert (told.content is None) == bool(told.errors)
