@@ -177,6 +177,44 @@ def outcomes(
     print_outcomes(first, last, figure_named(listed), state=state, as_json=as_json)
 
 
+@app.command()
+def improvement(
+    go_live: Annotated[
+        date, typer.Option(parser=to_day, metavar="DATE", help="The first day after.", show_default=False)
+    ],
+    months: Annotated[
+        int | None, typer.Option(min=1, max=120, help="On each side; up to 12.", show_default=False)
+    ] = None,
+    before: Annotated[str | None, typer.Option(metavar="DATE..DATE", show_default=False)] = None,
+    after: Annotated[str | None, typer.Option(metavar="DATE..DATE", show_default=False)] = None,
+    as_of: Annotated[
+        date | None,
+        typer.Option(parser=to_day, metavar="DATE", help="Today unless named.", show_default=False),
+    ] = None,
+    from_csv: Annotated[
+        Path | None,
+        typer.Option(
+            "--from-csv", metavar="CSV", help="Of a file, not of what is stored.", show_default=False
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE.pdf", show_default=False)
+    ] = None,
+    xlsx: Annotated[Path | None, typer.Option(metavar="FILE.xlsx", show_default=False)] = None,
+    paper: Annotated[str | None, typer.Option(help="A4 or Letter; the seller's.", show_default=False)] = None,
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """Compare collections before and after a day: DSO, days to pay, collection rate, working capital, actions.
+
+    docs/improvement.md has the formulas.
+    """
+    from commands.improvement import Asked, Wanted, print_improvement
+
+    asked = Asked(go_live, months, before, after, as_of)
+    print_improvement(asked, Wanted(output, xlsx, paper), csv=from_csv, state=state, as_json=as_json)
+
+
 app.add_typer(fact_commands.app)
 app.add_typer(request_commands.app)
 

@@ -1,0 +1,266 @@
+"""The collections improvement report: two periods side by side, on the terminal, as PDF, XLSX or JSON."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from sqlalchemy import select
+
+from activities.improvement_report import (
+    CAPITAL,
+    FROM_A_FILE,
+    NO_CAPITAL,
+    ActionsTaken,
+    capital_inputs,
+    document,
+    improvement_html,
+    lacking,
+    made_of,
+    reservations,
+    shown,
+    shown_difference,
+)
+from activities.rendering import PdfRenderer, PdfUnavailable, RenderingFailed
+from activities.rulebook import load_rulebook
+from commands.failures import BadInput, Failed
+from commands.outcomes import actions
+from commands.place import find
+from commands.portfolio_file import File, read_file
+from commands.terminal import day, note, out, print_json, table, words
+from domain.improvement import Improvement, compare, periods
+from domain.outcomes import Period
+from domain.portfolio_csv import Options
+from domain.receivables import Receivable
+from settings import Settings
+from store.receivables import currencies, receivables
+from store.schema import CustomerRow
+
+if TYPE_CHECKING:
+    from activities.improvement_workbook import InvoiceLine
+
+_TIMEOUT_S = 120.0
+_PAPERS: Mapping[str, Literal["A4", "Letter"]] = {"a4": "A4", "letter": "Letter"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be compared, as it was asked for."""
+
+    go_live: date
+    months: int | None = None
+    before: str | None = None
+    after: str | None = None
+    as_of: date | None = None
+
+    def periods(self, as_of: date) -> tuple[Period, Period]:
+        """Raises BadInput where there is nothing to compare."""
+        before, after = period_named(self.before, "--before"), period_named(self.after, "--after")
+        try:
+            return periods(self.go_live, as_of, self.months, before, after)
+        except ValueError as problem:
+            raise BadInput(str(problem)) from None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The files that are to be written, and on which paper."""
+
+    pdf: Path | None = None
+    xlsx: Path | None = None
+    paper: str | None = None
+
+
+@dataclass(frozen=True)
+class Books:
+    """What the report is made of: invoices by currency, customers' names, what was done."""
+
+    as_of: date
+    before: Period
+    after: Period
+    portfolio: Mapping[str, list[Receivable]]
+    names: Mapping[str, str]
+    actions: ActionsTaken | None = None
+
+
+def period_named(text: str | None, option: str) -> Period | None:
+    """A period written `2026-01-01..2026-06-30`. Raises BadInput where it is not."""
+    if text is None:
+        return None
+    first, _, last = text.partition("..")
+    try:
+        return Period(date.fromisoformat(first), date.fromisoformat(last))
+    except ValueError:
+        raise BadInput(f"{option}: {text!r} is not a period such as 2026-01-01..2026-06-30") from None
+
+
+def print_improvement(
+    asked: Asked, wanted: Wanted, *, csv: Path | None, state: Path | None, as_json: bool
+) -> None:
+    """Compare, write the files that are asked for, and print.
+
+    Raises BadInput where the periods cannot be compared, or there is no invoice.
+    """
+    rulebook = load_rulebook(Settings().config_folder)
+    seller = next(iter(rulebook.sellers.values()))
+    if wanted.paper is not None and wanted.paper.lower() not in _PAPERS:
+        raise BadInput(f"--paper: {wanted.paper!r} is neither A4 nor Letter")
+    books = _of_store(asked, state) if csv is None else _of_file(asked, csv)
+    reports = [
+        compare(known, currency, asked.go_live, books.before, books.after, books.as_of)
+        for currency, known in sorted(books.portfolio.items())
+    ]
+    if not reports:
+        raise BadInput("There is no invoice to report on: import some (python starter.py import FILE)")
+    if wanted.pdf is not None:
+        paper = seller.paper if wanted.paper is None else _PAPERS[wanted.paper.lower()]
+        html = improvement_html(reports, books.actions, seller=seller.name, paper=paper)
+        wanted.pdf.write_bytes(_pdf(html))
+        note(f"Written: {wanted.pdf}")
+    if wanted.xlsx is not None:
+        from activities.improvement_workbook import improvement_workbook
+
+        book = improvement_workbook(reports, books.actions, _lines(books), seller=seller.name)
+        wanted.xlsx.write_bytes(book)
+        note(f"Written: {wanted.xlsx}")
+    if as_json:
+        told = document(reports, books.actions)
+        print_json(told[0] if len(told) == 1 else told)
+        return
+    for report in reports:
+        _say(report)
+    _say_actions(books.actions)
+
+
+def _of_store(asked: Asked, state: Path | None) -> Books:
+    place = find(state)
+    with place.reading() as session:
+        as_of = asked.as_of or place.now(session).date()
+        before, after = asked.periods(as_of)
+        named = select(CustomerRow.customer_id, CustomerRow.profile["name"].astext)
+        return Books(
+            as_of,
+            before,
+            after,
+            {currency: receivables(session, currency) for currency in currencies(session)},
+            {customer_id: name or "" for customer_id, name in session.execute(named)},
+            ActionsTaken.of(actions(session, before), actions(session, after)),
+        )
+
+
+def _of_file(asked: Asked, csv: Path) -> Books:
+    today = datetime.now(UTC).date()
+    as_of = asked.as_of or today
+    before, after = asked.periods(as_of)
+    file = read_file(csv, Options(), load_rulebook(Settings().config_folder), today, 0, check=False)
+    if file.portfolio.errors:
+        told = "\n".join(f"{csv}: {fault}" for fault in file.portfolio.errors[:50])
+        raise BadInput(f"{told}\nNothing is reported of a file with faults")
+    return Books(as_of, before, after, _receivables(file), _names(file))
+
+
+def _receivables(file: File) -> dict[str, list[Receivable]]:
+    portfolio: defaultdict[str, list[Receivable]] = defaultdict(list)
+    for row in file.portfolio.history:
+        portfolio[row.amount.currency].append(
+            Receivable(
+                row.invoice_id, row.customer_id, row.issued_on, row.due_on, row.amount.minor, row.settled_on
+            )
+        )
+    for start in file.portfolio.rows:
+        invoice = start.invoice
+        portfolio[invoice.currency].append(
+            Receivable(
+                invoice.invoice_id,
+                start.customer.customer_id,
+                invoice.issued_on or invoice.due_on,
+                invoice.due_on,
+                invoice.money.minor,
+            )
+        )
+    return portfolio
+
+
+def _names(file: File) -> dict[str, str]:
+    names = {customer_id: customer.name or "" for customer_id, customer in file.portfolio.customers.items()}
+    return names | {start.customer.customer_id: start.customer.name or "" for start in file.portfolio.rows}
+
+
+def _lines(books: Books) -> Iterator[InvoiceLine]:
+    """The invoices that were issued, fell due or were paid in one of the periods, by their day of issue."""
+    from activities.improvement_workbook import InvoiceLine
+
+    for currency, known in books.portfolio.items():
+        for each in sorted(known, key=lambda each: (each.issued_on, each.invoice_id)):
+            settled_on = each.settled_on if each.settled_on and each.settled_on <= books.as_of else None
+            days = (each.issued_on, each.due_on, settled_on)
+            if any(on is not None and (on in books.before or on in books.after) for on in days):
+                name = books.names.get(each.customer_id, "")
+                yield InvoiceLine(
+                    each.invoice_id,
+                    each.customer_id,
+                    name,
+                    each.issued_on,
+                    each.due_on,
+                    settled_on,
+                    each.minor,
+                    currency,
+                )
+
+
+def _pdf(html: str) -> bytes:
+    with PdfRenderer() as renderer:
+        try:
+            return renderer.render(html, timeout=_TIMEOUT_S)
+        except (PdfUnavailable, RenderingFailed) as problem:
+            raise Failed(f"There is no PDF: {problem}") from None
+
+
+def _say(told: Improvement) -> None:
+    out().print(
+        words(
+            f"{told.currency}: {day(told.before.first)} to {day(told.before.last)} and "
+            f"{day(told.after.first)} to {day(told.after.last)}, as of {day(told.as_of)}"
+        ),
+        soft_wrap=True,
+    )
+    figures = table(
+        ["Figure", "Before", "After", "Difference", "Made of"],
+        right=["Before", "After", "Difference"],
+        wide=["Figure"],
+    )
+    for compared in told.figures:
+        unit = compared.definition.unit
+        figures.add_row(
+            words(compared.definition.name),
+            words(shown(compared.before, unit, told.currency)),
+            words(shown(compared.after, unit, told.currency)),
+            words(shown_difference(compared, told.currency)),
+            words(made_of(compared)),
+        )
+    out().print(figures)
+    for line in lacking(told):
+        out().print(words(f"Not shown: {line}"), soft_wrap=True)
+    capital = capital_inputs(told)
+    if capital:
+        inputs = ", ".join(f"{label} {value}" for label, value in capital[:-1])
+        out().print(words(f"{capital[-1][0]}: {capital[-1][1]} = {CAPITAL}: {inputs}"), soft_wrap=True)
+    else:
+        out().print(words(NO_CAPITAL), soft_wrap=True)
+    for sentence in reservations(told):
+        out().print(words(sentence), soft_wrap=True)
+    out().print()
+
+
+def _say_actions(taken: ActionsTaken | None) -> None:
+    if taken is None:
+        out().print(words(FROM_A_FILE), soft_wrap=True)
+        return
+    rows = table(["Actions taken", "Before", "After"], right=["Before", "After"])
+    for what, before, after in taken.rows:
+        rows.add_row(words(what), words(f"{before:,}"), words(f"{after:,}"))
+    out().print(rows)
