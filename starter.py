@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from commands import fact_commands, request_commands
+from commands import fact_commands, request_commands, risk_commands
 from commands.options import By, InvoiceArgument, Json, State, to_day
 from domain.vocabulary import AnswerKind, DisputeReason
 
@@ -217,6 +217,7 @@ def improvement(
 
 app.add_typer(fact_commands.app)
 app.add_typer(request_commands.app)
+app.add_typer(risk_commands.app)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [life|known|papers|pages|all]`: prints its figures as Markdown; see the README beside this."""
+"""`python -m benchmarks [life|known|papers|pages|risk|all]`: prints its figures as Markdown; see README.md."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncio
 import sys
 
 from activities.rendering import PdfUnavailable
-from benchmarks import known, pages, papers, report
+from benchmarks import known, pages, papers, report, risk
 from benchmarks.life import Lives
 from benchmarks.stand import BARE, DUECOURSE, Stand
 from deploy.local_process import LocalServerError
@@ -41,7 +41,9 @@ async def known_after() -> str:
 def main() -> int:
     """Parse the command line, measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", choices=["life", "known", "papers", "pages", "all"], nargs="?", default="all")
+    parser.add_argument(
+        "what", choices=["life", "known", "papers", "pages", "risk", "all"], nargs="?", default="all"
+    )
     what = parser.parse_args().what
     try:
         print(report.machine(), flush=True)
@@ -53,6 +55,8 @@ def main() -> int:
             print(f"\n{report.papers(papers.measure())}", flush=True)
         if what in ("pages", "all"):
             print(f"\n{report.pages(pages.measure())}", flush=True)
+        if what in ("risk", "all"):
+            print(f"\n{risk.as_markdown(risk.measure())}", flush=True)
     except (LocalServerError, PdfUnavailable) as problem:
         print(problem, file=sys.stderr)
         return 1

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 from commands.failures import BadInput
-from commands.terminal import clean, count, day, note, out, print_json, progress_bar, table, words
+from commands.past_invoices import read_past
+from commands.terminal import count, day, out, print_json, progress_bar, table, words
 from domain import backtest as replay
 from domain.policy import InvalidPolicy, Policy, load_policy
-from domain.portfolio_csv import Portfolio, read
 from domain.vocabulary import step_name
-
-#: How many faults of a file are listed.
-_LISTED = 50
 
 
 def backtest(csv: Path, policy: Path, until: date | None, as_json: bool) -> int:
     """Replay the file's rows up to `until` (left out: the newest date in it) and print contacts by step."""
     chosen = _policy(policy)
-    past, rejected = replay.past_invoices(_portfolio(csv))
-    if not past:
-        raise BadInput(f"{csv}: has no row that can be replayed; rows need an issue date and no flags")
+    past, rejected = read_past(csv)
     end = until or max(max(one.issued_on, one.settled_on or one.issued_on) for one in past)
     with progress_bar() as bar:
         task = bar.add_task("customers", total=None)
@@ -63,12 +58,3 @@ def _policy(file: Path) -> Policy:
         raise BadInput(str(problem)) from None
     except UnicodeDecodeError:
         raise BadInput(f"{file}: is not UTF-8 text") from None
-
-
-def _portfolio(csv: Path) -> Portfolio:
-    portfolio = read(csv.read_bytes(), datetime.now(UTC).date())
-    if portfolio.errors:
-        for fault in portfolio.errors[:_LISTED]:
-            note(clean(f"{csv}: {fault}"))
-        raise BadInput(f"{csv}: {count(len(portfolio.errors), 'fault')}; nothing was replayed")
-    return portfolio

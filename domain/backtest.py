@@ -12,26 +12,13 @@ from domain.calendar import Calendar
 from domain.case import Account, Case
 from domain.contact import Pursued
 from domain.decide import decide
-from domain.money import Money
+from domain.past_invoices import PastInvoice
 from domain.pauses import calendar_of
 from domain.policy import Policy, PolicyStep
-from domain.portfolio_csv import Portfolio
 from domain.simulate import Assumptions, Decide, Told, simulate
 from domain.vocabulary import Step
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class PastInvoice(NamedTuple):
-    """An invoice as it went; `settled_on` is the day it was paid in full, None while it is open."""
-
-    invoice_id: str
-    customer_id: str
-    issued_on: date
-    due_on: date
-    amount: Money
-    settled_on: date | None = None
-    seller: str = "default"
 
 
 class StepReplay(NamedTuple):
@@ -61,34 +48,6 @@ class Backtest(NamedTuple):
             "rejected": self.rejected,
             "steps": [step._asdict() for step in self.steps],
         }
-
-
-def past_invoices(portfolio: Portfolio) -> tuple[list[PastInvoice], int]:
-    """The rows of a portfolio that can be replayed, and how many cannot: flagged, or without an issue date."""
-    past = [
-        PastInvoice(
-            row.invoice_id, row.customer_id, row.issued_on, row.due_on, row.amount, row.settled_on, row.seller
-        )
-        for row in portfolio.history
-    ]
-    rejected = len(portfolio.left_out)
-    for start in portfolio.rows:
-        invoice = start.invoice
-        if invoice.issued_on is None:
-            rejected += 1
-            continue
-        past.append(
-            PastInvoice(
-                invoice.invoice_id,
-                start.customer.customer_id,
-                invoice.issued_on,
-                invoice.due_on,
-                invoice.money,
-                None,
-                invoice.seller,
-            )
-        )
-    return past, rejected
 
 
 def account_of(customer_id: str) -> Account:

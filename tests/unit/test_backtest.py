@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from domain.backtest import Backtest, PastInvoice, backtest, past_invoices, reaching
+from domain.backtest import Backtest, backtest, reaching
 from domain.case import Account, Case
 from domain.decision import Decision, Wait
 from domain.money import Money
+from domain.past_invoices import PastInvoice, past_invoices
 from domain.policy import Policy
 from domain.portfolio_csv import read
 from domain.vocabulary import Step, WaitingOn

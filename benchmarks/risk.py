@@ -1,0 +1,145 @@
+"""How good the probabilities of late payment are on real histories, each invoice scored on its own day of issue.
+
+Judged are the invoices whose threshold lies within the file: of one that fell due later, only a payment in time
+could be known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from time import process_time
+
+from commands.past_invoices import read_past
+from domain.lateness import LATE, VERY_LATE, Band, LateScore, scores_at_issue
+from domain.past_invoices import PastInvoice
+from domain.skill import Skill
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+#: A customer of whom fewer invoices are known is one of whom little is known.
+COLD = 3
+
+
+@dataclass(frozen=True)
+class History:
+    """A file, from when on it is judged, and the last day it tells of."""
+
+    name: str
+    file: Path
+    since: date
+    until: date
+
+
+HISTORIES = (
+    History(
+        "datarisk", DATA / "datarisk" / "invoices_asof_2020-12-31.csv", date(2020, 7, 1), date(2020, 12, 31)
+    ),
+    History("ibm", DATA / "ibm" / "invoices.csv", date(2013, 1, 1), date(2013, 12, 31)),
+)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The skill of one way to score, over some of the invoices."""
+
+    history: str
+    score: str
+    skill: Skill
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was found on one history."""
+
+    history: History
+    invoices: int
+    seconds: float
+    """Of CPU, to score every invoice from `since` on, without reading the file."""
+    judged: tuple[Judged, ...]
+    bands: tuple[tuple[Band, int, float], ...]
+    """How many invoices were in each, and what share of them was late."""
+
+
+def measure() -> list[Measured]:
+    """Score both histories. Raises OSError where the data is not there."""
+    return [_measure(history) for history in HISTORIES]
+
+
+def _measure(history: History) -> Measured:
+    past, _ = read_past(history.file)
+    began = process_time()
+    scores = scores_at_issue(past, history.since)
+    seconds = process_time() - began
+    known = {each.invoice_id: each for each in past}
+    late, very_late = (within(history, known, scores, days) for days in (LATE, VERY_LATE))
+    ways: list[tuple[str, Sequence[LateScore], int, Callable[[LateScore], float]]] = [
+        ("5 days: the customer's history alone", late, LATE, lambda each: each.customer_late5),
+        ("5 days: with size and terms", late, LATE, lambda each: each.p_late5),
+        (
+            "5 days, fewer than 3 known",
+            [each for each in late if each.past < COLD],
+            LATE,
+            lambda each: each.p_late5,
+        ),
+        ("30 days: the customer's history alone", very_late, VERY_LATE, lambda each: each.customer_late30),
+        ("30 days: with size and terms", very_late, VERY_LATE, lambda each: each.p_late30),
+    ]
+    return Measured(
+        history,
+        len(past),
+        seconds,
+        tuple(
+            Judged(
+                history.name,
+                name,
+                Skill.of_probabilities(
+                    [was_late(known[each.invoice_id], days) for each in judged], [of(each) for each in judged]
+                ),
+            )
+            for name, judged, days, of in ways
+            if judged
+        ),
+        tuple(_band(band, late, known) for band in Band),
+    )
+
+
+def within(
+    history: History, known: dict[str, PastInvoice], scores: Sequence[LateScore], days: int
+) -> list[LateScore]:
+    """The scores of invoices that were due so many days before the last day of the file."""
+    return [each for each in scores if known[each.invoice_id].due_on + timedelta(days=days) <= history.until]
+
+
+def was_late(invoice: PastInvoice, days: int) -> bool:
+    return invoice.settled_on is None or (invoice.settled_on - invoice.due_on).days >= days
+
+
+def _band(band: Band, scores: Sequence[LateScore], known: dict[str, PastInvoice]) -> tuple[Band, int, float]:
+    inside = [was_late(known[each.invoice_id], LATE) for each in scores if each.band is band]
+    return band, len(inside), sum(inside) / len(inside) if inside else 0.0
+
+
+def as_markdown(measured: Sequence[Measured]) -> str:
+    """The tables of the README."""
+    lines = ["| late by | history | n | share | AUC | Brier | ECE |", "|---|---|---|---|---|---|---|"]
+    for each in measured:
+        lines += [
+            f"| {judged.score} | {judged.history} | {judged.skill.of:,} | {judged.skill.rate:.2%} "
+            f"| {'–' if judged.skill.auc is None else f'{judged.skill.auc:.3f}'} | {judged.skill.brier:.4f} "
+            f"| {judged.skill.ece:.3f} |"
+            for judged in each.judged
+        ]
+    lines += ["", "| band | history | n | of them late |", "|---|---|---|---|"]
+    for each in measured:
+        lines += [
+            f"| {band} | {each.history.name} | {number:,} | {share:.1%} |"
+            for band, number, share in each.bands
+        ]
+    lines.append("")
+    lines += [
+        f"{each.history.name}: {each.invoices:,} invoices, scored in {each.seconds:.1f} s of CPU."
+        for each in measured
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,90 @@
+"""How likely the invoices of a file are to be paid late, from what was known on a day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from commands.failures import BadInput
+from commands.past_invoices import read_past
+from commands.terminal import amount, count, day, note, notes, out, print_json, table, words
+from domain.lateness import LATE, VERY_LATE, Band, LateScore, scores_at_issue, scores_on
+from domain.past_invoices import PastInvoice
+
+#: Rows of the table, the likeliest first; `--json` has them all.
+_LISTED = 40
+_STYLES = {Band.HIGH: "bold", Band.MEDIUM: "", Band.LOW: "dim"}
+
+
+def print_scores(csv: Path, as_of: date | None, at_issue: date | None, *, as_json: bool) -> None:
+    """Score what is open at the end of a day, or each invoice issued from a day on at its own issue.
+
+    Raises BadInput where the file cannot be read.
+    """
+    if as_of is not None and at_issue is not None:
+        raise BadInput("--at-issue: give either a day for all (--as-of), or a day from which on, not both")
+    past, left_out = read_past(csv)
+    if at_issue is not None:
+        scores = scores_at_issue(past, at_issue)
+    else:
+        scores = scores_on(past, as_of or datetime.now(UTC).date())
+    if left_out:
+        note(f"{count(left_out, 'row')} left out: flagged, or without a date of issue")
+    if as_json:
+        print_json([as_document(score) for score in scores])
+        return
+    _print_table(scores, {each.invoice_id: each for each in past})
+
+
+def as_document(score: LateScore) -> dict[str, Any]:
+    """A score as `--json` prints it; probabilities to six places."""
+    return {
+        "invoice_id": score.invoice_id,
+        "p_late5": round(score.p_late5, 6),
+        "p_late30": round(score.p_late30, 6),
+        "band": score.band,
+        "reasons": list(score.reasons),
+        "customer_late5": round(score.customer_late5, 6),
+        "customer_late30": round(score.customer_late30, 6),
+        "past": score.past,
+    }
+
+
+def percent(probability: float) -> str:
+    """`7 %`; what is not certain is never told as 0 or 100."""
+    if 0 < probability < 0.01:
+        return "< 1 %"
+    if 0.99 < probability < 1:
+        return "> 99 %"
+    return f"{probability:.0%}".replace("%", " %")
+
+
+def _print_table(scores: Sequence[LateScore], invoices: dict[str, PastInvoice]) -> None:
+    if not scores:
+        notes().print("No invoice to score.")
+        return
+    late, very_late = f"{LATE} days late", f"{VERY_LATE} days late"
+    listed = table(
+        ["Invoice", "Customer", "Due", "Amount", late, very_late, "Risk", "Why"],
+        right=["Amount", late, very_late],
+        wide=["Invoice", "Customer", "Why"],
+    )
+    for score in sorted(scores, key=lambda each: -each.p_late5)[:_LISTED]:
+        invoice = invoices[score.invoice_id]
+        listed.add_row(
+            words(invoice.invoice_id),
+            words(invoice.customer_id),
+            words(day(invoice.due_on)),
+            words(amount(invoice.amount.minor, invoice.amount.currency)),
+            words(percent(score.p_late5)),
+            words(percent(score.p_late30)),
+            words(score.band, _STYLES[score.band]),
+            words("; ".join(score.reasons)),
+        )
+    out().print(listed)
+    bands = ", ".join(f"{sum(each.band is band for each in scores):,} {band}" for band in Band)
+    out().print(words(f"\n{count(len(scores), 'invoice')}: {bands}"))
+    if len(scores) > _LISTED:
+        notes().print(f"The {_LISTED} likeliest to be late are listed; --json has them all.")

@@ -1,0 +1,76 @@
+"""Probabilities of late payment at the command line: of a file alone, no server needed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import starter
+
+HEADER = "invoice_id,customer_id,issue_date,due_date,amount,currency,settled_date,flags\n"
+
+
+def portfolio(folder: Path) -> Path:
+    rows = [
+        f"OLD-{n},C-{n % 2},2025-0{1 + n // 4}-05,2025-0{1 + n // 4}-20,100.00,USD,"
+        f"2025-0{1 + n // 4}-{28 if n % 2 else 20},"
+        for n in range(16)
+    ]
+    rows += [
+        "OPEN-0,C-0,2025-08-01,2025-08-31,100.00,USD,,",
+        "OPEN-1,C-1,2025-08-01,2025-08-20,100.00,USD,,",
+        "FLAGGED,C-1,2025-08-01,2025-08-20,100.00,USD,,dup",
+        "NO-ISSUE,C-1,,2025-08-20,100.00,USD,,",
+    ]
+    file = folder / "invoices.csv"
+    file.write_text(HEADER + "\n".join(rows) + "\n")
+    return file
+
+
+def test_open_invoices_are_scored_as_of_a_day(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = portfolio(tmp_path)
+    assert starter.main(["risk", str(file), "--as-of", "2025-08-10", "--json"]) == 0
+    said = capsys.readouterr()
+    scores = {each["invoice_id"]: each for each in json.loads(said.out)}
+    assert set(scores) == {"OPEN-0", "OPEN-1"}
+    assert "2 rows left out" in said.err
+    assert scores["OPEN-0"]["customer_late5"] == pytest.approx((0 + 10 * 0.5) / 18, abs=1e-6)
+    assert scores["OPEN-1"]["customer_late5"] == pytest.approx((8 + 10 * 0.5) / 18, abs=1e-6)
+    assert scores["OPEN-1"]["band"] == "high"
+    assert "8 of the last 8 invoices were 5 or more days late" in scores["OPEN-1"]["reasons"]
+    assert starter.main(["risk", str(file), "--as-of", "2025-08-10"]) == 0
+    assert "8 of the last 8 invoices" in " ".join(capsys.readouterr().out.split())
+
+
+def test_each_is_scored_on_its_own_day_of_issue(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = portfolio(tmp_path)
+    assert starter.main(["risk", str(file), "--at-issue", "2025-04-01", "--json"]) == 0
+    scores = {each["invoice_id"]: each for each in json.loads(capsys.readouterr().out)}
+    assert set(scores) == {*(f"OLD-{n}" for n in range(12, 16)), "OPEN-0", "OPEN-1"}
+    assert scores["OLD-12"]["past"] == 6
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--as-of", "2025-02-30"], "2025-02-30"),
+        (["--as-of", "2025-08-01", "--at-issue", "2025-08-01"], "not both"),
+    ],
+)
+def test_what_does_not_fit_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], told: str
+) -> None:
+    assert starter.main(["risk", str(portfolio(tmp_path)), *words]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_file_with_faults_gives_no_scores(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_text(HEADER + "A,C,2025-01-01,2025-01-20,1e999,USD,,\n")
+    assert starter.main(["risk", str(file), "--json"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "line 2, amount" in said.err
+    assert starter.main(["risk", str(tmp_path / "absent.csv")]) == 2
