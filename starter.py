@@ -137,13 +137,53 @@ def report(
             "--from-csv", metavar="CSV", help="Of a file, not of what is stored.", show_default=False
         ),
     ] = None,
+    months: Annotated[
+        int | None,
+        typer.Option(
+            "--trend", metavar="MONTHS", min=1, max=120, help="Of so many month ends.", show_default=False
+        ),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--by", metavar="GROUP", help="Ageing by tier, country, owner or seller.", show_default=False
+        ),
+    ] = None,
+    figure: Annotated[
+        str | None,
+        typer.Option(
+            "--list", metavar="FIGURE", help="The invoices behind a figure of --json.", show_default=False
+        ),
+    ] = None,
+    customers: Annotated[
+        int | None,
+        typer.Option(
+            "--customers", metavar="N", min=1, max=100_000, help="Who owes most.", show_default=False
+        ),
+    ] = None,
+    as_closed: Annotated[
+        date | None,
+        typer.Option(
+            parser=to_day, metavar="DATE", help="As it was known when the day was closed.", show_default=False
+        ),
+    ] = None,
     as_json: Json = False,
     state: State = None,
 ) -> None:
     """Ageing, DSO, CEI, days late, collection rate and concentration; docs/report.md has the formulas."""
     from commands.report import print_report
 
-    print_report(as_of, from_csv, state=state, as_json=as_json)
+    print_report(
+        as_of,
+        from_csv,
+        months=months,
+        by=by,
+        figure=figure,
+        customers=customers,
+        as_closed=as_closed,
+        state=state,
+        as_json=as_json,
+    )
 
 
 @app.command()

@@ -18,7 +18,7 @@ from domain.requests import unfit
 from domain.segments import Behaviour, Segment, Standing
 from domain.vocabulary import Step
 from domain.wire import FieldError
-from store import canonical, facts, portfolio, worklist
+from store import balances, canonical, facts, portfolio, worklist
 from store.customers import lock
 from store.portfolio import country_of, fingerprint, is_known, profile_of
 from store.schema import CaseRow, CustomerRow
@@ -177,7 +177,7 @@ def _insert(work: CaseWork, told: wire.Start) -> CaseRow:
 def _segment(work: CaseWork, told: wire.Start) -> Segment:
     """The customer's tier by the ERP's word or the segment rules; a proposed one goes to a person."""
     profile = profile_of(work.customer)
-    owed = portfolio.owed(work.session, work.customer.customer_id)
+    owed = balances.owed(work.session, work.customer.customer_id)
     amount = told.invoice.money
     owed[amount.currency] = owed.get(amount.currency, 0) + amount.minor
     standing = Standing(

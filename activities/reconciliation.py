@@ -27,7 +27,7 @@ from activities.rulebook import Rulebook
 from domain import facts as internal
 from domain.unknown import is_look_due, may_write_again
 from domain.vocabulary import Channel, step_name
-from store import audit, outbox, worklist
+from store import audit, outbox, snapshots, worklist
 from store.schema import (
     AuditAnchorRow,
     CustomerRow,
@@ -170,8 +170,8 @@ class Reconciliation:
 
     @activity.defn
     def close_day(self, on: OnDay) -> DayClosed:
-        """List mails that are put off for too long, close the days of the print queue, and anchor the audit
-        chains."""
+        """List mails that are put off for too long, close the days of the print queue, anchor the audit chains,
+        and keep the figures of the day that is over."""
         deferred = self._put_off(on.at)
         for message_id in deferred:
             with self._sessions.begin() as session:
@@ -185,6 +185,8 @@ class Reconciliation:
         with self._sessions.begin() as session:
             if not _is_anchored(session, on.at.date()):
                 audit.anchor(session, on.at.date())
+        with self._sessions.begin() as session:
+            snapshots.keep(session, on.at.date() - timedelta(days=1), on.at)
         return DayClosed(deferred=len(deferred))
 
     def _close_letters(self, at: datetime) -> None:

@@ -92,6 +92,7 @@ def _findings(state: Path | None) -> Iterator[Finding]:
         yield _finding("workers", lambda: asyncio.run(_workers(place)))
         yield _finding("database", lambda: _database(place))
         yield _finding("schema", lambda: _schema(place))
+        yield _finding("customer balances", lambda: _balances(place))
         if place.state is not None:
             settings = settings.model_copy(update={"maildir": place.state / "mail"})
             settings = settings.model_copy(update={"letters": place.state / "letters"})
@@ -205,6 +206,26 @@ def _schema(place: Place) -> str:
     except SQLAlchemyError as problem:
         raise Unwell(str(problem).splitlines()[0], "see database") from None
     return f"revision {revision}, as this version needs it"
+
+
+def _balances(place: Place) -> str:
+    """Whether what is kept of each customer is the sum over their cases."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from store import balances
+
+    try:
+        with place.reading() as session:
+            wrong = balances.differences(session)
+    except SQLAlchemyError as problem:
+        raise Unwell(str(problem).splitlines()[0], "see schema") from None
+    if wrong:
+        first = f"{wrong[0].customer_id} in {wrong[0].currency}"
+        raise Unwell(
+            f"{count(len(wrong), 'balance')} differ from the sum over the cases, that of {first} first",
+            "DATABASE_URL=… python -m store.balances, as the owner of the schema; tell us how it came to that",
+        )
+    return "each is the sum over the customer's open cases"
 
 
 def _sendgrid(settings: Settings) -> str:

@@ -129,8 +129,11 @@ async def _import(place: Place, files: Sequence[File]) -> _Imported:
     stored = 0
     if settled:
         # First: how a customer paid before may decide under which policy the open invoices run.
-        with place.writing() as session:
-            stored = history.store_settled(session, settled, customers)
+        with place.writing() as session, progress_bar() as progress:
+            bar = progress.add_task("Storing history", total=len(settled))
+            stored = history.store_settled(
+                session, settled, customers, lambda done: progress.update(bar, completed=done)
+            )
     with place.reading() as session:
         recorded = _recorded(session, [start.invoice.invoice_id for start in starts])
     differing = tuple(

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from activities.rulebook import load_rulebook
+from commands import report_views
 from commands.failures import BadInput
 from commands.place import find
-from commands.portfolio_file import read_file
-from commands.terminal import out, print_json, table, words
-from domain.portfolio_csv import Options
-from domain.receivables import Receivable, report
-from settings import Settings
-from store.receivables import currencies, receivables
+from commands.report_portfolio import Portfolio, of_file, stored
+from commands.terminal import moment, note, out, print_json, table, words
+from domain.day_figures import AGES, figures
+from store import snapshots
 
 #: What each figure is called where people read it, and its unit; docs/report.md has the formulas.
 _FIGURES = (
@@ -43,73 +42,103 @@ _FIGURES = (
 )
 
 
-def print_report(as_of: date | None, csv: Path | None, *, state: Path | None, as_json: bool) -> None:
-    """Print the report of a day, today's unless another is named, for each currency.
+def print_report(
+    as_of: date | None,
+    csv: Path | None,
+    *,
+    months: int | None = None,
+    by: str | None = None,
+    figure: str | None = None,
+    customers: int | None = None,
+    as_closed: date | None = None,
+    state: Path | None,
+    as_json: bool,
+) -> None:
+    """Print the report of a day, today's unless another is named, for each currency; or one view of it.
 
-    Raises BadInput where the file cannot be read, or there is no invoice to report on.
+    Raises BadInput where the file cannot be read, there is no invoice to report on, or the options do not
+    go together.
     """
-    day, portfolio = _of_store(as_of, state) if csv is None else _of_file(as_of, csv)
-    reports = {currency: report(known, day, currency) for currency, known in sorted(portfolio.items())}
+    views = {
+        "--trend": months,
+        "--by": by,
+        "--list": figure,
+        "--customers": customers,
+        "--as-closed": as_closed,
+    }
+    asked = [name for name, value in views.items() if value is not None]
+    if len(asked) > 1:
+        raise BadInput(f"{' and '.join(asked)}: ask for one at a time")
+    if csv is not None and (by is not None or customers is not None or as_closed is not None):
+        raise BadInput(f"{asked[0]} is of what is stored: leave --from-csv out")
+    if as_closed is not None:
+        _print_closed(as_closed, state, as_json=as_json)
+    elif by is not None or customers is not None:
+        with stored(as_of, state) as (portfolio, day):
+            if by is not None:
+                report_views.print_breakdown(portfolio.session, day, by, as_json=as_json)
+            elif customers is not None:
+                if as_of is not None:
+                    raise BadInput("--customers is of what is owed now: leave --as-of out")
+                report_views.print_customers(portfolio.session, day, customers, as_json=as_json)
+    else:
+        with _asked(as_of, csv, state) as (portfolio_, day):
+            if months is not None:
+                report_views.print_trend(portfolio_, day, months, as_json=as_json)
+            elif figure is not None:
+                report_views.print_invoices(portfolio_, day, figure, as_json=as_json)
+            else:
+                _print_figures(portfolio_, day, as_json=as_json)
+
+
+@contextmanager
+def _asked(as_of: date | None, csv: Path | None, state: Path | None) -> Iterator[tuple[Portfolio, date]]:
+    if csv is not None:
+        yield of_file(csv), as_of or datetime.now(UTC).date()
+        return
+    with stored(as_of, state) as found:
+        yield found
+
+
+def _print_figures(portfolio: Portfolio, day: date, *, as_json: bool) -> None:
+    reports = {each: figures(sums, day, each) for each, sums in portfolio.sums(day).items()}
     if not reports:
         raise BadInput("There is no invoice to report on: import some (python starter.py import FILE)")
+    _print(reports, as_json=as_json)
+
+
+def _print_closed(day: date, state: Path | None, *, as_json: bool) -> None:
+    """The report of a day as it was known when the day was closed."""
+    with find(state).reading() as session:
+        kept = snapshots.kept(session, day)
+    if not kept:
+        raise BadInput(f"--as-closed: no figures were kept of {day}: a day is closed in the night after it")
+    for currency, (at, _) in kept.items():
+        note(f"{currency} as it was known on {moment(at, 'UTC')} UTC")
+    _print({currency: told for currency, (_, told) in kept.items()}, as_json=as_json)
+
+
+def _print(reports: Mapping[str, dict[str, Any]], *, as_json: bool) -> None:
     if not as_json:
         for currency, told in reports.items():
             _say(told, currency)
-        return
-    if len(reports) == 1:
+    elif len(reports) == 1:
         print_json(next(iter(reports.values())))
     else:
         print_json([{"currency": currency, **told} for currency, told in reports.items()])
 
 
-def _of_store(as_of: date | None, state: Path | None) -> tuple[date, dict[str, list[Receivable]]]:
-    place = find(state)
-    with place.reading() as session:
-        day = as_of or place.now(session).date()
-        return day, {currency: receivables(session, currency) for currency in currencies(session)}
-
-
-def _of_file(as_of: date | None, csv: Path) -> tuple[date, dict[str, list[Receivable]]]:
-    today = datetime.now(UTC).date()
-    file = read_file(csv, Options(), load_rulebook(Settings().config_folder), today, 0, check=False)
-    if file.portfolio.errors:
-        told = "\n".join(f"{csv}: {fault}" for fault in file.portfolio.errors[:50])
-        raise BadInput(f"{told}\nNothing is reported of a file with faults")
-    portfolio: defaultdict[str, list[Receivable]] = defaultdict(list)
-    for row in file.portfolio.history:
-        portfolio[row.amount.currency].append(
-            Receivable(
-                row.invoice_id, row.customer_id, row.issued_on, row.due_on, row.amount.minor, row.settled_on
-            )
-        )
-    for start in file.portfolio.rows:
-        invoice = start.invoice
-        issued_on = invoice.issued_on or invoice.due_on
-        portfolio[invoice.currency].append(
-            Receivable(
-                invoice.invoice_id,
-                start.customer.customer_id,
-                issued_on,
-                invoice.due_on,
-                invoice.money.minor,
-            )
-        )
-    return as_of or today, portfolio
-
-
-def _say(told: dict[str, Any], currency: str) -> None:
-    figures = table(["Figure", told["as_of"], ""], right=[told["as_of"]], wide=["Figure"])
+def _say(told: Mapping[str, Any], currency: str) -> None:
+    """The figures of a currency, then its ageing."""
+    rows = table(["Figure", told["as_of"], ""], right=[told["as_of"]], wide=["Figure"])
     for key, name, unit in _FIGURES:
-        figures.add_row(words(name), words(_shown(told[key])), words(currency if unit == "money" else unit))
-    out().print(figures)
+        rows.add_row(
+            words(name), words(report_views.shown(told[key])), words(currency if unit == "money" else unit)
+        )
+    out().print(rows)
     ageing = table(["Days past due", "Invoices", currency], right=["Invoices", currency])
-    for bucket, held in told["aging"].items():
-        ageing.add_row(words(bucket), words(f"{held['count']:,}"), words(_shown(held["amount"])))
+    for bucket in AGES:
+        held = told["aging"][bucket]
+        ageing.add_row(words(bucket), words(f"{held['count']:,}"), words(report_views.shown(held["amount"])))
     out().print()
     out().print(ageing)
-
-
-def _shown(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -20,13 +20,19 @@ T = TypeVar("T")
 _BATCH = 5_000
 
 
-def store_settled(session: Session, rows: Iterable[HistoryRow], customers: Mapping[str, Customer]) -> int:
-    """Store settled invoices and the customers nobody knows yet; returns how many were added.
+def store_settled(
+    session: Session,
+    rows: Iterable[HistoryRow],
+    customers: Mapping[str, Customer],
+    tell: Callable[[int], None] = lambda done: None,
+) -> int:
+    """Store settled invoices and the customers nobody knows yet; returns how many were added. `tell` is told
+    how many are done, batch by batch.
 
     What is stored already stands, and an invoice that has a case of its own is left out: its case knows
     when it was paid.
     """
-    added = 0
+    added = done = 0
     for batch in _batches(rows, _BATCH):
         ids = [row.invoice_id for row in batch]
         own = set(session.scalars(select(CaseRow.invoice_id).where(CaseRow.invoice_id.in_(ids))))
@@ -47,6 +53,8 @@ def store_settled(session: Session, rows: Iterable[HistoryRow], customers: Mappi
         if values:
             stored = insert(SettledInvoiceRow).values(values).on_conflict_do_nothing()
             added += len(session.scalars(stored.returning(SettledInvoiceRow.invoice_id)).all())
+        done += len(batch)
+        tell(done)
     return added
 
 

@@ -289,16 +289,6 @@ def paid_history(session: Session, customer_id: str) -> list[tuple[date | None, 
     return sorted(((issued, due, settled) for issued, due, settled in paid), key=lambda row: row[2])
 
 
-def owed(session: Session, customer_id: str) -> dict[str, int]:
-    """What the customer owes over all open cases, by currency, minor units."""
-    sums = (
-        select(CaseRow.currency, func.sum(CaseRow.balance_minor))
-        .where(CaseRow.customer_id == customer_id, CaseRow.closed_at.is_(None))
-        .group_by(CaseRow.currency)
-    )
-    return {currency: int(minor) for currency, minor in session.execute(sums)}
-
-
 def revenue_rank(session: Session, profile: wire.Customer) -> int | None:
     """The customer's place by annual revenue, 1 being the largest; None where none is stated."""
     if profile.annual_revenue is None:

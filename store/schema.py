@@ -186,6 +186,30 @@ class CaseRow(Base):
     )
 
 
+class CustomerBalanceRow(Base):
+    """What a customer owes over all cases that are not closed. A trigger on `cases` writes it, nothing else:
+    so it changes in the transaction of whatever changes a balance, whoever writes that."""
+
+    __tablename__ = "customer_balances"
+
+    customer_id: Mapped[CustomerKey] = mapped_column(primary_key=True)
+    currency: Mapped[Currency] = mapped_column(primary_key=True)
+    open_minor: Mapped[Minor]
+    open_cases: Mapped[int]
+
+
+class DailyFiguresRow(Base):
+    """The report of a day and currency as it was known when the day was closed, append-only."""
+
+    __tablename__ = "daily_figures"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    currency: Mapped[Currency] = mapped_column(primary_key=True)
+    figures: Mapped[dict[str, Any]]
+    taken_at: Mapped[datetime]
+    recorded_at: Mapped[Recorded]
+
+
 class SettledInvoiceRow(Base):
     """An invoice that was paid before Duecourse came: what behaviour is learned from."""
 

@@ -14,10 +14,12 @@ from activities.adapters.port import Accepted, LookupFailed, Unknown
 from activities.adapters.sendgrid import SendGridTransport
 from activities.interface import OnDay, Reconciled
 from activities.reconciliation import Reconciliation
+from domain.day_figures import figures
 from domain.decision import CarryOut
 from domain.unknown import LOOKS
+from store import receivables, snapshots
 from store.schema import AuditAnchorRow, MessageState
-from tests.activities.conftest import ANN, Office, Post, the_rulebook
+from tests.activities.conftest import ANN, Office, Post, payment, the_rulebook
 from tests.sendgrid_events import event
 from tests.sendgrid_server import SendGridServer
 
@@ -230,3 +232,22 @@ def test_the_day_is_anchored_once(office: Office, tmp_path: Path) -> None:
         days = list(session.scalars(sa.select(AuditAnchorRow.day).order_by(AuditAnchorRow.day)))
     assert [str(day) for day in days] == ["2026-12-07", "2026-12-08"]
     assert office.audit_problems() == []
+
+
+def test_the_close_keeps_the_figures_of_the_day_that_is_over(office: Office) -> None:
+    office.open()
+    closed = office.now.date() - timedelta(days=1)
+    close_day(office)
+    with office.sessions() as session:
+        ((currency, (at, told)),) = snapshots.kept(session, closed).items()
+        (sums,) = receivables.sums(session, closed).values()
+    assert at == office.now
+    assert told == figures(sums, closed, currency)
+    assert told["open_count"] == 1
+
+    office.tell("INV-1", "payment_received", **payment("1250.00", "P-1", closed))  # known a moment too late
+    close_day(office)
+    with office.sessions() as session:
+        assert snapshots.kept(session, closed)[currency] == (at, told)
+        (sums,) = receivables.sums(session, closed).values()
+    assert figures(sums, closed, currency)["open_count"] == 0

@@ -57,3 +57,69 @@ async def test_a_file_with_faults_is_not_reported_on(office: Office, tmp_path: P
     said = await office.run("report", "--from-csv", str(file))
     assert said.code == 2
     assert "line 2, due_date" in said.err
+
+
+async def test_the_views_of_a_report(office: Office, tmp_path: Path) -> None:
+    today = today_in(noon_zone())
+    file = tmp_path / "views.csv"
+    rows = [
+        "invoice_id,customer_id,customer_name,country,email,issue_date,due_date,amount,currency,settled_date"
+    ]
+    for number, (country, age, paid) in enumerate(
+        [("US", 100, 10), ("US", 90, None), ("DE", 50, None), ("DE", 20, None), ("US", 10, None)]
+    ):
+        issued = today - timedelta(days=age)
+        due = issued + timedelta(days=15)
+        settled = "" if paid is None else due + timedelta(days=paid)
+        rows.append(
+            f"VIEW-{number},C-{country},Firm {country},{country},ap@example.com,{issued},{due},{100 + number}.00,"
+            f"USD,{settled}"
+        )
+    file.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    await office.done("import", str(file))
+    await office.done("pay", "VIEW-2", "--amount", "2.00", "--payment-id", "PAY-1")
+    day = ("--as-of", str(today))
+    told = await office.json("report", *day)
+    assert told["overdue_amount"] == 304.0  # 101 + 100 + 103
+
+    (found,) = await office.json("report", "--trend", "3", *day)
+    assert [row["as_of"] for row in found["months"]][-1] == str(today)
+    assert {
+        key: found["months"][-1][key] for key in told if key in found["months"][-1]
+    }.items() <= told.items()
+
+    groups = await office.json("report", "--by", "country", *day)
+    assert {each["group"]: each["overdue_amount"] for each in groups} == {"DE": 203.0, "US": 101.0}
+    assert [each["group"] for each in groups] == ["DE", "US"][:: 1 if groups[0]["group"] == "DE" else -1]
+
+    (listed,) = await office.json("report", "--list", "overdue_amount", *day)
+    assert [each["invoice_id"] for each in listed["invoices"]] == ["VIEW-1", "VIEW-2", "VIEW-3"]
+    assert (
+        sum(float(each["open"]) for each in listed["invoices"]) == listed["value"] == told["overdue_amount"]
+    )
+    (of_file,) = await office.json("report", "--list", "settled_count", "--from-csv", str(file), *day)
+    assert (of_file["value"], of_file["invoices"][0]["invoice_id"]) == (1, "VIEW-0")
+
+    most = await office.json("report", "--customers", "1")
+    assert [(each["name"], each["open_amount"]) for each in most] == [("Firm US", "205.00")]
+    for view, part in (
+        (("--trend", "3"), "DSO, count-back"),
+        (("--by", "owner"), "–"),
+        (("--list", "aging:current"), "VIEW-4"),
+        (("--customers", "5"), "Firm DE"),
+    ):
+        assert part in (await office.done("report", *view)).out
+
+
+async def test_views_that_cannot_be(office: Office, tmp_path: Path) -> None:
+    for words, why in (
+        (("--trend", "3", "--by", "tier"), "--trend and --by: ask for one at a time"),
+        (("--by", "colour"), "none of tier, country, owner, seller"),
+        (("--list", "happiness"), "none of open_count"),
+        (("--customers", "3", "--as-of", "2027-01-01"), "leave --as-of out"),
+        (("--by", "tier", "--from-csv", str(tmp_path / "any.csv")), "leave --from-csv out"),
+        (("--as-closed", "2020-01-01"), "no figures were kept of 2020-01-01"),
+    ):
+        said = await office.run("report", *words)
+        assert said.code == 2
+        assert why in said.err

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import portfolio_csv
-from domain.receivables import Receivable, bucket_of, dso_countback, report
+from domain.day_figures import bucket_of, dso_countback
+from domain.receivables import Receivable, report
 from settings import ROOT
 
 DATA = Path(os.environ.get("DUECOURSE_DATA", ROOT.parent / "shared" / "data"))
@@ -74,6 +75,20 @@ def test_what_was_paid_of_an_open_invoice_is_not_open() -> None:
     assert report([part], date(2027, 1, 31), "USD")["open_amount"] == 100.0
 
 
+def test_what_was_credited_is_neither_open_nor_settled() -> None:
+    day = date(2027, 2, 1)
+    credited = Receivable("P", "C", date(2027, 1, 1), date(2027, 1, 31), 10_000, changes=((day, -10_000),))
+    overpaid = Receivable("Q", "C", date(2027, 1, 1), date(2027, 1, 31), 10_000, changes=((day, -12_000),))
+    told = report([credited, overpaid], DAY, "USD")
+    assert (told["open_count"], told["open_amount"], told["settled_count"], told["open_customers"]) == (
+        0,
+        0,
+        0,
+        0,
+    )
+    assert report([credited, overpaid], date(2027, 1, 31), "USD")["open_count"] == 2
+
+
 def test_nothing_divides_by_nothing() -> None:
     told = report([], DAY, "JPY")
     assert told["open_amount"] == 0.0
@@ -81,7 +96,7 @@ def test_nothing_divides_by_nothing() -> None:
     assert [name for name, value in told.items() if value is None]
     old = sold("old", date(2024, 1, 1), 10)
     assert report([old], DAY, "USD")["dso_balance_90"] is None
-    assert dso_countback([old], 2_000, DAY) is None  # more is open than was ever sold
+    assert dso_countback({old.issued_on: old.minor}, 2_000, DAY) is None  # more is open than was ever sold
 
 
 @given(
