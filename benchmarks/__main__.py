@@ -1,4 +1,4 @@
-"""`python -m benchmarks [life|known|papers|pages|risk|all]`: prints its figures as Markdown; see README.md."""
+"""`python -m benchmarks [life|known|papers|pages|risk|scale|all]`: its figures as Markdown; see README.md."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncio
 import sys
 
 from activities.rendering import PdfUnavailable
-from benchmarks import known, pages, papers, report, risk
+from benchmarks import known, pages, papers, report, risk, scale
 from benchmarks.life import Lives
 from benchmarks.stand import BARE, DUECOURSE, Stand
 from deploy.local_process import LocalServerError
@@ -42,7 +42,7 @@ def main() -> int:
     """Parse the command line, measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "what", choices=["life", "known", "papers", "pages", "risk", "all"], nargs="?", default="all"
+        "what", choices=["life", "known", "papers", "pages", "risk", "scale", "all"], nargs="?", default="all"
     )
     what = parser.parse_args().what
     try:
@@ -57,6 +57,8 @@ def main() -> int:
             print(f"\n{report.pages(pages.measure())}", flush=True)
         if what in ("risk", "all"):
             print(f"\n{risk.as_markdown(risk.measure())}", flush=True)
+        if what in ("scale", "all"):
+            print(f"\n{report.scale(scale.measure())}", flush=True)
     except (LocalServerError, PdfUnavailable) as problem:
         print(problem, file=sys.stderr)
         return 1

@@ -14,6 +14,7 @@ from benchmarks.known import Delays
 from benchmarks.life import Comparison, Spent
 from benchmarks.pages import Pages
 from benchmarks.papers import Papers
+from benchmarks.scale import CUSTOMERS, OPEN, SETTLED, Scale
 from deploy.local_temporal import find_program
 
 _LARGEST = 6
@@ -106,4 +107,32 @@ def pages(found: Sequence[Pages]) -> str:
         f"| bare FastAPI and Jinja2 | {median(bare.bare):.1f} | {sorted(bare.bare)[len(bare.bare) * 95 // 100]:.1f} "
         f"| {bare.bare_bytes / 1000:.1f} | 1 |"
     )
+    return "\n".join(lines)
+
+
+def scale(found: Scale) -> str:
+    """What the figures of a million invoices take, beside the bare sum over both tables; and the import."""
+    lines = [
+        f"| {SETTLED + OPEN:,} invoices, {OPEN:,} open, {CUSTOMERS:,} customers (n = {len(found.timed[0].whole)}) "
+        "| database ms | whole ms | aim | × bare |",
+        "|---|---|---|---|---|",
+    ]
+    for each in found.timed:
+        ratio = median(ours / bare for ours, bare in zip(each.database, each.bare, strict=True))
+        aim = "" if each.aim_ms is None else f"≤ {each.aim_ms:,}"
+        lines.append(
+            f"| {each.title} | {median(each.database) * 1000:.0f} | {median(each.whole) * 1000:.0f} | {aim} "
+            f"| **{ratio:.1f}** |"
+        )
+    bare = median(each for timed in found.timed for each in timed.bare) * 1000
+    lines.append(f"| the sum of all amounts, bare | {bare:.0f} | | | 1 |")
+    done = found.imported
+    lines += ["", f"| import of {done.rows:,} settled invoices | rows a second | × bare |", "|---|---|---|"]
+    for title, seconds in (
+        ("reading and checking the file", done.reading),
+        ("storing", done.storing),
+        ("both", done.reading + done.storing),
+        ("plain COPY into a table without keys", done.copying),
+    ):
+        lines.append(f"| {title} | {done.rows / seconds:,.0f} | {seconds / done.copying:.1f} |")
     return "\n".join(lines)
