@@ -15,8 +15,9 @@ from enum import StrEnum
 from fractions import Fraction
 from itertools import accumulate
 
+from domain.day_figures import COLLECTED_WITHIN
 from domain.outcomes import Period
-from domain.receivables import COLLECTED_WITHIN, Receivable
+from domain.receivables import Receivable
 
 #: Fewer invoices than this say nothing of a period; of a single month, fewer than that.
 LEAST_INVOICES = 30

@@ -96,6 +96,8 @@ def test_the_figures_of_any_day(session: Session, seed: int) -> None:
         expected = {currency: receivables.sums(each, day) for currency, each in sorted(known.items())}
         assert found == {currency: sums for currency, sums in expected.items() if sums.tallies}
     assert figures(found["USD"], day, "USD")["settled_count"] > 50
+    each = store_receivables.receivables(session, "USD")
+    assert receivables.sums(each, LAST) == receivables.sums(known["USD"], LAST)
 
 
 @pytest.mark.parametrize("seed", range(3))
