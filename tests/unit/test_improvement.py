@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain.improvement import LEAST_INVOICES, Book, chunks, compare, periods
 from domain.outcomes import Period
-from domain.receivables import Receivable, dso_balance
+from domain.receivables import Receivable, report
 
 GO_LIVE = date(2027, 1, 1)
 AS_OF = date(2027, 12, 31)
@@ -164,4 +164,6 @@ def test_dso_is_the_reports_own(rows: list[tuple[date, int, int | None, tuple[da
         owed = sum(each.owed(day) for each in known)
         assert book.open_on(day) == owed
         told = book.dso(day)
-        assert dso_balance(known, owed, day, 90) == (None if told is None else float(round(told, 2)))
+        assert report(known, day, "USD")["dso_balance_90"] == (
+            None if told is None else float(round(told, 2))
+        )
