@@ -3,24 +3,19 @@ approved, nobody called, but instalments that were agreed paid on their dates. S
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from activities.rulebook import business_holidays
+from commands.open_cases import open_accounts
 from commands.place import find
 from commands.terminal import count, day, notes, out, print_json, table, words
-from domain.contact import Pursued
-from domain.contract import Customer
 from domain.forecast import Forecast
 from domain.forecast import forecast as domain_forecast
 from domain.simulate import Assumptions
 from domain.vocabulary import step_name
-from settings import Settings
-from store import portfolio
-from store.plans import open_plans
+from store.portfolio import profile_of
 from store.schema import CaseRow, CustomerRow
 
 #: Invoices named in one line of the table; `--json` has them all.
@@ -33,9 +28,10 @@ def forecast(days: int, as_json: bool) -> int:
     with place.reading() as session:
         now = place.now(session)
         contacts = foretell(session, now, days)
-        names = {
-            row.customer_id: Customer.model_validate(row.profile).shown_name for row in _customers(session)
-        }
+        owing = select(CustomerRow).where(
+            CustomerRow.customer_id.in_({made.customer_id for made in contacts})
+        )
+        names = {row.customer_id: profile_of(row).shown_name for row in session.scalars(owing)}
         numbers = dict(session.execute(select(CaseRow.invoice_id, CaseRow.number)).tuples().all())
     if as_json:
         print_json([made.as_json() for made in contacts])
@@ -63,22 +59,7 @@ def forecast(days: int, as_json: bool) -> int:
 
 def foretell(session: Session, now: datetime, days: int) -> list[Forecast]:
     """The contacts of all open cases in the `days` after `now`, by day and customer."""
-    cases = [pursued for customer in _customers(session) for pursued in _cases(session, customer, now)]
+    cases = [pursued for account in open_accounts(session, now) for pursued in account.cases.values()]
     policies = {pursued.case.invoice_id: pursued.policy for pursued in cases}
     assume = Assumptions(instalments_paid=True, offers_by_alert=True)
     return domain_forecast((pursued.case for pursued in cases), policies, now, days, assume=assume)
-
-
-def _customers(session: Session) -> list[CustomerRow]:
-    """Customers with open cases."""
-    owing = select(CaseRow.customer_id).where(CaseRow.closed_at.is_(None))
-    rows = select(CustomerRow).where(CustomerRow.customer_id.in_(owing)).order_by(CustomerRow.customer_id)
-    return list(session.scalars(rows))
-
-
-def _cases(session: Session, customer: CustomerRow, now: datetime) -> Iterator[Pursued]:
-    account = portfolio.account_of(session, customer, business_holidays, now, offers=Settings().offers)
-    rows = {row.invoice_id: row for row in portfolio.open_rows(session, customer.customer_id)}
-    for plan in open_plans(session, {customer.customer_id}):  # with what has been paid of it already
-        rows |= {each: session.get_one(CaseRow, each) for each in plan.invoices if each not in rows}
-    yield from portfolio.pursued(session, account, list(rows.values())).values()

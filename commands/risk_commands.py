@@ -11,14 +11,17 @@ from typing import Annotated
 
 import typer
 
-from commands.options import Json, to_day
+from commands.options import Json, State, to_day
 
 app = typer.Typer()
 
 
 @app.command()
 def risk(
-    csv: Annotated[Path, typer.Argument(metavar="CSV", show_default=False)],
+    csv: Annotated[
+        Path | None,
+        typer.Argument(metavar="CSV", help="Left out: the open cases of the store.", show_default=False),
+    ] = None,
     as_of: Annotated[
         date | None,
         typer.Option(
@@ -35,8 +38,33 @@ def risk(
         ),
     ] = None,
     as_json: Json = False,
+    state: State = None,
 ) -> None:
-    """How likely invoices are to be paid late, and why; docs/risk.md has the formulas."""
+    """How likely invoices are to be paid late, or lost, and why.
+
+    Of a file: each that is open on a day, or is issued from a day on. Of the store: the cases that are near being
+    written off. docs/risk.md has the formulas.
+    """
+    if csv is None:
+        from commands.failures import BadInput
+        from commands.risk_watch import print_watch
+
+        if as_of is not None or at_issue is not None:
+            raise BadInput("CSV: is missing: --as-of and --at-issue are asked of a file")
+        print_watch(state, as_json=as_json)
+        return
     from commands.risk import print_scores
 
     print_scores(csv, as_of, at_issue, as_json=as_json)
+
+
+@app.command()
+def cash(
+    weeks: Annotated[int, typer.Option(min=1, max=520, help="So many weeks, this one first.")] = 13,
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """What money is expected by week: promised, in instalments, or as customers usually pay."""
+    from commands.cash import print_cash
+
+    print_cash(weeks, state=state, as_json=as_json)

@@ -1,0 +1,97 @@
+"""When money is expected: agreed dates first, then as customers usually pay; what is owed is told once."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.case import apply
+from domain.expected_cash import Basis, Expected, expected_of_case
+from domain.pay_dates import PayDays
+from tests.unit.living import DUE, at, case, dispute, hold, paid, policy, promise
+
+TODAY = date(2026, 12, 3)
+USUAL = date(2026, 12, 14)
+
+
+def expected(*facts: object, today: date = TODAY) -> dict[Basis, tuple[int, date | None]]:
+    told = case()
+    for fact in facts:
+        told = apply(told, fact, at("2026-12-02"))
+    parts = list(expected_of_case(told, policy(), today, USUAL))
+    assert sum(part.minor for part in parts) == max(0, told.balance)
+    return {part.basis: (part.minor, part.on) for part in parts}
+
+
+def test_what_nobody_said_a_day_for_is_expected_as_usual() -> None:
+    assert expected() == {Basis.PREDICTED: (125_000, USUAL)}
+    assert list(expected_of_case(case(), policy(), TODAY, None)) == [
+        Expected(Basis.UNDATED, "C-1", ("INV-1",), "USD", 125_000)
+    ]
+
+
+def test_a_promise_goes_before_the_usual_day_and_only_for_its_part() -> None:
+    assert expected(promise("2026-12-08", "1000.00")) == {
+        Basis.PROMISE: (100_000, date(2026, 12, 8)),
+        Basis.PREDICTED: (25_000, USUAL),
+    }
+    assert expected(promise("2026-12-08")) == {Basis.PROMISE: (125_000, date(2026, 12, 8))}
+    in_part = expected(
+        promise("2026-12-08", "1000.00"), paid("400.00", on="2026-12-03"), today=date(2026, 12, 4)
+    )
+    assert in_part == {Basis.PROMISE: (60_000, date(2026, 12, 8)), Basis.PREDICTED: (25_000, USUAL)}
+
+
+def test_a_promise_in_its_grace_is_expected_today() -> None:
+    assert expected(promise("2026-12-04"), today=date(2026, 12, 7)) == {
+        Basis.PROMISE: (125_000, date(2026, 12, 7))
+    }
+
+
+def test_what_is_disputed_or_held_has_no_day() -> None:
+    assert expected(dispute("250.00")) == {
+        Basis.DISPUTED: (25_000, None),
+        Basis.PREDICTED: (100_000, USUAL),
+    }
+    assert expected(hold(), promise("2026-12-08")) == {Basis.HELD: (125_000, None)}
+
+
+def test_nothing_is_expected_of_what_is_paid() -> None:
+    assert expected(paid()) == {}
+
+
+# The usual day
+
+
+def test_a_customers_median_is_drawn_towards_everybodys() -> None:
+    usual = PayDays([("C", 20, 10), ("D", 0, 20), ("D", 5, 1)])
+    # Of all 31 the median is 0, of C's ten 20: (10 × 20 + 10 × 0) ÷ 20.
+    assert usual.predicted("C", DUE, date(2026, 11, 1)) == date(2026, 12, 11)
+    assert usual.predicted("NEW", DUE, date(2026, 11, 1)) == DUE
+
+
+def test_what_is_past_due_is_compared_with_what_was_as_late() -> None:
+    usual = PayDays([("C", 0, 10), ("C", 12, 10), ("D", 30, 10)])
+    assert usual.predicted("C", DUE, date(2026, 12, 8)) == date(2026, 12, 17)
+    # (10 × 12 + 10 × 21) ÷ 20 = 16.5 days, rounded to even.
+    assert usual.predicted("C", DUE, date(2027, 1, 15)) is None
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("AB"), st.integers(-30, 90), st.integers(1, 5)), max_size=20),
+    st.integers(-60, 120),
+)
+def test_never_before_today(told: list[tuple[str, int, int]], past_due: int) -> None:
+    today = date.fromordinal(DUE.toordinal() + past_due)
+    on = PayDays(told).predicted("A", DUE, today)
+    assert on is None or on >= today
+    as_late = [days for _, days, _ in told if past_due <= 0 or days >= past_due]
+    assert (on is None) == (not as_late)
+
+
+@pytest.mark.parametrize(("today", "on"), [(DUE, DUE), (TODAY, None)])
+def test_on_the_due_date_all_history_counts_and_then_what_was_as_late(today: date, on: date | None) -> None:
+    assert PayDays([("C", -3, 4)]).predicted("C", DUE, today) == on
