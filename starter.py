@@ -255,6 +255,24 @@ def improvement(
     print_improvement(asked, Wanted(output, xlsx, paper), csv=from_csv, state=state, as_json=as_json)
 
 
+@app.command("hold-out")
+def hold_out(
+    as_of: Annotated[
+        date | None,
+        typer.Option(parser=to_day, metavar="DATE", help="Today unless named.", show_default=False),
+    ] = None,
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """What the policies do, against customers who were drawn to be collected as before.
+
+    docs/hold-out.md says how to begin and what the interval means.
+    """
+    from commands.hold_out import print_hold_out
+
+    print_hold_out(as_of, state=state, as_json=as_json)
+
+
 app.add_typer(fact_commands.app)
 app.add_typer(request_commands.app)
 app.add_typer(risk_commands.app)

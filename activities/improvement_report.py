@@ -11,7 +11,9 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from activities.charts import Column, as_address, columns_svg
+from activities.hold_out_report import METHOD, arms_in_words, hold_out_document, hold_out_rows
 from activities.phrasing import Habits, locale_of, template
+from domain.hold_out import HeldAgainst
 from domain.improvement import Compared, Improvement, Measured, Month, Unit
 from domain.money import Money
 from domain.vocabulary import step_name
@@ -139,9 +141,12 @@ def capital_inputs(told: Improvement) -> list[tuple[str, str]]:
     ]
 
 
-def document(reports: Sequence[Improvement], actions: ActionsTaken | None) -> list[dict[str, Any]]:
+def document(
+    reports: Sequence[Improvement], actions: ActionsTaken | None, held: HeldAgainst | None = None
+) -> list[dict[str, Any]]:
     """The report as plain values, an object for each currency. Money in decimal strings, figures rounded."""
-    return [_document(told, actions) for told in reports]
+    hold_out = None if held is None else hold_out_document(held)
+    return [{**_document(told, actions), "hold_out": hold_out} for told in reports]
 
 
 def _document(told: Improvement, actions: ActionsTaken | None) -> dict[str, Any]:
@@ -207,8 +212,9 @@ def improvement_html(
     *,
     seller: str,
     paper: Literal["A4", "Letter"],
+    held: HeldAgainst | None = None,
 ) -> str:
-    """The report as a page of paper. Every chart stands beside its table."""
+    """The report as a page of paper. Every chart stands beside its table; what a hold-out shows stands apart."""
     return template("improvement.html.jinja").render(
         day=_HABITS.day,
         short_day=_HABITS.short_day,
@@ -221,6 +227,9 @@ def improvement_html(
         capital_formula=CAPITAL,
         no_capital=NO_CAPITAL,
         reservations=reservations(reports[0]),
+        held=None if held is None else hold_out_rows(held),
+        arms="" if held is None else arms_in_words(held),
+        hold_out_method=METHOD,
     )
 
 

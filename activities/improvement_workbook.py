@@ -16,6 +16,7 @@ from typing import Any
 import xlsxwriter
 
 from activities.charts import AFTER_COLOUR, BEFORE_COLOUR
+from activities.hold_out_report import COLLECTED, DAYS, METHOD, arms_in_words
 from activities.improvement_report import (
     CAPITAL,
     COURSES,
@@ -25,6 +26,7 @@ from activities.improvement_report import (
     made_of,
     reservations,
 )
+from domain.hold_out import HeldAgainst, NoEffect
 from domain.improvement import Improvement, Unit
 from domain.money import Money, exponent
 
@@ -54,8 +56,10 @@ def improvement_workbook(
     lines: Iterable[InvoiceLine],
     *,
     seller: str,
+    held: HeldAgainst | None = None,
 ) -> bytes:
-    """The workbook: a summary, the months with charts, and the invoices of each currency, then the actions."""
+    """The workbook: a summary, the months with charts, and the invoices of each currency, then the actions, and
+    what a hold-out shows."""
     file = io.BytesIO()
     book = xlsxwriter.Workbook(
         file,
@@ -83,7 +87,10 @@ def improvement_workbook(
         _summary(book, formats, told)
         _months(book, formats, told)
         _invoices(book, formats, told, by_currency[told.currency])
-    _actions(book, _Formats(book, reports[0].currency), actions)
+    formats = _Formats(book, reports[0].currency)
+    _actions(book, formats, actions)
+    if held is not None:
+        _hold_out(book, formats, held)
     book.close()
     return file.getvalue()
 
@@ -328,3 +335,26 @@ def _actions(book: Any, formats: _Formats, actions: ActionsTaken | None) -> None
         sheet.write_string(row, 0, what)
         sheet.write_number(row, 1, before, formats.count)
         sheet.write_number(row, 2, after, formats.count)
+
+
+def _hold_out(book: Any, formats: _Formats, held: HeldAgainst) -> None:
+    sheet = book.add_worksheet("Hold-out")
+    sheet.set_column(0, 0, 60)
+    sheet.set_column(1, 5, 16)
+    heads = ("Figure", "Usual", "Held out", "Effect", "95 % interval, from", "to")
+    for column, head in enumerate(heads):
+        sheet.write_string(0, column, head, formats.head)
+    shown = (
+        (COLLECTED, held.collected, formats.percent),
+        (DAYS, held.days, formats.days),
+    )
+    for row, (name, effect, style) in enumerate(shown, start=1):
+        sheet.write_string(row, 0, name, formats.wrap)
+        if isinstance(effect, NoEffect):
+            sheet.write_string(row, 1, effect.why)
+            continue
+        values = (effect.usual, effect.held_out, effect.difference, effect.low, effect.high)
+        for column, value in enumerate(values, start=1):
+            sheet.write_number(row, column, value, style)
+    sheet.write_string(4, 0, arms_in_words(held), formats.wrap)
+    sheet.write_string(5, 0, METHOD, formats.wrap)

@@ -12,13 +12,14 @@ from activities.interface import OpenCase, Opened
 from activities.rulebook import Rulebook
 from domain import contract as wire
 from domain import facts as internal
+from domain.hold_out import Arm
 from domain.money import Money
 from domain.policy import TASKS
 from domain.requests import unfit
 from domain.segments import Behaviour, Segment, Standing
 from domain.vocabulary import Step
 from domain.wire import FieldError
-from store import balances, canonical, facts, portfolio, worklist
+from store import balances, canonical, facts, hold_out, portfolio, worklist
 from store.customers import lock
 from store.portfolio import country_of, fingerprint, is_known, profile_of
 from store.schema import CaseRow, CustomerRow
@@ -136,7 +137,8 @@ def learn(customer: CustomerRow, told: wire.Customer) -> None:
 def _insert(work: CaseWork, told: wire.Start) -> CaseRow:
     invoice = told.invoice
     segment = _segment(work, told)
-    policy = work.rulebook.policy_for(told.policy, segment)
+    arm = _arm(work)
+    policy = work.rulebook.policy_for(told.policy, segment, arm)
     row = CaseRow(
         invoice_id=invoice.invoice_id,
         customer_id=work.customer.customer_id,
@@ -149,6 +151,7 @@ def _insert(work: CaseWork, told: wire.Start) -> CaseRow:
         policy_name=policy.name,
         policy_version=str(policy.version),
         policy=policy.model_dump(mode="json"),
+        arm=arm,
         opened_at=work.now,
         issued_on=invoice.issued_on,
         due_on=invoice.due_on,
@@ -168,10 +171,18 @@ def _insert(work: CaseWork, told: wire.Start) -> CaseRow:
         amount=invoice.money,
         on=invoice.issued_on or work.today(work.case(invoice.invoice_id)),
     )
-    work.note(
-        "case_opened", invoice.invoice_id, {"policy": policy.name, "start_sha256": row.start_sha256.hex()}
-    )
+    body = {"policy": policy.name, "start_sha256": row.start_sha256.hex()}
+    work.note("case_opened", invoice.invoice_id, body if arm is None else {**body, "arm": str(arm)})
     return row
+
+
+def _arm(work: CaseWork) -> Arm | None:
+    """The arm of the hold-out, where there is one: the one the customer was drawn into before, else by hash."""
+    held = work.rulebook.segments.hold_out
+    if held is None:
+        return None
+    customer_id = work.customer.customer_id
+    return hold_out.arm_of(work.session, customer_id) or held.arm(customer_id)
 
 
 def _segment(work: CaseWork, told: wire.Start) -> Segment:

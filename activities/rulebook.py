@@ -11,6 +11,7 @@ from pathlib import Path
 from domain.channels import OFFERED_BY_ALL
 from domain.contract import Customer
 from domain.demand import DemandLaw, load_demand_law
+from domain.hold_out import Arm
 from domain.instalments import PersonLimits
 from domain.plan_law import PlanLaw, load_plan_law
 from domain.policy import Policy, load_policy
@@ -48,9 +49,12 @@ class Rulebook:
         country = customer.country or (address.country if address is not None else None)
         return self.plan_law.limits(CustomerKind(customer.kind), country)
 
-    def policy_for(self, asked: str | None, segment: Segment) -> Policy:
-        """The policy asked for, else that of the customer's segment, else the default."""
-        for name in (asked, segment.policy):
+    def policy_for(self, asked: str | None, segment: Segment, arm: Arm | None = None) -> Policy:
+        """The policy asked for, else that of the hold-out for who is held out, else that of the customer's
+        segment, else the default."""
+        held = self.segments.hold_out
+        instead = held.policy if held is not None and arm is Arm.HELD_OUT else None
+        for name in (asked, instead, segment.policy):
             if name is not None and name in self.policies:
                 return self.policies[name]
         return self.policies[self.default_policy]
@@ -91,6 +95,7 @@ def load_rulebook(
     rules = folder / "segments.toml"
     if rules.exists():
         segments = load_segments(rules.read_text("utf-8"), str(rules))
+        _check_hold_out(segments, policies, rules)
     demand = DemandLaw()
     law = folder / "demand.toml"
     if law.exists():
@@ -112,6 +117,20 @@ def load_rulebook(
         offers=offers,
         continue_as_new_every=continue_as_new_every,
     )
+
+
+def _check_hold_out(segments: Segments, policies: Mapping[str, Policy], rules: Path) -> None:
+    """Who is held out is collected by a policy there is, and is written to."""
+    held = segments.hold_out
+    if held is None:
+        return
+    if held.policy not in policies:
+        known = ", ".join(sorted(policies))
+        raise Misconfigured(f"{rules}: hold_out: policy {held.policy!r} is not one of: {known}")
+    if not any(rung.is_notice for rung in policies[held.policy].steps):
+        raise Misconfigured(
+            f"{rules}: hold_out: policy {held.policy!r} writes to nobody; silence is no policy"
+        )
 
 
 def business_holidays(country: str | None, around: date) -> frozenset[date]:

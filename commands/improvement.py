@@ -32,11 +32,13 @@ from commands.outcomes import actions
 from commands.place import find
 from commands.portfolio_file import File, read_file
 from commands.terminal import day, note, out, print_json, table, words
+from domain.hold_out import HeldAgainst, held_against
 from domain.improvement import Improvement, compare, periods
 from domain.outcomes import Period
 from domain.portfolio_csv import Options
 from domain.receivables import Receivable
 from settings import Settings
+from store.hold_out import tallies
 from store.receivables import currencies, receivables
 from store.schema import CustomerRow
 
@@ -85,6 +87,7 @@ class Books:
     portfolio: Mapping[str, list[Receivable]]
     names: Mapping[str, str]
     actions: ActionsTaken | None = None
+    held: HeldAgainst | None = None
 
 
 def period_named(text: str | None, option: str) -> Period | None:
@@ -118,17 +121,19 @@ def print_improvement(
         raise BadInput("There is no invoice to report on: import some (python starter.py import FILE)")
     if wanted.pdf is not None:
         paper = seller.paper if wanted.paper is None else _PAPERS[wanted.paper.lower()]
-        html = improvement_html(reports, books.actions, seller=seller.name, paper=paper)
+        html = improvement_html(reports, books.actions, seller=seller.name, paper=paper, held=books.held)
         wanted.pdf.write_bytes(_pdf(html))
         note(f"Written: {wanted.pdf}")
     if wanted.xlsx is not None:
         from activities.improvement_workbook import improvement_workbook
 
-        book = improvement_workbook(reports, books.actions, _lines(books), seller=seller.name)
+        book = improvement_workbook(
+            reports, books.actions, _lines(books), seller=seller.name, held=books.held
+        )
         wanted.xlsx.write_bytes(book)
         note(f"Written: {wanted.xlsx}")
     if as_json:
-        told = document(reports, books.actions)
+        told = document(reports, books.actions, books.held)
         print_json(told[0] if len(told) == 1 else told)
         return
     for report in reports:
@@ -149,6 +154,7 @@ def _of_store(asked: Asked, state: Path | None) -> Books:
             {currency: receivables(session, currency) for currency in currencies(session)},
             {customer_id: name or "" for customer_id, name in session.execute(named)},
             ActionsTaken.of(actions(session, before), actions(session, after)),
+            held_against(tallies(session, as_of)),
         )
 
 

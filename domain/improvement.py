@@ -304,15 +304,19 @@ class Book:
 
 
 def _move(moved: Counter[date], each: Receivable) -> None:
-    """Enter what an invoice does to the open amount of which day."""
-    if each.settled_on is not None and each.settled_on <= each.issued_on:
+    """Enter what an invoice does to the open amount of which day; what was paid too much is not owed back."""
+    if each.is_settled(each.issued_on):
         return
-    owed = each.minor
-    moved[each.issued_on] += owed
+    changes: Counter[date] = Counter()
     for day, minor in each.changes:
-        if each.settled_on is None or day < each.settled_on:
-            moved[max(day, each.issued_on)] += minor
-            owed += minor
+        if not each.is_settled(day):
+            changes[max(day, each.issued_on)] += minor
+    changes[each.issued_on] += each.minor
+    net = owed = 0
+    for day in sorted(changes):
+        net += changes[day]
+        moved[day] += max(0, net) - owed
+        owed = max(0, net)
     if each.settled_on is not None:
         moved[each.settled_on] -= owed
 

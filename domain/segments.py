@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from domain.hold_out import HoldOut
 from domain.money import Money
 
 #: The usual day is told to customers: it is rounded, and only drawn from a history of some length.
@@ -154,6 +155,8 @@ class Segments(_Part):
     """Tiers whose policy has another name than the tier."""
     chronic_late: ChronicLate = ChronicLate()
     rules: tuple[SegmentRule, ...] = ()
+    hold_out: HoldOut | None = None
+    """Some customers are collected by another policy, so that what the policies do can be told; off unless given."""
 
     @model_validator(mode="after")
     def _named_once(self) -> Self:

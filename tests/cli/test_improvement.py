@@ -15,9 +15,10 @@ from xml.etree import ElementTree
 import pytest
 
 import starter
-from activities.improvement_report import ActionsTaken, improvement_html
+from activities.improvement_report import ActionsTaken, document, improvement_html
 from activities.improvement_workbook import InvoiceLine, improvement_workbook
 from activities.rendering import PdfRenderer
+from domain.hold_out import Arm, Tally, held_against
 from domain.improvement import compare, periods
 from domain.receivables import Receivable
 from settings import ROOT
@@ -191,6 +192,32 @@ def test_the_paper_can_be_read_out_and_claims_nothing(
     assert cells(book)["Actions taken"]["C2"] == 7.0
 
 
+def test_only_the_hold_out_speaks_of_an_effect() -> None:
+    told = compare(portfolio(), "USD", GO_LIVE, *periods(GO_LIVE, AS_OF, 5), AS_OF)
+    drawn = [Tally(Arm.USUAL, f"u{n}", 2, 2 if n % 3 else 1, 60 + n % 5) for n in range(60)]
+    drawn += [Tally(Arm.HELD_OUT, f"h{n}", 2, n % 2, 80 + n % 7) for n in range(30)]
+    held = held_against(drawn)
+    html = improvement_html([told], None, seller="Acme", paper="A4", held=held)
+    apart = re.search(r'<section class="hold-out">.*?</section>', html, re.DOTALL)
+    assert apart is not None
+    assert CLAIMS.search(apart[0])
+    assert not CLAIMS.search(re.sub(r"<style>.*?</style>", "", html.replace(apart[0], ""), flags=re.DOTALL))
+    with PdfRenderer() as renderer:
+        assert faults(renderer.render(html, timeout=60)) == []
+    (of_json,) = document([told], None, held)
+    measured = of_json["hold_out"]["collected_60d"]
+    assert (measured["usual"], measured["held_out"], measured["effect"]) == (83.33, 25.0, 58.33)
+    assert measured["interval"][0] < 58.33 < measured["interval"][1]
+    sheets = cells(improvement_workbook([told], None, [], seller="Acme", held=held))
+    assert sheets["Hold-out"]["D2"] == pytest.approx(7 / 12)
+    others = [text for name, sheet in sheets.items() if name != "Hold-out" for text in sheet.values()]
+    assert not any(CLAIMS.search(text) for text in others if isinstance(text, str))
+    few = held_against(drawn[:70])
+    assert few is not None
+    html = improvement_html([told], None, seller="Acme", paper="A4", held=few)
+    assert "10 customers of the arm &#39;held out&#39;" in html
+
+
 def test_a_currency_without_decimals_and_text_that_no_cell_can_hold() -> None:
     invoices = portfolio()
     told = compare(invoices, "JPY", GO_LIVE, *periods(GO_LIVE, AS_OF, 5), AS_OF)
@@ -269,5 +296,9 @@ async def test_the_store_gives_the_same_figures_and_counts_what_was_done(office:
     assert of_store["figures"] == of_settled["figures"] != of_file["figures"]
     assert of_store["working_capital_freed"] == of_settled["working_capital_freed"]
     assert of_store["actions"][0] == {"what": "Messages to customers", "before": 0, "after": 0}
+    assert of_store["hold_out"] is None
     said = (await office.done(*words)).out
     assert "Actions taken" in said
+    none = await office.run("hold-out")
+    assert none.code == 2
+    assert "There is no hold-out" in none.err

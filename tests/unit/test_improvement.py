@@ -151,7 +151,7 @@ def test_dso_is_the_reports_own(rows: list[tuple[date, int, int | None, tuple[da
     portfolio = []
     for number, (issued, amount, paid_after, part) in enumerate(rows):
         each = sold(number, issued, amount, paid_after=paid_after)
-        changes = () if part is None else ((part[0], -min(part[1], amount) * 100),)
+        changes = () if part is None else ((part[0], -part[1] * 100),)
         portfolio.append(
             Receivable(
                 each.invoice_id, "C", each.issued_on, each.due_on, each.minor, each.settled_on, changes
