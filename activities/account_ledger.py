@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
 from activities.casework import CaseWork
+from activities.cash import file_payment, is_booked_for
 from activities.contacts import contact_key
 from activities.inputs import as_it_came, read_input
 from activities.interface import AccountRecorded, RecordAccountFacts, SignalInput
@@ -16,6 +17,7 @@ from activities.opening import learn
 from activities.rulebook import Rulebook
 from domain import contract as wire
 from domain import facts as internal
+from domain.cash_source import source_of
 from domain.money import Money
 from domain.requests import unfit
 from domain.vocabulary import Step
@@ -226,14 +228,26 @@ def _cash(works: AccountWork, cash: wire.CashReceived) -> str | None:
             why = f"cash {cash.payment_id} on {invoice_id}: {problem.why}"
             work.open_item("unfit_fact", why, invoice_id=invoice_id, ref=cash.payment_id)
             continue
-        work.file(invoice_id, payment, payment.fact_id)
+        file_payment(work, invoice_id, payment)
         work.nudge.add(invoice_id)
         left -= payment.money.minor
-    if left > 0:
+    if left > 0 and not _is_booked(works, cash):
+        why = f"{Money(left, cash.currency)} {cash.currency} of payment {cash.payment_id} is for no invoice"
+        why += ": the seller's cash source books it once it knows of it"
+        account.open_item("unapplied_cash", why, ref=cash.payment_id)
+    elif left > 0:
         _to_account(account, "cash_received", cash.fact_id, Money(left, cash.currency), cash.received_on)
         why = f"{Money(left, cash.currency)} {cash.currency} of payment {cash.payment_id} is not applied"
         account.open_item("unapplied_cash", why, ref=cash.payment_id)
     return None
+
+
+def _is_booked(works: AccountWork, cash: wire.CashReceived) -> bool:
+    """Whether what is for no invoice is put on the account: as its sellers say."""
+    named = {invoice_id: works.on(invoice_id) for invoice_id, _ in cash.payments()}
+    concerned = named or works.open_invoices()
+    sellers = {work.row(invoice_id).seller for invoice_id, work in concerned.items() if work is not None}
+    return is_booked_for(works.account.rulebook, sellers, source_of(cash.payment_id))
 
 
 def _to_account(account: CaseWork, kind: str, event_id: str, amount: Money, on: date) -> None:

@@ -105,6 +105,8 @@ def _notes(item: InvoiceFacts, habits: Habits, say: Labels, *, asking: bool) -> 
         notes.append((say.promised if asking else say.promised_plain)(habits.money(item.promised)))
     if item.disputed:
         notes.append((say.disputed if asking else say.disputed_plain)(habits.money(item.disputed)))
+    if item.arriving:
+        notes.append((say.arriving if asking else say.arriving_plain)(habits.money(item.arriving)))
     return tuple(notes)
 
 

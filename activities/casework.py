@@ -417,6 +417,9 @@ class CaseWork:
             paid = after.minor(fact.amount)
             entries.append((kind, event_id, -paid, fact.received_on))
             entries.append(("payment_reversed", derived_id, own + paid, on))
+        elif isinstance(fact, internal.PaymentRecognised):
+            # A reversal of it that came first finds the money under the id by which it is booked.
+            entries.append(("payment_reversed", derived_id, own, on))
         else:
             entries.append((kind, event_id, own, on))
         is_write_off = isinstance(fact, internal.WrittenOff)
@@ -516,6 +519,7 @@ _ENDS_WITH_DEBT = frozenset(
         "plan_late_evidence",
         "referral",
         "counter_offer",
+        "unconfirmed_cash",
     }
 )
 

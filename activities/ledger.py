@@ -12,6 +12,7 @@ from temporalio import activity
 
 from activities import plan_book
 from activities.casework import CaseWork
+from activities.cash import file_payment
 from activities.documents import edit_words
 from activities.inputs import AsItCame, as_it_came, read_input
 from activities.interface import (
@@ -35,6 +36,8 @@ from domain import contract as wire
 from domain import facts as internal
 from domain.asking import Answer, Refused
 from domain.bank_lines import LINE_PREFIX
+from domain.cash_source import hold_id
+from domain.decide import UNCONFIRMED_CASH
 from domain.draft import Draft
 from domain.money import Money
 from domain.requests import answer, unfit
@@ -349,6 +352,11 @@ def record_signal(work: CaseWork, invoice_id: str, signal: SignalInput) -> None:
     elif problem is not None:
         why = f"{signal.name}: {problem.why}"
         work.open_item("unfit_fact", why, invoice_id=invoice_id, **came._asdict())
+    elif isinstance(read, wire.PaymentReceived):
+        # Under the id of a bank line a person found out what it is for.
+        by_hand = read.payment_id.startswith(LINE_PREFIX)
+        if file_payment(work, invoice_id, read, by_hand=by_hand):
+            _beside(work, invoice_id, read)
     elif work.file(invoice_id, read, read.fact_id):
         _beside(work, invoice_id, read)
 
@@ -383,6 +391,7 @@ def _beside(work: CaseWork, invoice_id: str, fact: wire.Fact) -> None:
             bank.apply_by_hand(work.session, fact.payment_id, customer_id, invoice_id, fact.money, work.now)
         case wire.HoldReleased():
             work.close_hold_item(fact.hold_id, invoice_id)
+            _close_unawaited(work, invoice_id, fact.hold_id)
         case wire.InvoiceStatus(status="rejected"):
             why = "the customer's system rejected the invoice"
             work.open_item("invoice_rejected", why, invoice_id=invoice_id, ref=fact.status_id)
@@ -391,6 +400,20 @@ def _beside(work: CaseWork, invoice_id: str, fact: wire.Fact) -> None:
         case wire.DisputeResolved():
             refs = (fact.dispute_id,)
             _close_about(work, invoice_id, "dispute", by="dispute_resolved", outcome=fact.outcome, refs=refs)
+
+
+def _close_unawaited(work: CaseWork, invoice_id: str, released: str) -> None:
+    """A released wait for a payment answers the item that asked about it."""
+    for payment_id, announced in work.case(invoice_id).case.announced.items():
+        if hold_id(announced.fact) == released:
+            _close_about(
+                work,
+                invoice_id,
+                UNCONFIRMED_CASH,
+                by="hold_released",
+                outcome="not waited for",
+                refs=(payment_id,),
+            )
 
 
 def _event_id(update_id: str) -> str:

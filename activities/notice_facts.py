@@ -36,7 +36,14 @@ from domain.letter import (
 from domain.money import Money
 from domain.offer_credit import left_to_pay
 from domain.offer_requests import offer_of_step
-from domain.pauses import calendar_of, frozen_amount, offer_on_table, promised_amount, promises
+from domain.pauses import (
+    announced_amount,
+    calendar_of,
+    frozen_amount,
+    offer_on_table,
+    promised_amount,
+    promises,
+)
 from domain.risk import assess
 from domain.seller import Mailbox, Seller, one_line
 from domain.vocabulary import (
@@ -287,6 +294,7 @@ def invoice_facts(
     invoice = wire.Invoice.model_validate(row.invoice)
     promised = promised_amount(case, pursued.policy, today)
     disputed = frozen_amount(case)
+    arriving = announced_amount(case)
     return InvoiceFacts(
         invoice_id=row.invoice_id,
         number=_line(row.number) or row.invoice_id,
@@ -328,6 +336,7 @@ def invoice_facts(
         asked=Money(item.asked, row.currency) if item is not None and item.asked > 0 else None,
         promised=Money(promised, row.currency) if promised else None,
         disputed=Money(disputed, row.currency) if disputed else None,
+        arriving=Money(arriving, row.currency) if arriving else None,
         offer=_offer(case, today, made),
         step=item.step if item is not None and isinstance(item.step, Step) else None,
         cycle=item.cycle if item is not None else case.cycle,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -112,7 +112,7 @@ def read_statements(
     place = find(state)
     result = _Booked()
     with place.writing() as session:
-        _book(session, place.now(session), files, result)
+        _book(session, place.now(session), files, load_rulebook(Settings().config_folder), result)
     asyncio.run(_tell_all(place))
     _say(result, as_json=as_json)
 
@@ -149,8 +149,11 @@ class _Booked:
     waiting: int = 0
 
 
-def _book(session: Session, now: datetime, files: Iterable[File], result: _Booked) -> None:
+def _book(
+    session: Session, now: datetime, files: Iterable[File], rulebook: Rulebook, result: _Booked
+) -> None:
     """Keep every line that is new, with what is made of it, in one transaction."""
+    sellers_by_erp = {id_ for id_, seller in rulebook.sellers.items() if seller.cash_source == "erp"}
     invoices = store.open_invoices(session)
     items = OpenItems(invoices, store.payers(session, {invoice.customer_id for invoice in invoices}))
     for file in files:
@@ -164,6 +167,10 @@ def _book(session: Session, now: datetime, files: Iterable[File], result: _Booke
                 result.known += 1
                 continue
             booking = book(line, items, lambda back: store.payments_of(session, back))
+            if booking.outcome is LineOutcome.APPLIED and not sellers_by_erp.isdisjoint(
+                store.sellers_of(session, booking.allocations)
+            ):
+                booking = replace(booking, why=f"{booking.why}; not asked for until the ERP books it")
             if not store.keep(session, booking, file.sha256):
                 result.known += 1
                 continue

@@ -411,6 +411,19 @@ class _Story:
         )
 
     @_tell.register
+    def _(self, fact: internal.PaymentAnnounced) -> str:
+        payment, teller = fact.payment, "bank" if fact.told_by == "bank" else "ERP"
+        return (
+            f"The {teller} tells of a payment of {self._money(payment.amount)} of {day(payment.received_on)} "
+            f"({payment.payment_id}); the seller's own source is waited for until {day(fact.confirm_by)}"
+        )
+
+    @_tell.register
+    def _(self, fact: internal.PaymentRecognised) -> str:
+        payment = fact.payment
+        return f"Payment {payment.payment_id} of {self._money(payment.amount)} is that of {fact.of}, booked already"
+
+    @_tell.register
     def _(self, fact: internal.CreditHoldPlaced) -> str:
         return "New orders are blocked"
 

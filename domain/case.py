@@ -113,6 +113,10 @@ class Case:
     steps: tuple[Taken, ...] = ()
     payments: Mapping[str, Stamped[wire.PaymentReceived]] = field(default_factory=dict)
     reversals: Mapping[str, Stamped[wire.PaymentReversed]] = field(default_factory=dict)
+    announced: Mapping[str, Stamped[facts.PaymentAnnounced]] = field(default_factory=dict)
+    """Payments that the source tells of which the seller did not name, by payment."""
+    recognised: Mapping[str, Stamped[facts.PaymentRecognised]] = field(default_factory=dict)
+    """Payments that are booked already under the id that the other source told first, by payment."""
     credits: Mapping[str, Stamped[int]] = field(default_factory=dict)
     charges: Mapping[str, Stamped[int]] = field(default_factory=dict)
     waivers: Mapping[str, Stamped[int]] = field(default_factory=dict)
@@ -219,13 +223,18 @@ class Case:
         taken: dict[str, int] = {}
         for stamped in self.reversals.values():
             if stamped.epoch < epoch:
-                payment_id = stamped.fact.payment_id
+                payment_id = self.booked_as(stamped.fact.payment_id)
                 taken[payment_id] = taken.get(payment_id, 0) + self.minor(stamped.fact.amount)
         return sum(
             min(amount, self.minor(self.payments[payment_id].fact.amount))
             for payment_id, amount in taken.items()
             if payment_id in self.payments
         )
+
+    def booked_as(self, payment_id: str) -> str:
+        """The id under which the money of a payment is booked."""
+        known = self.recognised.get(payment_id)
+        return payment_id if known is None else known.fact.of
 
     @property
     def paid(self) -> int:
@@ -335,7 +344,7 @@ class Case:
                 back = sum(
                     self.minor(reversal.fact.amount)
                     for reversal in self.reversals.values()
-                    if reversal.fact.payment_id == payment_id
+                    if self.booked_as(reversal.fact.payment_id) == payment_id
                 )
                 received += max(0, self.minor(stamped.fact.amount) - back)
         return received
@@ -456,7 +465,7 @@ def _add(case: Case, name: str, key: str, value: object, at: datetime) -> Case:
     return changed(case, **{name: {**known, key: Stamped(value, at, case.epoch)}})
 
 
-def _derived_id(prefix: str, fact_id: str, suffix: str) -> str:
+def derived_id(prefix: str, fact_id: str, suffix: str) -> str:
     """An id made from another one, as long as ids may be and no two the same."""
     room = 64 - len(prefix) - len(suffix)
     if len(fact_id) > room:
@@ -467,10 +476,24 @@ def _derived_id(prefix: str, fact_id: str, suffix: str) -> str:
 
 @_file.register
 def _(fact: wire.PaymentReceived, case: Case, at: datetime) -> Case:
-    case = _add(case, "payments", fact.payment_id, fact, at)
+    return _deduct(_add(case, "payments", fact.payment_id, fact, at), fact, at)
+
+
+@_file.register
+def _(fact: facts.PaymentAnnounced, case: Case, at: datetime) -> Case:
+    return _deduct(_add(case, "announced", fact.payment.payment_id, fact, at), fact.payment, at)
+
+
+@_file.register
+def _(fact: facts.PaymentRecognised, case: Case, at: datetime) -> Case:
+    return _deduct(_add(case, "recognised", fact.payment.payment_id, fact, at), fact.payment, at)
+
+
+def _deduct(case: Case, fact: wire.PaymentReceived, at: datetime) -> Case:
+    """What the payer kept back is disputed, whoever books the payment."""
     for number, deduction in enumerate(fact.deductions, start=1):
         dispute = wire.DisputeRaised(
-            dispute_id=_derived_id("", fact.payment_id, f".deduction-{number}"),
+            dispute_id=derived_id("", fact.payment_id, f".deduction-{number}"),
             reason=DisputeReason.OTHER,
             amount=deduction.amount,
         )
@@ -513,7 +536,7 @@ def _(fact: wire.InvoiceStatus, case: Case, at: datetime) -> Case:
     case = _add(case, "statuses", fact.status_id, fact, at)
     if fact.status == "scheduled" and fact.pay_on is not None:
         promise = wire.PromiseMade(
-            promise_id=_derived_id("status-", fact.status_id, ""), pay_by=fact.pay_on, source="erp"
+            promise_id=derived_id("status-", fact.status_id, ""), pay_by=fact.pay_on, source="erp"
         )
         case = _add(case, "promises", promise.promise_id, promise, at)
     return case

@@ -47,7 +47,7 @@ def reopened_on(case: Case, policy: Policy, today: date) -> date | None:
     days = [
         calendar.local_date(reversal.at)
         for reversal in case.reversals.values()
-        if reversal.epoch == case.epoch and reversal.fact.payment_id in case.payments
+        if reversal.epoch == case.epoch and case.booked_as(reversal.fact.payment_id) in case.payments
     ]
     if days and _net_without_newest_reversals(case) <= policy.tolerance_in(case.currency):
         return max(days) if max(days) > case.due else None

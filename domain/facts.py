@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from domain.contract import PaymentReceived
 from domain.vocabulary import CallOutcome, Channel, Note, OfferKind, Outcome, PlanState, Step
 
 
@@ -312,6 +313,24 @@ class Recalled(InternalFact):
     reason: str
 
 
+class PaymentAnnounced(InternalFact):
+    """A payment that the source tells of which the seller did not name: not booked until the other one tells."""
+
+    kind: Literal["payment_announced"] = "payment_announced"
+    payment: PaymentReceived
+    told_by: Literal["erp", "bank"]
+    confirm_by: date
+    """The last day of waiting for the named source; a person looks after it."""
+
+
+class PaymentRecognised(InternalFact):
+    """A payment is money that is booked already, of which the other source told first; `of` is its payment."""
+
+    kind: Literal["payment_recognised"] = "payment_recognised"
+    payment: PaymentReceived
+    of: str
+
+
 class UnreadableFact(InternalFact):
     """A payment, credit, dispute, hold or promise that could not be read: the case pauses for a person."""
 
@@ -366,6 +385,8 @@ INTERNAL_FACTS: dict[str, type[InternalFact]] = {
         CreditHoldReleased,
         WrittenOff,
         Recalled,
+        PaymentAnnounced,
+        PaymentRecognised,
         UnreadableFact,
         PortalAnswered,
         PlanTabled,

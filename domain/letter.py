@@ -135,13 +135,15 @@ class InvoiceFacts(_Frozen):
     asked: Money | None = None
     promised: Money | None = None
     disputed: Money | None = None
+    arriving: Money | None = None
+    """What one source told of and the seller's own has not booked yet."""
     offer: OfferFacts | None = None
     step: Step | None = None
     cycle: int = 0
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
-        shown = [self.amount, self.balance, self.asked, self.promised, self.disputed]
+        shown = [self.amount, self.balance, self.asked, self.promised, self.disputed, self.arriving]
         shown += [entry.amount for entry in self.entries]
         shown += [self.offer.pay, self.offer.credit] if self.offer is not None else []
         shown += [money for line in self.lines for money in (line.amount, line.unit_price)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -9,6 +10,7 @@ from typing import NamedTuple
 
 from domain.calendar import Calendar
 from domain.case import Account, Case, hold_ends
+from domain.cash_source import Awaited, awaited
 from domain.facts import OfferMade, PlanTabled
 from domain.money import Money
 from domain.offers import open_counter, standing_offer, unpaid_agreements
@@ -279,12 +281,17 @@ def _offer_pause(case: Case, policy: Policy, today: date) -> Pause | None:
     return None
 
 
+def announced_amount(case: Case) -> int:
+    """Minor units that one source told of and the one that the seller named has not booked yet."""
+    return min(sum(each.left for each in awaited(case)), case.balance)
+
+
 def collectable(case: Case, policy: Policy, today: date) -> int:
-    """What may be asked for: balance less what is disputed, planned or promised."""
-    if not case.disputes and not case.promises and not case.plans:
+    """What may be asked for: balance less what is disputed, planned, promised or announced."""
+    if not case.disputes and not case.promises and not case.plans and not case.announced:
         return case.balance
     waiting = frozen_amount(case) + planned_amount(case, today) + promised_amount(case, policy, today)
-    return max(0, case.balance - waiting)
+    return max(0, case.balance - waiting - announced_amount(case))
 
 
 def pause(case: Case, policy: Policy, today: date) -> Pause | None:
@@ -302,9 +309,11 @@ def pause(case: Case, policy: Policy, today: date) -> Pause | None:
     agreed = _offer_pause(case, policy, today)
     if agreed is not None:
         return agreed
-    if collectable(case, policy, today) <= (
-        policy.tolerance_in(case.currency) if case.paid or case.credited else 0
-    ):
+    announced = awaited(case)
+    came = case.paid or case.credited or announced
+    if collectable(case, policy, today) <= (policy.tolerance_in(case.currency) if came else 0):
+        if announced:
+            return _announced_pause(announced, calendar, today)
         if planned_amount(case, today) > 0:
             return _plan_pause(case, policy, today)
         open_promises = [p for p in promises(case, policy, today) if p.state is PromiseState.OPEN]
@@ -318,6 +327,23 @@ def pause(case: Case, policy: Policy, today: date) -> Pause | None:
     if covering >= collectable(case, policy, today):
         return Pause(WaitingOn.PERSON, None, "unapplied cash of the customer covers it", "unapplied_cash")
     return None
+
+
+def _announced_pause(announced: Sequence[Awaited], calendar: Calendar, today: date) -> Pause:
+    """The named source is waited for; after its days a person is."""
+    latest = max(each.announced.confirm_by for each in announced)
+    if today <= latest:
+        why = f"{said_announced(announced[0])}; waited for until {latest}"
+        return Pause(WaitingOn.HOLD, calendar.midnight_after(latest), why, "announced_cash")
+    return Pause(WaitingOn.PERSON, None, said_announced(announced[0]), "announced_cash")
+
+
+def said_announced(each: Awaited) -> str:
+    """What one source told and the other did not, in a sentence for staff."""
+    payment, by_bank = each.announced.payment, each.announced.told_by == "bank"
+    tells, silent = ("the bank", "the ERP") if by_bank else ("the ERP", "the bank")
+    money = f"{Money(each.left, payment.currency)} {payment.currency} of {payment.received_on}"
+    return f"{tells} tells of {money} ({payment.payment_id}), {silent} not yet"
 
 
 def _plan_pause(case: Case, policy: Policy, today: date) -> Pause:

@@ -166,7 +166,10 @@ class Seller(_Frozen):
     reply_tags: bool = False
     """The mailbox for answers also takes `name+tag@…` (RFC 5233): each case then gets an address of its own."""
     phone: FilledLine | None = None
-    cash_source: Literal["erp", "bank"] = "erp"
+    cash_source: Literal["erp", "bank"] | None = None
+    """Whose word on a payment counts: `domain.cash_source`. None where whoever tells first is booked."""
+    cash_confirmed_within: int = Field(default=5, ge=1, le=60)
+    """Business days that the named source has to book what the other one told, before a person looks."""
     referral_partner: ReferralPartner | None = None
     languages: tuple[Language, ...] = Field(default=("en",), min_length=1)
     paper: Literal["A4", "Letter"] = "A4"

@@ -194,6 +194,11 @@ def _pending(session: Session) -> dict[str, int]:
     return pending
 
 
+def sellers_of(session: Session, invoice_ids: Iterable[str]) -> set[str]:
+    """Who these invoices are owed to."""
+    return set(session.scalars(select(CaseRow.seller).where(CaseRow.invoice_id.in_(list(invoice_ids)))))
+
+
 def payers(session: Session, customers: Iterable[str]) -> list[Payer]:
     """How these customers are known at a bank: their names, and the accounts they paid from before."""
     wanted = set(customers)

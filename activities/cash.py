@@ -1,0 +1,44 @@
+"""Payments as they reach an invoice: booked, recognised as money that is booked, or announced."""
+
+from __future__ import annotations
+
+from activities.casework import CaseWork
+from activities.rulebook import Rulebook
+from domain import contract as wire
+from domain.cash_source import CashSource, taken
+from domain.decide import UNCONFIRMED_CASH
+from domain.pauses import calendar_of
+from store import worklist
+
+
+def file_payment(
+    work: CaseWork, invoice_id: str, payment: wire.PaymentReceived, *, by_hand: bool = False
+) -> bool:
+    """Record a payment for what it is to the seller; False where it was recorded before."""
+    pursued = work.case(invoice_id)
+    seller = work.rulebook.sellers.get(pursued.case.seller)
+    source, within = (None, 1) if seller is None else (seller.cash_source, seller.cash_confirmed_within)
+    calendar = calendar_of(pursued.case.account, pursued.policy)
+    confirm_by = calendar.add_business_days(work.today(pursued), within)
+    fact = taken(pursued.case, payment, source, confirm_by, by_hand=by_hand)
+    recorded = work.file(invoice_id, fact, payment.fact_id)
+    if recorded and isinstance(fact, wire.PaymentReceived):
+        _close_confirmed(work, invoice_id)
+    return recorded
+
+
+def is_booked_for(rulebook: Rulebook, sellers: set[str], told_by: CashSource) -> bool:
+    """Whether money that no invoice is named for is put on the account: not where all sellers that it may be
+    for, all there are where nobody knows, go by the other source."""
+    known = sellers & rulebook.sellers.keys() or rulebook.sellers.keys()
+    return any(rulebook.sellers[each].cash_source in (None, told_by) for each in known)
+
+
+def _close_confirmed(work: CaseWork, invoice_id: str) -> None:
+    """Take off the worklist what was announced and is booked now."""
+    asked = {task.ref for task in work.decide(invoice_id).tasks if task.kind == UNCONFIRMED_CASH}
+    for task in worklist.list_open(work.session, kind=UNCONFIRMED_CASH, invoice_id=invoice_id):
+        if task.ref not in asked:
+            worklist.close_task(
+                work.session, task.item_id, at=work.now, by="duecourse", outcome="the payment is booked"
+            )

@@ -1,0 +1,157 @@
+"""Two ways in which a payment becomes known, the ERP and the bank, and how its money is counted once.
+
+A seller may name the one whose word counts. What the other tells is then announced: it keeps its amount from being
+asked for until the named source books it. Where none is named, whichever tells first is booked, and what the other
+tells of the same money is recognised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Literal, NamedTuple
+
+from domain.bank_lines import LINE_PREFIX
+from domain.case import Case, derived_id
+from domain.contract import PaymentReceived
+from domain.facts import PaymentAnnounced, PaymentRecognised
+
+CashSource = Literal["erp", "bank"]
+
+#: ERP and bank date the same payment so far apart at most, where nobody named one of them.
+SAME_MONEY = timedelta(days=5)
+#: So long before the other's day the named source may have booked what is announced.
+_BOOKED_BEFORE = timedelta(days=10)
+#: Ways of paying of an ERP's payment that is no single line of a bank statement.
+_NOT_BY_TRANSFER = frozenset({"card", "cash", "check", "cheque"})
+
+
+class Awaited(NamedTuple):
+    """What was announced, and minor units of it that are not confirmed."""
+
+    announced: PaymentAnnounced
+    left: int
+
+
+def told_by(payment: PaymentReceived) -> CashSource:
+    """Who tells of a payment: as it says itself, else the bank where it has the id of a bank line."""
+    match payment.source:
+        case "erp":
+            return "erp"
+        case "bank":
+            return "bank"
+    return source_of(payment.payment_id)
+
+
+def source_of(payment_id: str) -> CashSource:
+    """Who tells of what has this id: the bank lines that we read have ids of ours."""
+    return "bank" if payment_id.startswith(LINE_PREFIX) else "erp"
+
+
+def hold_id(announced: PaymentAnnounced) -> str:
+    """The hold whose release says that what was announced is not to be waited for."""
+    return derived_id("cash-", announced.payment.payment_id, "")
+
+
+def taken(
+    case: Case,
+    payment: PaymentReceived,
+    source: CashSource | None,
+    confirm_by: date,
+    *,
+    by_hand: bool = False,
+) -> PaymentReceived | PaymentRecognised | PaymentAnnounced:
+    """What a payment told of an invoice comes to: booked, recognised as money that is booked, or announced.
+
+    `by_hand` is booked whoever tells. A repeat comes to what it came to before.
+    """
+    payment_id, by = payment.payment_id, told_by(payment)
+    if payment_id in case.payments:
+        return payment
+    known = case.recognised.get(payment_id)
+    if known is not None:
+        return PaymentRecognised(payment=payment, of=known.fact.of)
+    if source not in (None, by) and not by_hand:
+        before = case.announced.get(payment_id)
+        return PaymentAnnounced(
+            payment=payment, told_by=by, confirm_by=confirm_by if before is None else before.fact.confirm_by
+        )
+    same = next(_same_money(case, payment), None)
+    return payment if same is None else PaymentRecognised(payment=payment, of=same)
+
+
+def _same_money(case: Case, payment: PaymentReceived) -> Iterator[str]:
+    """The booked payments of which the other source tells with this one, those of the nearest day first.
+
+    Each stands for one: a second payment of the same amount is another one.
+    """
+    if (payment.method or "").lower() in _NOT_BY_TRANSFER:
+        return
+    told = {stamped.fact.of for stamped in case.recognised.values()}
+    found = [
+        (abs(booked.fact.received_on - payment.received_on), booked_id)
+        for booked_id, booked in case.payments.items()
+        if booked_id not in told
+        and told_by(booked.fact) != told_by(payment)
+        and case.minor(booked.fact.amount) == case.minor(payment.amount)
+        and (booked.fact.method or "").lower() not in _NOT_BY_TRANSFER
+    ]
+    yield from (booked_id for apart, booked_id in sorted(found) if apart <= SAME_MONEY)
+
+
+def awaited(case: Case) -> list[Awaited]:
+    """What was announced and neither booked by the named source nor taken back, the oldest first.
+
+    A booked payment confirms what was announced of its amount first; else several make up one, or one several.
+    """
+    if not case.announced:
+        return []
+    matched = {stamped.fact.of for stamped in case.recognised.values()}
+    booked = sorted(
+        (each.fact for id_, each in case.payments.items() if id_ not in matched),
+        key=lambda payment: (payment.received_on, payment.payment_id),
+    )
+    unused = {payment.payment_id: case.minor(payment.amount) for payment in booked}
+    waiting = sorted(
+        (
+            each.fact
+            for id_, each in case.announced.items()
+            if not (id_ in case.payments or id_ in case.recognised or hold_id(each.fact) in case.released)
+        ),
+        key=lambda announced: (announced.payment.received_on, announced.payment.payment_id),
+    )
+    left = {
+        announced.payment.payment_id: case.minor(announced.payment.amount)
+        - _taken_back(case, announced.payment.payment_id)
+        for announced in waiting
+    }
+    for exactly in (True, False):
+        for announced in waiting:
+            of = announced.payment.payment_id
+            for payment in booked:
+                by = payment.payment_id
+                fits = unused[by] == left[of] if exactly else unused[by] > 0
+                if left[of] > 0 and fits and _confirms(payment, announced):
+                    used = min(left[of], unused[by])
+                    left[of] -= used
+                    unused[by] -= used
+    return [
+        Awaited(announced, left[announced.payment.payment_id])
+        for announced in waiting
+        if left[announced.payment.payment_id] > 0
+    ]
+
+
+def _taken_back(case: Case, payment_id: str) -> int:
+    return sum(
+        case.minor(stamped.fact.amount)
+        for stamped in case.reversals.values()
+        if stamped.fact.payment_id == payment_id
+    )
+
+
+def _confirms(payment: PaymentReceived, announced: PaymentAnnounced) -> bool:
+    return (
+        told_by(payment) != announced.told_by
+        and payment.received_on >= announced.payment.received_on - _BOOKED_BEFORE
+    )

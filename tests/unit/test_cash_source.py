@@ -1,0 +1,202 @@
+"""ERP and bank tell of the same money: counted once, in every order, and never asked for in between."""
+
+from __future__ import annotations
+
+from datetime import date
+from itertools import permutations
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.case import Case, apply
+from domain.cash_source import CashSource, awaited, taken
+from domain.contract import PaymentReceived
+from domain.decide import UNCONFIRMED_CASH, decide
+from domain.decision import CarryOut
+from domain.facts import PaymentAnnounced, PaymentRecognised
+from domain.pauses import collectable
+from domain.vocabulary import WaitingOn
+from tests.unit.living import DUE, Life, at, case, paid, policy, released, reversed_
+
+#: What an ERP and a bank call the payments of the tests.
+ERP, BANK = "P-1", "bank-1"
+BY = date(2026, 12, 8)
+
+
+def told(
+    case_: Case, source: CashSource | None, *payments: PaymentReceived, by_hand: bool = False
+) -> tuple[Case, list[type]]:
+    """The case after payments were told, and what each came to."""
+    came = []
+    for payment in payments:
+        fact = taken(case_, payment, source, BY, by_hand=by_hand)
+        came.append(type(fact))
+        case_ = apply(case_, fact, at(DUE))
+    return case_, came
+
+
+@pytest.mark.parametrize("first", [ERP, BANK])
+def test_without_a_named_source_whoever_tells_first_is_booked(first: str) -> None:
+    second = BANK if first == ERP else ERP
+    both = (paid("400.00", payment_id=first), paid("400.00", "2026-12-03", payment_id=second))
+    after, came = told(case(), None, *both, *both)
+    assert came == [PaymentReceived, PaymentRecognised] * 2
+    assert (after.paid, after.balance) == (40_000, 85_000)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param({}, {"payment_id": "P-2"}, id="both by the ERP"),
+        pytest.param({}, {"payment_id": BANK, "amount": "399.00"}, id="another amount"),
+        pytest.param({}, {"payment_id": BANK, "on": "2026-12-07"}, id="a week apart"),
+        pytest.param({"method": "card"}, {"payment_id": BANK}, id="by card"),
+        pytest.param({"source": "bank"}, {"payment_id": BANK}, id="the ERP reads the bank's file"),
+    ],
+)
+def test_what_is_not_surely_the_same_money_is_booked(one: dict[str, Any], other: dict[str, Any]) -> None:
+    payments = (paid(**{"amount": "400.00", **one}), paid(**{"amount": "400.00", **other}))
+    for order in (payments, payments[::-1]):
+        after, came = told(case(), None, *order)
+        assert came == [PaymentReceived, PaymentReceived]
+        assert after.paid == sum(after.minor(payment.amount) for payment in payments)
+
+
+def test_each_payment_stands_for_one_whatever_the_order() -> None:
+    """Twice the same amount: two instalments, of which both sources tell."""
+    payments = [paid("400.00", payment_id=id_) for id_ in ("P-1", "P-2", "bank-1", "bank-2")]
+    for order in permutations(payments):
+        after, _ = told(case(), None, *order)
+        assert after.paid == 80_000
+    for order in permutations(payments[:3]):
+        assert told(case(), None, *order)[0].paid == 80_000
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["100.00", "250.00"]), st.sampled_from(["P", "bank-"])), max_size=7),
+    st.sampled_from([None, "erp", "bank"]),
+    st.randoms(),
+)
+def test_never_more_is_counted_than_one_source_tells(
+    moves: list[tuple[str, str]], source: CashSource | None, chance: Any
+) -> None:
+    payments = [paid(amount, payment_id=f"{by}{number}") for number, (amount, by) in enumerate(moves)]
+    after, _ = told(case(), source, *payments)
+    chance.shuffle(payments)
+    again, _ = told(case(), source, *payments, *payments)
+
+    def of(by: str, amount: str) -> int:
+        return 100 * int(float(amount)) * sum(move == (amount, by) for move in moves)
+
+    sums = {by: [of(by, amount) for amount in ("100.00", "250.00")] for by in ("P", "bank-")}
+    counted = {
+        None: sum(map(max, zip(sums["P"], sums["bank-"], strict=True))),
+        "erp": sum(sums["P"]),
+        "bank": sum(sums["bank-"]),
+    }[source]
+    assert after.paid == again.paid == counted
+    # What any of them told is not asked for.
+    most = max(sum(sums["P"]), sum(sums["bank-"]))
+    assert collectable(after, policy(), DUE) <= max(0, 125_000 - most)
+
+
+@pytest.mark.parametrize(("source", "named", "other"), [("erp", ERP, BANK), ("bank", BANK, ERP)])
+@pytest.mark.parametrize("other_first", [True, False])
+def test_the_named_source_books_and_the_other_is_waited_for(
+    source: CashSource, named: str, other: str, other_first: bool
+) -> None:
+    booked, announced = paid("400.00", payment_id=named), paid("400.00", "2026-12-04", payment_id=other)
+    order = (announced, booked) if other_first else (booked, announced)
+    halfway, _ = told(case(), source, order[0])
+    assert halfway.balance == (125_000 if other_first else 85_000)
+    assert collectable(halfway, policy(), DUE) == 85_000
+    after, came = told(halfway, source, order[1], *order)
+    assert PaymentRecognised not in came
+    assert (after.paid, after.balance, awaited(after)) == (40_000, 85_000, [])
+    assert collectable(after, policy(), DUE) == 85_000
+
+
+def test_what_the_named_source_books_in_parts_confirms_in_parts() -> None:
+    after, _ = told(case(), "erp", paid("400.00", payment_id=BANK), paid("150.00"))
+    assert [each.left for each in awaited(after)] == [25_000]
+    assert collectable(after, policy(), DUE) == 85_000
+    after, _ = told(after, "erp", paid("250.00", "2026-12-05", payment_id="P-2"))
+    assert awaited(after) == []
+
+
+def test_an_older_payment_confirms_nothing() -> None:
+    after, _ = told(case(), "erp", paid("400.00", "2026-11-05"), paid("400.00", payment_id=BANK))
+    assert [each.left for each in awaited(after)] == [40_000]
+
+
+def test_a_part_that_was_kept_back_is_disputed_whoever_books_the_payment() -> None:
+    short = paid("1200.00", deductions=[{"amount": "50.00", "reason": "freight"}])
+    for source, other in ((None, paid("1200.00", payment_id=BANK)), ("bank", None)):
+        before = [] if other is None else [other]
+        after, came = told(case(), source, *before, short)  # type: ignore[arg-type]
+        assert came[-1] is not PaymentReceived
+        assert after.open_disputes == ("P-1.deduction-1",)
+
+
+@pytest.mark.parametrize("id_", [ERP, BANK])
+def test_a_reversal_under_either_id_takes_back_the_money_once(id_: str) -> None:
+    both = (paid("400.00", payment_id=BANK), paid("400.00"))
+    after, _ = told(case(), None, *both)
+    back = apply(after, reversed_(id_, "400.00", "R-1"), at(DUE))
+    assert back.balance == 125_000
+    assert apply(back, reversed_(ERP if id_ == BANK else BANK, "400.00", "R-2"), at(DUE)).balance == 125_000
+    early = apply(case(), reversed_(ERP, "400.00"), at(DUE))
+    assert told(early, None, *both)[0].balance == 125_000
+
+
+def test_money_that_went_back_is_not_waited_for() -> None:
+    after, _ = told(case(), "erp", paid("400.00", payment_id=BANK))
+    assert awaited(apply(after, reversed_(BANK, "400.00"), at(DUE))) == []
+
+
+def test_what_a_person_books_counts_and_the_erp_tells_of_the_same() -> None:
+    announced, _ = told(case(), "erp", paid("400.00", payment_id=BANK))
+    after, came = told(announced, "erp", paid("400.00", payment_id=BANK), by_hand=True)
+    assert (came, after.paid, awaited(after)) == ([PaymentReceived], 40_000, [])
+    after, came = told(after, "erp", paid("400.00"))
+    assert (came, after.paid) == ([PaymentRecognised], 40_000)
+
+
+def test_nothing_is_asked_for_until_the_time_is_over_and_then_a_person_is() -> None:
+    life = Life.of(case())
+    life.tell(at("2026-11-25"), announcement("1249.50"))
+    life.until("2026-12-08")
+    assert life.told() == [("11-24", "pre_due")]
+    assert life.decision.waiting_on is WaitingOn.HOLD  # type: ignore[union-attr]
+    assert not life.tasks
+    life.until("2027-02-20")
+    assert [step for _, step in life.told("message")] == ["pre_due"]
+    assert life.decision.waiting_on is WaitingOn.PERSON  # type: ignore[union-attr]
+    task = life.tasks[UNCONFIRMED_CASH, BANK]
+    assert "the bank tells of 1249.50 USD of 2026-11-25 (bank-1), the ERP not yet" in task.why
+    assert "release INV-1 --hold-id cash-bank-1" in task.why
+
+
+def test_the_rest_is_asked_for_and_the_person_too_in_time() -> None:
+    life = Life.of(case())
+    life.tell(at("2026-11-25"), announcement("1000.00"))
+    life.until("2026-12-01")
+    assert [contact.items[0].asked for _, contact, _ in life.contacts] == [125_000, 25_000]
+    life.until("2026-12-09")
+    assert (UNCONFIRMED_CASH, BANK) in life.tasks
+    life.tell(at("2026-12-10"), released("cash-bank-1")).until("2026-12-15")
+    assert life.contacts[-1][1].items[0].asked == 125_000
+
+
+def test_a_wait_that_is_released_goes_on_with_the_ladder() -> None:
+    life = Life.of(case())
+    life.tell(at("2026-11-25"), announcement("1250.00"))
+    life.tell(at("2026-11-26"), released("cash-bank-1")).until("2026-12-01")
+    assert isinstance(decide(life.case, policy(), at("2026-11-27")), CarryOut) or life.told()[-1][1] == "due"
+
+
+def announcement(amount: str) -> PaymentAnnounced:
+    payment = paid(amount, "2026-11-25", payment_id=BANK)
+    return PaymentAnnounced(payment=payment, told_by="bank", confirm_by=BY)
