@@ -131,11 +131,11 @@ def capital_inputs(told: Improvement) -> list[tuple[str, str]]:
         return []
     name = "Working capital freed" if freed.minor >= 0 else "Working capital tied up further"
     return [
-        ("DSO before", amount(freed.dso_before, Unit.DAYS, told.currency)),
-        ("DSO after", amount(freed.dso_after, Unit.DAYS, told.currency)),
+        ("DSO before", f"{float(freed.dso_before):,.2f} days"),
+        ("DSO after", f"{float(freed.dso_after):,.2f} days"),
         (
             f"Daily credit sales after, over {told.after.days} days",
-            amount(freed.daily_sales, Unit.MONEY, told.currency),
+            amount(Fraction(freed.daily_sales), Unit.MONEY, told.currency),
         ),
         (name, amount(Fraction(abs(freed.minor)), Unit.MONEY, told.currency)),
     ]
@@ -177,7 +177,7 @@ def _document(told: Improvement, actions: ActionsTaken | None) -> dict[str, Any]
             "amount": str(Money(freed.minor, told.currency)),
             "dso_before": _plain(freed.dso_before, Unit.DAYS, told.currency),
             "dso_after": _plain(freed.dso_after, Unit.DAYS, told.currency),
-            "daily_credit_sales": _plain(freed.daily_sales, Unit.MONEY, told.currency),
+            "daily_credit_sales": str(Money(freed.daily_sales, told.currency)),
             "formula": CAPITAL,
         },
         "months": [
@@ -240,9 +240,14 @@ def _section(told: Improvement) -> dict[str, Any]:
             (
                 compared.definition.name,
                 compared.definition.what,
-                shown(compared.before, compared.definition.unit, told.currency),
-                shown(compared.after, compared.definition.unit, told.currency),
-                shown_difference(compared, told.currency),
+                *(
+                    text.removesuffix(f" {told.currency}")  # the head of the table names it
+                    for text in (
+                        shown(compared.before, compared.definition.unit, told.currency),
+                        shown(compared.after, compared.definition.unit, told.currency),
+                        shown_difference(compared, told.currency),
+                    )
+                ),
                 made_of(compared),
             )
             for compared in told.figures

@@ -112,6 +112,7 @@ class _Formats:
         self.day = book.add_format({"num_format": "yyyy-mm-dd", "align": "left"})
         self.count = book.add_format({"num_format": "#,##0", "valign": "top"})
         self.days = book.add_format({"num_format": "#,##0.0", "valign": "top"})
+        self.exact_days = book.add_format({"num_format": "#,##0.00"})
         self.percent = book.add_format({"num_format": "0.0%", "valign": "top"})
         self.money = book.add_format({"num_format": f'#,##0{places} "{currency}"', "valign": "top"})
         self.money_bold = book.add_format(
@@ -206,11 +207,11 @@ def _capital(sheet: Any, formats: _Formats, told: Improvement, row: int) -> None
         return
     sheet.write_string(row, 1, CAPITAL)
     inputs = (
-        ("DSO before", _number(freed.dso_before, Unit.DAYS, told.currency), formats.days),
-        ("DSO after", _number(freed.dso_after, Unit.DAYS, told.currency), formats.days),
+        ("DSO before", _number(freed.dso_before, Unit.DAYS, told.currency), formats.exact_days),
+        ("DSO after", _number(freed.dso_after, Unit.DAYS, told.currency), formats.exact_days),
         (
             f"Daily credit sales after, over {told.after.days} days",
-            _number(freed.daily_sales, Unit.MONEY, told.currency),
+            Money(freed.daily_sales, told.currency).decimal,
             formats.money,
         ),
     )

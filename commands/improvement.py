@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -30,12 +29,11 @@ from activities.rulebook import load_rulebook
 from commands.failures import BadInput, Failed
 from commands.outcomes import actions
 from commands.place import find
-from commands.portfolio_file import File, read_file
+from commands.report_portfolio import of_file
 from commands.terminal import day, note, out, print_json, table, words
 from domain.hold_out import HeldAgainst, held_against
 from domain.improvement import Improvement, compare, periods
 from domain.outcomes import Period
-from domain.portfolio_csv import Options
 from domain.receivables import Receivable
 from settings import Settings
 from store.hold_out import tallies
@@ -84,7 +82,7 @@ class Books:
     as_of: date
     before: Period
     after: Period
-    portfolio: Mapping[str, list[Receivable]]
+    portfolio: Mapping[str, Sequence[Receivable]]
     names: Mapping[str, str]
     actions: ActionsTaken | None = None
     held: HeldAgainst | None = None
@@ -159,41 +157,10 @@ def _of_store(asked: Asked, state: Path | None) -> Books:
 
 
 def _of_file(asked: Asked, csv: Path) -> Books:
-    today = datetime.now(UTC).date()
-    as_of = asked.as_of or today
+    as_of = asked.as_of or datetime.now(UTC).date()
     before, after = asked.periods(as_of)
-    file = read_file(csv, Options(), load_rulebook(Settings().config_folder), today, 0, check=False)
-    if file.portfolio.errors:
-        told = "\n".join(f"{csv}: {fault}" for fault in file.portfolio.errors[:50])
-        raise BadInput(f"{told}\nNothing is reported of a file with faults")
-    return Books(as_of, before, after, _receivables(file), _names(file))
-
-
-def _receivables(file: File) -> dict[str, list[Receivable]]:
-    portfolio: defaultdict[str, list[Receivable]] = defaultdict(list)
-    for row in file.portfolio.history:
-        portfolio[row.amount.currency].append(
-            Receivable(
-                row.invoice_id, row.customer_id, row.issued_on, row.due_on, row.amount.minor, row.settled_on
-            )
-        )
-    for start in file.portfolio.rows:
-        invoice = start.invoice
-        portfolio[invoice.currency].append(
-            Receivable(
-                invoice.invoice_id,
-                start.customer.customer_id,
-                invoice.issued_on or invoice.due_on,
-                invoice.due_on,
-                invoice.money.minor,
-            )
-        )
-    return portfolio
-
-
-def _names(file: File) -> dict[str, str]:
-    names = {customer_id: customer.name or "" for customer_id, customer in file.portfolio.customers.items()}
-    return names | {start.customer.customer_id: start.customer.name or "" for start in file.portfolio.rows}
+    file = of_file(csv)
+    return Books(as_of, before, after, file.known, file.names)
 
 
 def _lines(books: Books) -> Iterator[InvoiceLine]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -60,7 +60,9 @@ class Stored:
 class OfFile:
     """What stands in a file."""
 
-    known: Mapping[str, Iterable[Receivable]]
+    known: Mapping[str, Sequence[Receivable]]
+    names: Mapping[str, str]
+    """Of the customers, by their number."""
 
     def sums(self, as_of: date) -> dict[str, Sums]:
         return {currency: receivables.sums(each, as_of) for currency, each in sorted(self.known.items())}
@@ -107,4 +109,5 @@ def of_file(csv: Path) -> OfFile:
                 invoice.money.minor,
             )
         )
-    return OfFile(known)
+    customers = [*file.portfolio.customers.values(), *(start.customer for start in file.portfolio.rows)]
+    return OfFile(known, {customer.customer_id: customer.name or "" for customer in customers})

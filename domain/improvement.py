@@ -133,13 +133,18 @@ class Compared:
 @dataclass(frozen=True, slots=True)
 class Capital:
     """Working capital freed = (DSO before − DSO after) × daily credit sales after, with what it is made of.
-    Negative where more is tied up than before."""
+    Negative where more is tied up than before. It is reckoned from its inputs as they are shown, so that who
+    multiplies them finds the same."""
 
-    minor: int
     dso_before: Fraction
+    """To two decimals."""
     dso_after: Fraction
-    daily_sales: Fraction
+    daily_sales: int
     """Minor units a day: credit sales of the later period ÷ its days."""
+
+    @property
+    def minor(self) -> int:
+        return round((self.dso_before - self.dso_after) * self.daily_sales)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,9 +250,8 @@ def compare(
     dso, sales = by_key["dso"], by_key["sales"]
     capital = None
     if dso.before.value is not None and dso.after.value is not None and sales.after.value:
-        daily = sales.after.value / after.days
-        freed = (dso.before.value - dso.after.value) * daily
-        capital = Capital(round(freed), dso.before.value, dso.after.value, daily)
+        daily = round(sales.after.value / after.days)
+        capital = Capital(round(dso.before.value, 2), round(dso.after.value, 2), daily)
     months = [_month(book, each, is_after=False) for each in chunks(before)]
     months += [_month(book, each, is_after=True) for each in chunks(after)]
     return Improvement(currency, as_of, go_live, before, after, figures, capital, tuple(months))
@@ -372,9 +376,12 @@ def _measure(book: Book, period: Period, key: str, least: int = LEAST_INVOICES) 
             return Measured(Fraction(book.sales(period)), len(book.issued_in(period)))
         case "issued":
             return Measured(Fraction(len(book.issued_in(period))), len(book.issued_in(period)))
-        case "days_to_pay" | "days_late":
-            paid = book.paid_in(period)
-            return _over([(_days(each, key), 1) for each in paid], "were paid in it", least)
+        case "days_to_pay":
+            rows = [(each.days_to_pay, 1) for each in book.paid_in(period)]
+            return _over(rows, "were paid in it", least)
+        case "days_late":
+            rows = [(each.days_late, 1) for each in book.paid_in(period)]
+            return _over(rows, "were paid in it", least)
         case "paid_before_due" | "paid_by_due_date":
             due, within, what = book.due_in(period), -1 if key == "paid_before_due" else 0, "fell due in it"
         case _:
@@ -383,11 +390,6 @@ def _measure(book: Book, period: Period, key: str, least: int = LEAST_INVOICES) 
     weighed = [(each, each.minor if key.endswith("_amount") else 1) for each in due]
     rows = [(100 * weight if book.is_paid(each, within) else 0, weight) for each, weight in weighed]
     return _over(rows, what, least)
-
-
-def _days(each: Receivable, key: str) -> int:
-    assert each.settled_on is not None
-    return (each.settled_on - (each.issued_on if key == "days_to_pay" else each.due_on)).days
 
 
 def _over(rows: Sequence[tuple[int, int]], what: str, least: int) -> Measured:

@@ -116,7 +116,7 @@ def test_the_report_of_a_file(file: Path, tmp_path: Path, capsys: pytest.Capture
     assert figures["days_to_pay"]["made_of"]["before"] > 100
     freed = told["working_capital_freed"]
     difference = freed["dso_before"] - freed["dso_after"]
-    assert float(freed["amount"]) == pytest.approx(difference * float(freed["daily_credit_sales"]), rel=0.005)
+    assert float(freed["amount"]) == pytest.approx(difference * float(freed["daily_credit_sales"]), abs=0.01)
     assert told["actions"] is None
     assert len(told["months"]) == 10
     code, out, _ = run(capsys, *words)
