@@ -109,14 +109,13 @@ def made_of(compared: Compared) -> str:
 
 
 def lacking(told: Improvement) -> list[str]:
-    """Which figures are not shown, and why."""
-    sides = [
-        (compared.definition.name, side, measured.why)
-        for compared in told.figures
-        for side, measured in (("before", compared.before), ("after", compared.after))
-        if measured.value is None
-    ]
-    return [f"{name}, {side}: {why}." for name, side, why in sides]
+    """Which figures are not shown, and why; those of the same reason in one sentence."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for compared in told.figures:
+        for side, measured in (("before", compared.before), ("after", compared.after)):
+            if measured.value is None:
+                names.setdefault((side, measured.why), []).append(compared.definition.name)
+    return [f"{side.capitalize()}, {'; '.join(each)}: {why}." for (side, why), each in names.items()]
 
 
 def reservations(told: Improvement) -> list[str]:

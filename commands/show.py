@@ -18,6 +18,7 @@ from commands.place import find
 from commands.terminal import amount, city, clean, count, day, moment, out, print_json, table, words
 from commands.timeline import DECISION, Entry, timeline
 from domain.contract import CaseView, Customer
+from domain.hold_out import Arm
 from domain.money import Money
 from store import outbox, queries, worklist
 from store.schema import Approval, CaseRow, MessageState, TaskRow
@@ -87,7 +88,8 @@ def _facts(
         yield "Waiting on", f"{waiting}{until}"
         yield "Next", next_words(row, zone)
     yield "Why", row.why
-    yield "Policy", f"{row.policy_name}, version {row.policy_version}"
+    held_out = ", held out" if row.arm == Arm.HELD_OUT else ""
+    yield "Policy", f"{row.policy_name}, version {row.policy_version}{held_out}"
     if view.risk.band not in (None, "low"):
         yield "Risk", f"{view.risk.band}: {', '.join(view.risk.reasons)}"
     if view.plan is not None:

@@ -378,15 +378,15 @@ def _measure(book: Book, period: Period, key: str, least: int = LEAST_INVOICES) 
             return Measured(Fraction(len(book.issued_in(period))), len(book.issued_in(period)))
         case "days_to_pay":
             rows = [(each.days_to_pay, 1) for each in book.paid_in(period)]
-            return _over(rows, "were paid in it", least)
+            return _over(rows, "paid in it", least)
         case "days_late":
             rows = [(each.days_late, 1) for each in book.paid_in(period)]
-            return _over(rows, "were paid in it", least)
+            return _over(rows, "paid in it", least)
         case "paid_before_due" | "paid_by_due_date":
-            due, within, what = book.due_in(period), -1 if key == "paid_before_due" else 0, "fell due in it"
+            due, within, what = book.due_in(period), -1 if key == "paid_before_due" else 0, "due in it"
         case _:
             due, within = book.due_in(period, COLLECTED_WITHIN), COLLECTED_WITHIN
-            what = f"fell due in it, {COLLECTED_WITHIN} days ago or before"
+            what = f"due in it, {COLLECTED_WITHIN} days ago or before,"
     weighed = [(each, each.minor if key.endswith("_amount") else 1) for each in due]
     rows = [(100 * weight if book.is_paid(each, within) else 0, weight) for each, weight in weighed]
     return _over(rows, what, least)
@@ -396,7 +396,8 @@ def _over(rows: Sequence[tuple[int, int]], what: str, least: int) -> Measured:
     """The parts of some invoices over their weights."""
     whole = sum(weight for _, weight in rows)
     if len(rows) < least or not whole:
-        return Measured(None, len(rows), f"{len(rows)} invoices {what}; at least {least} are needed")
+        number = f"only {len(rows)}" if rows else "none"
+        return Measured(None, len(rows), f"of the invoices {what} there are {number}, and {least} are needed")
     return Measured(Fraction(sum(part for part, _ in rows), whole), len(rows))
 
 

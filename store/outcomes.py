@@ -31,6 +31,7 @@ from sqlalchemy.orm import Session, aliased
 
 from domain.case import Account, Case, apply
 from domain.contract import Customer
+from domain.letter import FOR_STAFF
 from domain.money import Money
 from domain.outcomes import (
     DisputeCycle,
@@ -61,8 +62,8 @@ from store.schema import (
 
 #: Cases that are loaded at once.
 _BATCH = 500
-#: A promise that is judged in a period was made before it at most by the longest limit and grace there may be.
-_LONGEST_PROMISE = timedelta(days=400)
+#: More calendar days than the grace of any promise has.
+_LONGEST_GRACE = timedelta(days=90)
 #: How the ids of those steps begin that were carried over from another system: not our doing.
 _CARRIED_OVER = "history-"
 #: What stands for the step where money came before any.
@@ -82,8 +83,9 @@ def promises(session: Session, period: Period, today: date, holidays: Holidays) 
     made = select(EventRow.invoice_id).where(
         EventRow.kind == "promise_made",
         EventRow.invoice_id.is_not(None),
-        EventRow.at >= period.starts_at - _LONGEST_PROMISE,
         EventRow.at < period.ends_at,
+        # As text: dates sort like it, and no cast can trip over what another kind of row holds under this name.
+        EventRow.payload["pay_by"].astext >= (period.first - _LONGEST_GRACE).isoformat(),
     )
     return [
         judged
@@ -101,7 +103,7 @@ def disputes(session: Session, period: Period, holidays: Holidays) -> list[Dispu
             EventRow.kind == "dispute_raised",
             and_(
                 EventRow.kind == "payment_received",
-                func.jsonb_array_length(func.coalesce(EventRow.payload["deductions"], _EMPTY)) > 0,
+                EventRow.payload["deductions"][0].is_not(None),
             ),
         ),
     )
@@ -110,9 +112,6 @@ def disputes(session: Session, period: Period, holidays: Holidays) -> list[Dispu
         for measured, policy, _ in _cases(session, raised, period, holidays)
         for cycle in dispute_cycles(measured, policy, period)
     ]
-
-
-_EMPTY = func.jsonb_build_array()
 
 
 def _cases(
@@ -187,6 +186,15 @@ def plans(session: Session, period: Period) -> list[EndedPlan]:
 
 # Actions
 
+#: The kind of a message; those of a plan without its number and the instalment's (`plan2_reminder_1`).
+_KIND = case(
+    (
+        MessageRow.step.regexp_match(r"^plan\d*_"),
+        func.regexp_replace(MessageRow.step, r"^plan\d*_(.*?)(_\d+)?$", r"plan_\1"),
+    ),
+    else_=MessageRow.step,
+)
+
 
 def actions_listed(period: Period) -> Select[Any]:
     """What was done in a period, a row each: `action`, `kind`, `ref`, `customer_id`, `invoices`, `on`.
@@ -200,12 +208,16 @@ def actions_listed(period: Period) -> Select[Any]:
     )
     message = select(
         literal("message").label("action"),
-        MessageRow.step.label("kind"),
+        _KIND.label("kind"),
         MessageRow.message_id.label("ref"),
         MessageRow.customer_id.label("customer_id"),
         about.label("invoices"),
         cast(MessageRow.sent_at, Date).label("on"),
-    ).where(MessageRow.state == MessageState.SENT, _during(MessageRow.sent_at, period))
+    ).where(
+        MessageRow.state == MessageState.SENT,
+        MessageRow.step.not_in(FOR_STAFF),
+        _during(MessageRow.sent_at, period),
+    )
     call = _events("call", EventRow.payload["outcome"].astext, period, EventRow.kind == "call_logged")
     carried_out = EventRow.payload["step"].astext
     reached = _events(
@@ -291,7 +303,10 @@ def receipts_listed(period: Period) -> Select[Any]:
         .scalar_subquery()
     )
     taken = aliased(EventRow)
-    taken_on = func.coalesce(cast(taken.payload["on"].astext, Date), cast(taken.at, Date))
+    own_day = case(
+        (taken.kind == "step_taken", cast(taken.payload["on"].astext, Date))
+    )  # others may hold anything
+    taken_on = func.coalesce(own_day, cast(taken.at, Date))
     before = lateral(
         select(taken.payload["step"].astext.label("step"), taken_on.label("step_on"))
         .where(

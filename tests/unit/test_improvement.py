@@ -66,7 +66,7 @@ def test_a_figure_with_too_little_behind_it_says_so_instead() -> None:
     assert told.capital is None
     paid = told.figure("days_to_pay").before
     assert paid.value is None
-    assert paid.why == f"11 invoices were paid in it; at least {LEAST_INVOICES} are needed"
+    assert paid.why == f"of the invoices paid in it there are only 11, and {LEAST_INVOICES} are needed"
     assert told.figure("days_to_pay").difference is None
     nothing = compare([], "USD", GO_LIVE, *periods(GO_LIVE, AS_OF, 3), AS_OF)
     assert all(each.before.value in (None, 0) for each in nothing.figures)
