@@ -20,14 +20,18 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
+from activities.e_invoice_page import e_invoice_html
 from activities.phrasing import paper_of, template
 from activities.rendering import PdfRenderer, RenderingFailed
+from domain.e_invoice import EInvoice, Syntax
 from domain.letter import AccountFacts, ExhibitFacts, InvoiceFacts, numbered_exhibits
 
 MEGABYTE = 1024 * 1024
 #: Beyond these, one exhibit is left out.
 LARGEST_BYTES = 20 * MEGABYTE
 LARGEST_TEXT_BYTES = 200_000
+#: With what others attached to it.
+LARGEST_E_INVOICE_BYTES = 5 * MEGABYTE
 MOST_PAGES = 200
 EXHIBIT_SECONDS = 20.0
 #: Beyond these, the exhibits after it are left out: the activity that makes the papers ends in three minutes.
@@ -37,6 +41,8 @@ SECONDS_TOGETHER = 75.0
 
 MediaType = Literal["application/pdf", "image/png", "image/jpeg", "text/plain"]
 _NAMES = {"application/pdf": "PDF", "image/png": "PNG", "image/jpeg": "JPEG", "text/plain": "text"}
+#: What stands in the first lines of an e-invoice.
+_E_INVOICES = (b"urn:oasis:names:specification:ubl:schema:xsd:", b"CrossIndustryInvoice")
 #: How else senders call what we read.
 _ALIASES = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "application/x-pdf": "application/pdf"}
 
@@ -59,6 +65,8 @@ class Exhibit:
     pdf: bytes | None = None
     pages: int = 0
     problem: str | None = None
+    syntax: Syntax | None = None
+    """Of an e-invoice."""
 
     @property
     def anchor(self) -> str:
@@ -68,6 +76,8 @@ class Exhibit:
     @property
     def format(self) -> str:
         """What it is, as people say it; empty where it could not be told."""
+        if self.syntax is not None:
+            return f"XML ({self.syntax}, EN 16931)"
         return _NAMES[self.media_type] if self.media_type else ""
 
 
@@ -103,9 +113,18 @@ def _gather(
             raise ExhibitUnusable("the exhibits together are too large")
         known = media_type_of(body)
         _check_media_type(known, named.media_type)
-        pdf, pages = _as_pdf(body, known, facts, renderer, seconds)
+        document = _e_invoice(body) if known == "text/plain" else None
+        pdf, pages = _as_pdf(body, known, document, facts, renderer, seconds)
         return Exhibit(
-            number, item, named, known, len(body), hashlib.sha256(body).hexdigest(), pdf=pdf, pages=pages
+            number,
+            item,
+            named,
+            known,
+            len(body),
+            hashlib.sha256(body).hexdigest(),
+            pdf=pdf,
+            pages=pages,
+            syntax=None if document is None else document.syntax,
         )
     except (ExhibitUnusable, RenderingFailed) as problem:
         sha256 = hashlib.sha256(body).hexdigest() if body else None
@@ -213,7 +232,10 @@ def media_type_of(body: bytes) -> MediaType:
         text = "\0"
     if "\0" in text:
         raise ExhibitUnusable("it is neither PDF, PNG, JPEG nor text in UTF-8")
-    if len(body) > LARGEST_TEXT_BYTES:
+    if _may_be_e_invoice(body):
+        if len(body) > LARGEST_E_INVOICE_BYTES:
+            raise ExhibitUnusable(f"it is an e-invoice of more than {LARGEST_E_INVOICE_BYTES // MEGABYTE} MB")
+    elif len(body) > LARGEST_TEXT_BYTES:
         raise ExhibitUnusable(f"it is a text of more than {LARGEST_TEXT_BYTES // 1000} kB")
     return "text/plain"
 
@@ -224,15 +246,47 @@ def _check_media_type(known: MediaType, said: str | None) -> None:
         return
     plain = said.partition(";")[0].strip().lower()
     plain = _ALIASES.get(plain, plain)
-    if plain != known and not (known == "text/plain" and plain.startswith("text/")):
+    is_text = plain.startswith("text/") or plain == "application/xml"
+    if plain != known and not (known == "text/plain" and is_text):
         raise ExhibitUnusable(f"it was announced as {said[:60]} and is {_NAMES[known]}")
 
 
+def _may_be_e_invoice(body: bytes) -> bool:
+    head = body[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
+    return head.startswith(b"<") and any(name in head for name in _E_INVOICES)
+
+
+def _e_invoice(body: bytes) -> EInvoice | None:
+    """The document in an XML file; None where it is none that can be read, which is then shown as it stands.
+
+    Raises ExhibitUnusable for one that is too large to be shown so.
+    """
+    if not _may_be_e_invoice(body):
+        return None
+    from activities.adapters import e_invoices  # lxml and factur-x take a while to load
+    from activities.adapters.xml_file import NotReadable
+
+    try:
+        return e_invoices.read(body)
+    except NotReadable:
+        if len(body) > LARGEST_TEXT_BYTES:
+            raise ExhibitUnusable("it is an e-invoice that cannot be read") from None
+        return None
+
+
 def _as_pdf(
-    body: bytes, media_type: MediaType, facts: AccountFacts, renderer: PdfRenderer, seconds: float
+    body: bytes,
+    media_type: MediaType,
+    document: EInvoice | None,
+    facts: AccountFacts,
+    renderer: PdfRenderer,
+    seconds: float,
 ) -> tuple[bytes, int]:
     if media_type == "application/pdf":
         return renderer.check_pdf(body, most_pages=MOST_PAGES, timeout=seconds)
+    if document is not None:
+        pdf = renderer.render(e_invoice_html(document, facts), timeout=seconds)
+        return renderer.check_pdf(pdf, most_pages=MOST_PAGES, timeout=seconds)
     picture = text = None
     if media_type == "text/plain":
         text = _printable(body.decode("utf-8-sig").splitlines())

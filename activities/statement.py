@@ -172,6 +172,8 @@ def _invoice(item: InvoiceFacts, habits: Habits, say: Labels) -> StatementInvoic
     notes = [say.promised_plain(habits.money(item.promised))] if item.promised else []
     if item.disputed:
         notes.append(say.disputed_plain(habits.money(item.disputed)))
+    if item.arriving:
+        notes.append(say.arriving_plain(habits.money(item.arriving)))
     if item.offer:
         notes.append(say.offer_note(item.offer))
     rows = _rows(item, habits, say)

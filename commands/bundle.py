@@ -19,7 +19,7 @@ from commands import bundle_verify, cases
 from commands.evidence import collect
 from commands.evidence_files import Evidence
 from commands.failures import BadInput
-from commands.place import Place, find
+from commands.place import Place, exhibit_folder, find
 from commands.tell import os_user
 from commands.terminal import count, note, print_json
 from domain.letter import AccountFacts
@@ -40,11 +40,10 @@ def write_bundle(
     With `revoke_links` the links into the portal that stand in its mails are revoked first, so that nobody who
     reads it can answer in the customer's name.
     """
-    settings = Settings()
-    rulebook = load_rulebook(settings.config_folder, exhibits=settings.exhibit_folder)
     if not output.parent.is_dir():
         raise BadInput(f"-o: {output.parent} is not a folder")
     place = find(state)
+    rulebook = load_rulebook(Settings().config_folder, exhibits=exhibit_folder(place))
     if revoke_links:
         _revoke_links(place, invoice, rulebook, by or os_user())
     with place.reading() as session, PdfRenderer() as renderer:

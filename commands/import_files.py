@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from activities.rulebook import load_rulebook
 from commands.e_invoice_import import keep_as_exhibits, settle_on_customers, tell_credits
 from commands.failures import BadInput, Failed
-from commands.place import EXHIBITS, Place, find
+from commands.place import Place, exhibit_folder, find
 from commands.portfolio_file import File, documents, one_of_each, read_file
 from commands.starting import Starter
 from commands.terminal import clean, count, note, notes, out, print_json, progress_bar, table, total, words
@@ -96,20 +96,12 @@ def import_files(
     if place is not None:
         with place.reading() as session:
             files = settle_on_customers(session, files)
-        files = keep_as_exhibits(files, _exhibit_folder(place))
+        files = keep_as_exhibits(files, exhibit_folder(place))
         imported = asyncio.run(_import(place, files))
         _say_imported(imported, files, as_json=as_json)
 
 
 # Importing
-
-
-def _exhibit_folder(place: Place) -> Path | None:
-    """Where exhibits lie: the configured folder, else that of a stack on this machine."""
-    folder = Settings().exhibit_folder
-    if folder is None and place.state is not None:
-        return place.state / EXHIBITS
-    return folder
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from activities.rendering import PdfRenderer, PdfUnavailable, RenderingFailed
 from activities.rulebook import load_rulebook
 from commands import cases
 from commands.failures import BadInput
-from commands.place import find
+from commands.place import exhibit_folder, find
 from commands.terminal import note, print_json
 from settings import Settings
 from store import outbox, portfolio, queries
@@ -20,11 +20,10 @@ _SHEET_TIMEOUT_S = 60.0
 
 def write_papers(state: Path | None, invoice: str, output: Path, *, as_json: bool) -> None:
     """Write the papers of an invoice's case into a folder, which is made where it is missing."""
-    settings = Settings()
-    rulebook = load_rulebook(settings.config_folder, exhibits=settings.exhibit_folder)
     if output.exists() and not output.is_dir():
         raise BadInput(f"-o: {output} is not a folder")
     place = find(state)
+    rulebook = load_rulebook(Settings().config_folder, exhibits=exhibit_folder(place))
     files: dict[str, bytes] = {}
     with place.reading() as session:
         row = cases.find_case(session, invoice)

@@ -104,5 +104,14 @@ def find(state: Path | None) -> Place:
     return Place(named)
 
 
+def exhibit_folder(place: Place) -> Path | None:
+    """Where exhibits lie: the configured folder, else that of a stack on this machine."""
+    folder = Settings().exhibit_folder
+    if folder is None and place.state is not None:
+        folder = place.state / EXHIBITS
+        folder.mkdir(exist_ok=True)
+    return folder
+
+
 def _of_stack(state: Path, address: StackAddress) -> Place:
     return Place(address.database_url, address.temporal, address.ui_url, state)

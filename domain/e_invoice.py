@@ -58,6 +58,17 @@ class DocumentLine:
 
 
 @dataclass(frozen=True, slots=True)
+class VatShare:
+    """What is taxed alike (BG-23): the amount, the VAT on it, and by which rate in percent."""
+
+    taxable: Decimal | None
+    vat: Decimal | None
+    rate: Decimal | None
+    category: str | None
+    """A code of UNTDID 5305, such as `S` or `E`."""
+
+
+@dataclass(frozen=True, slots=True)
 class EInvoice:
     """One document. Amounts are decimals as they were written, in `currency`."""
 
@@ -90,3 +101,6 @@ class EInvoice:
     purchase_order: str | None = None
     contract: str | None = None
     lines: tuple[DocumentLine, ...] = ()
+    total_without_vat: Decimal | None = None
+    """BT-109."""
+    vat_shares: tuple[VatShare, ...] = ()

@@ -18,7 +18,7 @@ from facturx.facturx import get_level
 from lxml import etree
 
 from activities.adapters.xml_file import NotReadable, parse
-from domain.e_invoice import CREDIT_NOTE_CODES, DocumentKind, DocumentLine, EInvoice, Party, Syntax
+from domain.e_invoice import CREDIT_NOTE_CODES, DocumentKind, DocumentLine, EInvoice, Party, Syntax, VatShare
 
 #: The roots of the documents that are read, and what `factur-x` calls them.
 _ROOTS = {
@@ -78,6 +78,8 @@ def read(data: bytes) -> EInvoice:
             *(_on_the_whole(each, Decimal(-1)) for each in terms.get("BG-20", ())),
             *(_on_the_whole(each, Decimal(1)) for each in terms.get("BG-21", ())),
         ),
+        total_without_vat=_amount(terms, "BT-109", "total without VAT"),
+        vat_shares=tuple(_vat_share(each) for each in terms.get("BG-23", ())),
     )
 
 
@@ -185,6 +187,15 @@ def _line(told: Mapping[str, Any]) -> DocumentLine:
         quantity=number("BT-129"),
         unit_price=number("BT-146"),
         amount=number("BT-131"),
+    )
+
+
+def _vat_share(told: Mapping[str, Any]) -> VatShare:
+    return VatShare(
+        taxable=_amount(told, "BT-116", "taxable amount"),
+        vat=_amount(told, "BT-117", "VAT of a category"),
+        rate=_amount(told, "BT-119", "VAT rate"),
+        category=_text(told, "BT-118"),
     )
 
 
