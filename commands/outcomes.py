@@ -6,18 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from activities.rulebook import business_holidays
+from activities.rulebook import business_holidays, load_rulebook
 from commands.failures import BadInput
 from commands.place import find
 from commands.terminal import out, print_json, table, words
 from domain.money import Money
 from domain.outcomes import Period, Valued, dispute_figures, plan_figures, promise_figures
 from domain.vocabulary import step_name
+from settings import Settings
 from store import outcomes
 
 #: The period where none is named: so many days until today.
@@ -64,6 +66,13 @@ def print_outcomes(
         _say(told)
 
 
+@cache
+def rules() -> outcomes.Rules:
+    """By what cases are judged here."""
+    rulebook = load_rulebook(Settings().config_folder)
+    return outcomes.Rules(business_holidays, rulebook.policies[rulebook.default_policy])
+
+
 def period_of(first: date | None, last: date | None, today: date) -> Period:
     """The period that is meant; raises BadInput where it ends before it begins."""
     last = last or today
@@ -78,9 +87,9 @@ def measures(session: Session, period: Period, today: date) -> dict[str, Any]:
     return {
         "from": period.first,
         "to": period.last,
-        "promises": promise_figures(outcomes.promises(session, period, today, business_holidays)),
+        "promises": promise_figures(outcomes.promises(session, period, today, rules())),
         "plans": plan_figures(outcomes.plans(session, period)),
-        "disputes": dispute_figures(outcomes.disputes(session, period, business_holidays), period.last),
+        "disputes": dispute_figures(outcomes.disputes(session, period, rules()), period.last),
         "actions": actions(session, period),
         "recovered": outcomes.recovered(session, period),
         "tasks": outcomes.task_counts(session, period),
@@ -111,11 +120,11 @@ def actions(session: Session, period: Period) -> dict[str, Any]:
 def listing(session: Session, figure: Figure, period: Period, today: date) -> list[dict[str, Any]]:
     """The rows that a figure is made of: what is counted or summed is exactly these."""
     read: dict[Figure, Callable[[], list[dict[str, Any]]]] = {
-        Figure.PROMISES: lambda: _plain(outcomes.promises(session, period, today, business_holidays)),
+        Figure.PROMISES: lambda: _plain(outcomes.promises(session, period, today, rules())),
         Figure.PLANS: lambda: _plain(outcomes.plans(session, period)),
         Figure.DISPUTES: lambda: [
             {**row, "days": each.days(period.last)}
-            for each in outcomes.disputes(session, period, business_holidays)
+            for each in outcomes.disputes(session, period, rules())
             for row in _plain([each])
         ],
         Figure.ACTIONS: lambda: _selected(session, outcomes.actions_listed(period)),

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import islice
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import (
     ColumnElement,
     Date,
@@ -78,7 +80,22 @@ def _during(at: Any, period: Period) -> ColumnElement[bool]:
 # Promises and disputes
 
 
-def promises(session: Session, period: Period, today: date, holidays: Holidays) -> list[JudgedPromise]:
+@dataclass(frozen=True)
+class Rules:
+    """What judging a case takes beside its facts and its own policy."""
+
+    holidays: Holidays
+    otherwise: Policy
+    """For a case whose policy this version of Duecourse cannot read any more."""
+
+    def policy(self, row: CaseRow) -> Policy:
+        try:
+            return policy_of(row)
+        except ValidationError:
+            return self.otherwise
+
+
+def promises(session: Session, period: Period, today: date, rules: Rules) -> list[JudgedPromise]:
     """The promises that count in a period, each judged by the rule that steers its case."""
     made = select(EventRow.invoice_id).where(
         EventRow.kind == "promise_made",
@@ -89,12 +106,12 @@ def promises(session: Session, period: Period, today: date, holidays: Holidays) 
     )
     return [
         judged
-        for measured, policy, owed_at in _cases(session, made, period, holidays)
+        for measured, policy, owed_at in _cases(session, made, period, rules)
         for judged in judged_promises(measured, policy, owed_at, period, today)
     ]
 
 
-def disputes(session: Session, period: Period, holidays: Holidays) -> list[DisputeCycle]:
+def disputes(session: Session, period: Period, rules: Rules) -> list[DisputeCycle]:
     """The disputes that were resolved in a period, and those that were open on its last day."""
     raised = select(EventRow.invoice_id).where(
         EventRow.invoice_id.is_not(None),
@@ -109,13 +126,13 @@ def disputes(session: Session, period: Period, holidays: Holidays) -> list[Dispu
     )
     return [
         cycle
-        for measured, policy, _ in _cases(session, raised, period, holidays)
+        for measured, policy, _ in _cases(session, raised, period, rules)
         for cycle in dispute_cycles(measured, policy, period)
     ]
 
 
 def _cases(
-    session: Session, wanted: Select[Any], period: Period, holidays: Holidays
+    session: Session, wanted: Select[Any], period: Period, rules: Rules
 ) -> Iterator[tuple[Case, Policy, dict[date, int]]]:
     """Cases with all their facts, a batch at a time, with what was owed at the beginning of the days on which
     something was promised. Of the account they know what judging needs: its calendar."""
@@ -129,8 +146,8 @@ def _cases(
         )
         events, entries = facts.events_of(session, ids), facts.entries_of(session, ids)
         for row, customer in rows:
-            policy = policy_of(row)
-            measured = new_case(row, _account(customer, period, holidays), policy)
+            policy = rules.policy(row)
+            measured = new_case(row, _account(customer, period, rules.holidays), policy)
             for event in events[row.invoice_id]:
                 fact = fact_of(event)
                 if fact is not None:

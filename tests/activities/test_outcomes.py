@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from activities.interface import OnMessage, OnPlan
 from commands.outcomes import Figure, listing, measures
@@ -209,3 +210,10 @@ def test_plans_count_when_they_end(office: Office, pays: bool) -> None:
     assert ended["kept_pct"] == (100.0 if pays else 0.0)
     assert ended["amounts"][0]["kept" if pays else "broken"] == "1250.00"
     assert [row["state"] for row in listed(office, Figure.PLANS, winter)] == ["kept" if pays else "broken"]
+
+
+def test_a_policy_that_cannot_be_read_any_more_stops_no_figure(december: Office) -> None:
+    before = told(december)["promises"]
+    with december.engine.begin() as connection:
+        connection.execute(sa.text('UPDATE cases SET policy = \'{"name": "of another version"}\''))
+    assert told(december)["promises"] == before

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.improvement import LEAST_INVOICES, Book, chunks, compare, periods
+from domain.improvement import LEAST_INVOICES, chunks, compare, periods
 from domain.outcomes import Period
 from domain.receivables import Receivable, report
+from domain.receivables_book import Book
 
 GO_LIVE = date(2027, 1, 1)
 AS_OF = date(2027, 12, 31)
