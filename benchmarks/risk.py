@@ -12,8 +12,11 @@ from datetime import date, timedelta
 from pathlib import Path
 from time import process_time
 
+from commands.failures import CommandError
 from commands.past_invoices import read_past
-from domain.lateness import LATE, VERY_LATE, Band, LateScore, scores_at_issue
+from commands.risk_train import learn
+from domain.late_model import told
+from domain.lateness import LATE, VERY_LATE, Band, LateScore, is_late, scores_at_issue
 from domain.past_invoices import PastInvoice
 from domain.skill import Skill
 
@@ -60,6 +63,8 @@ class Measured:
     judged: tuple[Judged, ...]
     bands: tuple[tuple[Band, int, float], ...]
     """How many invoices were in each, and what share of them was late."""
+    trained: str
+    """What became of the training on what was known before `since`."""
 
 
 def measure() -> list[Measured]:
@@ -73,36 +78,54 @@ def _measure(history: History) -> Measured:
     scores = scores_at_issue(past, history.since)
     seconds = process_time() - began
     known = {each.invoice_id: each for each in past}
+    by_model, trained = _train(past, history)
     late, very_late = (within(history, known, scores, days) for days in (LATE, VERY_LATE))
+    of_model, very_late_of_model = (within(history, known, by_model, days) for days in (LATE, VERY_LATE))
     ways: list[tuple[str, Sequence[LateScore], int, Callable[[LateScore], float]]] = [
         ("5 days: the customer's history alone", late, LATE, lambda each: each.customer_late5),
         ("5 days: with size and terms", late, LATE, lambda each: each.p_late5),
-        (
-            "5 days, fewer than 3 known",
-            [each for each in late if each.past < COLD],
-            LATE,
-            lambda each: each.p_late5,
-        ),
+        ("5 days: trained model", of_model, LATE, lambda each: each.p_late5),
+        ("5 days, fewer than 3 known: with size and terms", _cold(late), LATE, lambda each: each.p_late5),
+        ("5 days, fewer than 3 known: trained model", _cold(of_model), LATE, lambda each: each.p_late5),
         ("30 days: the customer's history alone", very_late, VERY_LATE, lambda each: each.customer_late30),
         ("30 days: with size and terms", very_late, VERY_LATE, lambda each: each.p_late30),
+        ("30 days: trained model", very_late_of_model, VERY_LATE, lambda each: each.p_late30),
     ]
     return Measured(
         history,
         len(past),
         seconds,
         tuple(
-            Judged(
-                history.name,
-                name,
-                Skill.of_probabilities(
-                    [was_late(known[each.invoice_id], days) for each in judged], [of(each) for each in judged]
-                ),
-            )
+            Judged(history.name, name, _skill(known, judged, days, of))
             for name, judged, days, of in ways
             if judged
         ),
         tuple(_band(band, late, known) for band in Band),
+        trained,
     )
+
+
+def _skill(
+    known: dict[str, PastInvoice],
+    scores: Sequence[LateScore],
+    days: int,
+    probability: Callable[[LateScore], float],
+) -> Skill:
+    happened = [is_late(known[each.invoice_id], days) for each in scores]
+    return Skill.of_probabilities(happened, [probability(each) for each in scores])
+
+
+def _cold(scores: Sequence[LateScore]) -> list[LateScore]:
+    return [each for each in scores if each.past < COLD]
+
+
+def _train(past: Sequence[PastInvoice], history: History) -> tuple[list[LateScore], str]:
+    """The scores of a model that learned from what was known before the invoices that are judged."""
+    try:
+        model = learn(past, history.since - timedelta(days=1))
+    except CommandError as problem:
+        return [], str(problem)
+    return model.at_issue(past, history.since), f"trained; in its own split {told(model.late5.judged)}"
 
 
 def within(
@@ -112,12 +135,8 @@ def within(
     return [each for each in scores if known[each.invoice_id].due_on + timedelta(days=days) <= history.until]
 
 
-def was_late(invoice: PastInvoice, days: int) -> bool:
-    return invoice.settled_on is None or (invoice.settled_on - invoice.due_on).days >= days
-
-
 def _band(band: Band, scores: Sequence[LateScore], known: dict[str, PastInvoice]) -> tuple[Band, int, float]:
-    inside = [was_late(known[each.invoice_id], LATE) for each in scores if each.band is band]
+    inside = [is_late(known[each.invoice_id], LATE) for each in scores if each.band is band]
     return band, len(inside), sum(inside) / len(inside) if inside else 0.0
 
 
@@ -139,7 +158,8 @@ def as_markdown(measured: Sequence[Measured]) -> str:
         ]
     lines.append("")
     lines += [
-        f"{each.history.name}: {each.invoices:,} invoices, scored in {each.seconds:.1f} s of CPU."
+        f"{each.history.name}: {each.invoices:,} invoices, scored in {each.seconds:.1f} s of CPU. "
+        f"The model: {each.trained}."
         for each in measured
     ]
     return "\n".join(lines)

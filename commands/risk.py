@@ -9,7 +9,8 @@ from typing import Any
 
 from commands.failures import BadInput
 from commands.past_invoices import read_past
-from commands.terminal import amount, count, day, note, notes, out, print_json, table, words
+from commands.terminal import amount, clean, count, day, note, notes, out, print_json, table, words
+from domain.late_model import LARGEST_FILE, InvalidModel, LateModel, load_model
 from domain.lateness import LATE, VERY_LATE, Band, LateScore, scores_at_issue, scores_on
 from domain.past_invoices import PastInvoice
 
@@ -18,24 +19,38 @@ _LISTED = 40
 _STYLES = {Band.HIGH: "bold", Band.MEDIUM: "", Band.LOW: "dim"}
 
 
-def print_scores(csv: Path, as_of: date | None, at_issue: date | None, *, as_json: bool) -> None:
+def print_scores(
+    csv: Path, as_of: date | None, at_issue: date | None, model: Path | None, *, as_json: bool
+) -> None:
     """Score what is open at the end of a day, or each invoice issued from a day on at its own issue.
 
-    Raises BadInput where the file cannot be read.
+    Raises BadInput where the file or the model cannot be used.
     """
     if as_of is not None and at_issue is not None:
         raise BadInput("--at-issue: give either a day for all (--as-of), or a day from which on, not both")
+    trained = None if model is None else read_model(model)
     past, left_out = read_past(csv)
     if at_issue is not None:
-        scores = scores_at_issue(past, at_issue)
+        scores = scores_at_issue(past, at_issue) if trained is None else trained.at_issue(past, at_issue)
     else:
-        scores = scores_on(past, as_of or datetime.now(UTC).date())
+        on = as_of or datetime.now(UTC).date()
+        scores = scores_on(past, on) if trained is None else trained.on(past, on)
     if left_out:
         note(f"{count(left_out, 'row')} left out: flagged, or without a date of issue")
     if as_json:
         print_json([as_document(score) for score in scores])
         return
     _print_table(scores, {each.invoice_id: each for each in past})
+
+
+def read_model(file: Path) -> LateModel:
+    """A model that `risk-train` wrote. Raises BadInput."""
+    with file.open("rb") as opened:
+        data = opened.read(LARGEST_FILE + 1)
+    try:
+        return load_model(data, str(file))
+    except InvalidModel as problem:
+        raise BadInput(clean(str(problem))) from None
 
 
 def as_document(score: LateScore) -> dict[str, Any]:

@@ -37,6 +37,10 @@ def risk(
             show_default=False,
         ),
     ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A model that risk-train wrote.", show_default=False),
+    ] = None,
     as_json: Json = False,
     state: State = None,
 ) -> None:
@@ -51,11 +55,32 @@ def risk(
 
         if as_of is not None or at_issue is not None:
             raise BadInput("CSV: is missing: --as-of and --at-issue are asked of a file")
-        print_watch(state, as_json=as_json)
+        print_watch(state, model, as_json=as_json)
         return
     from commands.risk import print_scores
 
-    print_scores(csv, as_of, at_issue, as_json=as_json)
+    print_scores(csv, as_of, at_issue, model, as_json=as_json)
+
+
+@app.command("risk-train")
+def risk_train(
+    csv: Annotated[Path, typer.Argument(metavar="CSV", show_default=False)],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE")] = Path("late-payment.json"),
+    before: Annotated[
+        date | None,
+        typer.Option(
+            parser=to_day,
+            metavar="DATE",
+            help="Learn from what was known before this day alone.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train a model of late payment; written only if it beats the explainable score on later invoices."""
+    from commands.risk_train import train
+
+    train(csv, output, before, as_json=as_json)
 
 
 @app.command()

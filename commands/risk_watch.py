@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 
 from commands.open_cases import open_accounts
 from commands.place import Place, find
-from commands.risk import as_document, percent
+from commands.risk import as_document, percent, read_model
 from commands.terminal import amount, count, day, notes, out, print_json, table, words
+from domain.late_model import LateModel
 from domain.lateness import LATE, LateScore, scores_on
 from domain.money import Money
 from domain.pauses import calendar_of
@@ -50,11 +51,14 @@ class Watched:
         return self.at_risk.band != "low" or soon
 
 
-def print_watch(state: Path | None, *, as_json: bool) -> None:
+def print_watch(state: Path | None, model: Path | None, *, as_json: bool) -> None:
     """List the open cases near the write-off age or with a reason, the nearest first; `--json` has all."""
+    trained = None if model is None else read_model(model)
     place = find(state)
     with place.reading() as session:
-        watched = sorted(_watch(session, place), key=lambda each: (each.write_off_on, each.row.invoice_id))
+        watched = sorted(
+            _watch(session, place, trained), key=lambda each: (each.write_off_on, each.row.invoice_id)
+        )
     if as_json:
         print_json([_document(each) for each in watched])
         return
@@ -99,9 +103,11 @@ def _reasons(each: Watched) -> tuple[str, ...]:
     return () if each.at_risk_from is None else (f"flagged from {day(each.at_risk_from)}",)
 
 
-def _watch(session: Session, place: Place) -> Iterator[Watched]:
+def _watch(session: Session, place: Place, trained: LateModel | None) -> Iterator[Watched]:
     now = place.now(session)
-    late = {score.invoice_id: score for score in scores_on(past_invoices(session), now.date())}
+    past = past_invoices(session)
+    scores = scores_on(past, now.date()) if trained is None else trained.on(past, now.date())
+    late = {score.invoice_id: score for score in scores}
     usual = PayDays(days_late(session, now.date()))
     for account in open_accounts(session, now):
         customer = profile_of(account.customer).shown_name

@@ -14,13 +14,14 @@ from datetime import date
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from itertools import groupby
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from domain.money import Money, exponent
 from domain.past_invoices import PastInvoice
 
 #: Days after the due date from which a payment counts as late, and as very late.
-LATE, VERY_LATE = 5, 30
+LATE: Final = 5
+VERY_LATE: Final = 30
 #: So many invoices of everybody stand beside a customer's own: two late ones are not yet a habit.
 PRIOR = 10
 #: So many invoices that went as expected stand beside those by which a size or terms are judged.
@@ -91,9 +92,7 @@ def scores_on(invoices: Sequence[PastInvoice], day: date) -> list[LateScore]:
     known = Experience(invoices)
     for _ in known.days(until=day):
         pass
-    standing = [index for index, each in enumerate(invoices) if each.is_open(day)]
-    standing.sort(key=lambda index: (invoices[index].due_on, invoices[index].invoice_id))
-    return [known.score(index, day) for index in standing]
+    return [known.score(index, day) for index in known.standing(day)]
 
 
 def shrunk(late: float, of: float, base: float) -> float:
@@ -101,7 +100,7 @@ def shrunk(late: float, of: float, base: float) -> float:
     return (late + PRIOR * base) / (of + PRIOR)
 
 
-class _What(IntEnum):
+class What(IntEnum):
     """What becomes known of an invoice on a day, in the order it is taken in."""
 
     IS_LATE_OR_NOT = 0
@@ -188,20 +187,20 @@ class Experience:
         How an invoice went that was settled on its own day of issue is compared with what was expected of it
         only after the day, so that the order within a day changes nothing.
         """
-        for ordinal, events in groupby(_events(self._invoices), key=lambda event: event[0]):
+        for ordinal, events in groupby(events_of(self._invoices), key=lambda event: event[0]):
             if ordinal > until.toordinal():
                 return
             issued: list[int] = []
             later: list[tuple[_Lateness, int]] = []
             for _, what, index in events:
                 invoice = self._invoices[index]
-                if what is _What.IS_ISSUED:
+                if what is What.IS_ISSUED:
                     issued.append(index)
-                elif what is _What.IS_SETTLED:
+                elif what is What.IS_SETTLED:
                     self._settle(invoice)
                 else:
-                    of = self._late if what is _What.IS_LATE_OR_NOT else self._very_late
-                    of.learn(index, invoice.customer_id, _is_late(invoice, of.days))
+                    of = self._late if what is What.IS_LATE_OR_NOT else self._very_late
+                    of.learn(index, invoice.customer_id, is_late(invoice, of.days))
                     if index in of.expected:
                         of.judge(index, self._sizes[index], self._terms[index])
                     else:
@@ -212,6 +211,13 @@ class Experience:
                 yield date.fromordinal(ordinal), issued
             for of, index in later:
                 of.judge(index, self._sizes[index], self._terms[index])
+
+    def standing(self, day: date) -> list[int]:
+        """The invoices that are open at the end of `day`, the earliest due first."""
+        standing = [index for index, each in enumerate(self._invoices) if each.is_open(day)]
+        return sorted(
+            standing, key=lambda index: (self._invoices[index].due_on, self._invoices[index].invoice_id)
+        )
 
     def score(self, index: int, day: date, *, at_issue: bool = False) -> LateScore:
         """The score of an invoice at the end of `day`, up to which everything was taken in.
@@ -287,17 +293,20 @@ class Experience:
             yield from _told(f"invoices with {_terms_words(invoice)} to pay", late.terms_ratio)
 
 
-def _events(invoices: Sequence[PastInvoice]) -> list[tuple[int, _What, int]]:
-    """Everything that becomes known, by day. An invoice that is open so many days after its due date is late
-    from then on, whether it will be paid the next day or never."""
-    events: list[tuple[int, _What, int]] = []
+def events_of(invoices: Sequence[PastInvoice]) -> list[tuple[int, What, int]]:
+    """Everything that becomes known of each invoice, by its place, in the order of the days (ordinals).
+
+    An invoice that is open so many days after its due date is late from then on, whether it will be paid the next
+    day or never.
+    """
+    events: list[tuple[int, What, int]] = []
     for index, each in enumerate(invoices):
         issued = each.issued_on.toordinal()
-        events.append((issued, _What.IS_ISSUED, index))
+        events.append((issued, What.IS_ISSUED, index))
         settled = None if each.settled_on is None else each.settled_on.toordinal()
         if settled is not None:
-            events.append((max(issued, settled), _What.IS_SETTLED, index))
-        for what, days in ((_What.IS_LATE_OR_NOT, LATE), (_What.IS_VERY_LATE_OR_NOT, VERY_LATE)):
+            events.append((max(issued, settled), What.IS_SETTLED, index))
+        for what, days in ((What.IS_LATE_OR_NOT, LATE), (What.IS_VERY_LATE_OR_NOT, VERY_LATE)):
             certain = each.due_on.toordinal() + days
             if settled is not None:
                 certain = min(certain, settled)
@@ -306,7 +315,8 @@ def _events(invoices: Sequence[PastInvoice]) -> list[tuple[int, _What, int]]:
     return events
 
 
-def _is_late(invoice: PastInvoice, days: int) -> bool:
+def is_late(invoice: PastInvoice, days: int) -> bool:
+    """Whether it was paid so many days after it was due or later, or not at all."""
     return invoice.settled_on is None or (invoice.settled_on - invoice.due_on).days >= days
 
 
