@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     imap_user: str | None = None
     imap_password: SecretStr | None = None
     imap_mailbox: str = "INBOX"
+    feeds: str = ""
+    """RSS and Atom feeds, by blanks, in which `starter.py feeds` looks for customers: files or https addresses."""
     erp_webhook_url: str | None = None
     """Told of every credit hold and its release, signed with the secret; see docs/delivery.md."""
     erp_webhook_secret: SecretStr | None = None

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from commands.options import Json, State, to_day
+from commands.options import By, Json, State, to_day
 
 app = typer.Typer()
 
@@ -93,3 +93,34 @@ def cash(
     from commands.cash import print_cash
 
     print_cash(weeks, state=state, as_json=as_json)
+
+
+@app.command()
+def feeds(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="FEED...", help="Files or https addresses; those of DUECOURSE_FEEDS.", show_default=False
+        ),
+    ] = None,
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """Read RSS and Atom feeds for the names of customers who owe, and propose notes of a risk."""
+    from commands.feeds import read_feeds
+
+    read_feeds(sources or [], state=state, as_json=as_json)
+
+
+@app.command("risk-note")
+def risk_note(
+    item: Annotated[str, typer.Argument(metavar="ITEM", help="Of the worklist.", show_default=False)],
+    accept: Annotated[bool, typer.Option("--confirm/--dismiss", help="Note it, or not.")],
+    by: By = None,
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """Decide about a note that a feed led to; a confirmed one counts as a risk of the customer's cases."""
+    from commands.feeds import decide_note
+
+    decide_note(state, item, accept, by, as_json=as_json)

@@ -1,0 +1,206 @@
+"""Feeds of strangers: read with limits, fetched only from where the operator said, proposed once."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import select
+
+from activities.adapters.feeds import LARGEST_FEED, MOST_ENTRIES, FeedUnusable, fetch_feed, read_feed
+from activities.feed_notes import PROPOSED, Proposal, propose
+from domain.names import Names
+from store import worklist
+from store.customers import lock
+from store.database import create_engine, session_factory
+from store.schema import TaskRow, TaskState
+
+RSS = b"""<?xml version="1.0"?><rss version="2.0"><channel><title>Courts</title>
+<item><title>Nordvik A/S &lt;b&gt;insolvent&lt;/b&gt;</title><link>https://news.example/1</link>
+<description>&lt;p&gt;The court of Oslo says so.&lt;/p&gt;</description><guid>n-1</guid>
+<pubDate>Mon, 07 Dec 2026 10:00:00 GMT</pubDate></item>
+<item><title>Weather</title><link>javascript:alert(1)</link></item></channel></rss>"""
+ATOM = b"""<feed xmlns="http://www.w3.org/2005/Atom"><title>News</title><entry><id>tag:x,2026:1</id>
+<title>Nordvik A/S insolvent</title><link rel="self" href="https://news.example/self"/>
+<link href="https://news.example/a"/><summary type="html">A &amp;lt;i&amp;gt;court&amp;lt;/i&amp;gt; says so.</summary>
+<updated>2026-12-07T10:00:00Z</updated></entry></feed>"""
+RDF = b"""<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/">
+<item><title>Nordvik</title><link>https://news.example/r</link><description>Closed.</description></item></rdf:RDF>"""
+
+
+def test_rss_and_atom_are_read_as_plain_text() -> None:
+    first, second = read_feed(RSS)
+    assert (first.title, first.summary, first.link) == (
+        "Nordvik A/S insolvent",
+        "The court of Oslo says so.",
+        "https://news.example/1",
+    )
+    assert first.published.startswith("Mon, 07 Dec 2026")
+    assert second.link == ""
+    (atom,) = read_feed(ATOM)
+    assert (atom.title, atom.link, atom.summary) == (
+        "Nordvik A/S insolvent",
+        "https://news.example/a",
+        "A court says so.",
+    )
+    (rdf,) = read_feed(RDF)
+    assert (rdf.title, rdf.link) == ("Nordvik", "https://news.example/r")
+    assert len({first.entry_id, second.entry_id, atom.entry_id, rdf.entry_id}) == 4
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "well-formed"),
+        (b"<html><body/></html>", "neither RSS nor Atom"),
+        (b'<!DOCTYPE rss [<!ENTITY a "b">]><rss><item><title>&a;</title></item></rss>', "document type"),
+        (b'<!DOCTYPE rss SYSTEM "file:///etc/passwd"><rss/>', "document type"),
+        (b"<rss>" + b"x" * LARGEST_FEED, "more than 4 MB"),
+        (b"<a>" * 3_000, "well-formed"),
+    ],
+)
+def test_what_is_no_feed_is_refused(data: bytes, reason: str) -> None:
+    with pytest.raises(FeedUnusable, match=reason):
+        read_feed(data)
+
+
+def test_a_long_feed_is_cut_and_a_hostile_one_is_only_text() -> None:
+    items = b"".join(b"<item><title>%d</title></item>" % number for number in range(MOST_ENTRIES + 9))
+    assert len(read_feed(b"<rss><channel>" + items + b"</channel></rss>")) == MOST_ENTRIES
+    hostile = "<rss><item><title>{{7*7}} \u202e\u0085=cmd|' " + "&lt;" * 60_000 + "</title></item></rss>"
+    (entry,) = read_feed(hostile.encode())
+    assert entry.title.startswith("{{7*7}} =cmd|'")
+    assert len(entry.title) <= 300
+
+
+# Fetching
+
+
+Answer = Callable[[http.server.BaseHTTPRequestHandler], None]
+
+
+@contextmanager
+def served(answer: Answer) -> Iterator[str]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            answer(self)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/feed.xml?a=1"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def says(body: bytes, status: int = 200, **headers: str) -> Answer:
+    def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
+
+
+def test_a_feed_is_fetched() -> None:
+    with served(says(RSS)) as url:
+        assert fetch_feed(url) == RSS
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (says(b"", 404), "answers 404"),
+        (says(b"x" * (LARGEST_FEED + 1)), "more than 4 MB"),
+        (says(b"", 302, Location="/elsewhere"), "does not begin with https"),
+        (says(b"", 302, Location="http://169.254.169.254/latest"), "does not begin with https"),
+        (says(b"", 302, Location="https://127.0.0.1:1/"), "not public"),
+        (says(b"", 301, Location="https://[::1]/"), "not public"),
+        (says(b"", 301, Location="https://169.254.169.254/"), "not public"),
+        (says(b"", 301, Location="https://10.1.2.3/"), "not public"),
+        (says(b"", 301, Location="https://[::ffff:10.1.2.3]/"), "not public"),
+        (says(b"", 302, Location="file:///etc/passwd"), "no address of a feed"),
+        (says(b"", 302), "does not begin with https"),
+    ],
+)
+def test_what_answers_otherwise_is_refused(answer: Answer, reason: str) -> None:
+    with served(answer) as url, pytest.raises(FeedUnusable, match=reason):
+        fetch_feed(url)
+
+
+def test_a_feed_that_drips_is_given_up() -> None:
+    over = threading.Event()
+
+    def drip(handler: http.server.BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        while not over.wait(0.05):
+            handler.wfile.write(b" ")
+            handler.wfile.flush()
+
+    began = time.monotonic()
+    with served(drip) as url, pytest.raises(FeedUnusable, match="did not answer within"):
+        fetch_feed(url, seconds=0.5)
+    over.set()
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://news.example/feed",
+        "ftp://news.example/",
+        "https://",
+        "https://user:pw@news.example/",
+        "https://a b/",
+    ],
+)
+def test_only_https_is_fetched(url: str) -> None:
+    with pytest.raises(FeedUnusable):
+        fetch_feed(url, resolve=lambda host, port: ["93.184.216.34"])
+
+
+def test_a_host_that_leads_into_the_own_network_is_not_asked() -> None:
+    for numbers in (["10.0.0.7"], ["93.184.216.34", "127.0.0.1"], []):
+        with pytest.raises(FeedUnusable, match="not public"):
+            fetch_feed("https://news.example/", resolve=lambda host, port, found=numbers: found)  # type: ignore[misc]
+
+
+# Proposing
+
+AT = datetime(2026, 12, 7, 12, tzinfo=UTC)
+
+
+def test_an_entry_is_proposed_once_whatever_was_decided(database: str) -> None:
+    sessions = session_factory(create_engine(database))
+    with sessions.begin() as session:
+        lock(session, "C-3")
+    names = Names({"C-3": ["Nordvik A/S"]})
+    with sessions.begin() as session:
+        (item,) = propose(session, names, read_feed(RSS), AT)
+        assert propose(session, names, read_feed(RSS), AT) == []
+    with sessions.begin() as session:
+        task = session.get_one(TaskRow, item)
+        assert (task.kind, task.customer_id, task.invoices) == (PROPOSED, "C-3", [])
+        proposal = Proposal.of(task)
+        assert (proposal.text, proposal.link) == ("Nordvik A/S insolvent", "https://news.example/1")
+        assert "https://news.example/1" in task.why
+        worklist.close_task(session, item, at=AT, by="Kim", outcome="dismissed", state=TaskState.CANCELLED)
+    with sessions.begin() as session:
+        assert propose(session, names, read_feed(RSS), AT) == []
+        assert propose(session, names, read_feed(ATOM), AT) != []
+        assert len(session.scalars(select(TaskRow)).all()) == 2
