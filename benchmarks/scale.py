@@ -16,10 +16,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from activities.rulebook import load_rulebook
 from deploy.local_postgres import LocalPostgres
 from domain import portfolio_csv
 from domain.day_figures import figures
 from domain.trend import month_ends, trend
+from settings import ROOT
 from store import balances, history, receivables
 from store import trend as store_trend
 from store.database import create_engine, session_factory
@@ -31,7 +33,7 @@ ROUNDS = 7
 IMPORTED = 200_000
 
 # Three years of history with terms of 30 to 60 days, and four months of open invoices of which every fifth is paid
-# in part and every tenth of those credited, too. Whole dollars would compress too well: amounts have cents.
+# in part and every tenth of those credited, too. Rows of cases are as wide as real ones, with policy and decision.
 _CUSTOMERS = """
 INSERT INTO customers (customer_id, profile, tier, country, audit_seq)
 SELECT 'C-' || n,
@@ -59,10 +61,12 @@ _CASES = """
 INSERT INTO cases
     (invoice_id, customer_id, owner_id, seller, number, currency, invoice, start_sha256, policy_name,
      policy_version, policy, cycle, revision, opened_at, issued_on, due_on, amount_minor, balance_minor, stage,
-     why, risk)
+     why, risk, decision)
 SELECT 'I-' || n, customer, customer, 'seller-' || n % 3, 'I-' || n, 'USD',
-       jsonb_build_object('invoice_id', 'I-' || n), ''::bytea, 'standard',
-       '1', '{}', 0, 1, issued::timestamptz, issued, issued + terms, minor, minor - paid, 'overdue', '', 'low'
+       jsonb_build_object('invoice_id', 'I-' || n, 'description', repeat(md5(n::text), 8)), ''::bytea,
+       'standard', '1', cast(:policy AS jsonb), 0, 1, issued::timestamptz, issued, issued + terms, minor,
+       minor - paid, 'overdue', repeat(md5(n::text), 3), 'low',
+       jsonb_build_object('kind', 'wait', 'why', repeat(md5(n::text), 12))
 FROM (
     SELECT n, 'C-' || 1 + (random() * random() * (:customers - 1))::int AS customer,
            :today - (random() * 120)::int AS issued, 30 + 15 * (random() * 2)::int AS terms, minor,
@@ -132,11 +136,12 @@ def measure() -> Scale:
 
 
 def _fill(engine: sa.Engine) -> None:
-    numbers = {"customers": CUSTOMERS, "settled": SETTLED, "open": OPEN, "today": TODAY}
+    policy = load_rulebook(ROOT / "deploy").policies["standard"].model_dump_json()
+    given = {"customers": CUSTOMERS, "settled": SETTLED, "open": OPEN, "today": TODAY, "policy": policy}
     with engine.begin() as connection:
         connection.execute(sa.text("SELECT setseed(0.5)"))
         for statement in (_CUSTOMERS, _SETTLED, _CASES, _LEDGER):
-            connection.execute(sa.text(statement), numbers)
+            connection.execute(sa.text(statement), given)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.text("VACUUM ANALYZE"))
     with session_factory(engine)() as session:

@@ -89,12 +89,13 @@ def flows(receivables: Iterable[Receivable]) -> dict[date, Flow]:
     """What each day changed; `store/trend.py` has the database add up the same."""
     by_day: defaultdict[date, Flow] = defaultdict(Flow)
     for each in receivables:
-        for day, flow in _flows_of(each):
+        for day, flow in flows_of(each):
             by_day[day] = by_day[day].plus(flow)
     return dict(by_day)
 
 
-def _flows_of(each: Receivable) -> Iterable[tuple[date, Flow]]:
+def flows_of(each: Receivable) -> Iterable[tuple[date, Flow]]:
+    """What one invoice changed, and on which days."""
     yield each.issued_on, Flow(sold=each.minor)
     overdue_on = each.due_on + timedelta(days=1)
     days = {each.issued_on, overdue_on, *(day for day, _ in each.changes)} | ({each.settled_on} - {None})

@@ -1,14 +1,16 @@
 """What each day changed in the portfolio, added up by the database: the figures of month ends come from it.
 
-History is paid in full on one day, so that each invoice of it is owed from one day to another. A case may be
-paid in parts and credited: what is left of it goes down in steps, each of them a row of `_steps`. The
-definitions are those of `domain/trend.py`; a test holds the two to each other.
+First every invoice counts in full from its issue until it was settled: that takes three passes over the dates of
+all invoices, each grouped by a plain date, of which the database knows that there are few. What payments in
+parts and credits took off before is a correction, by the steps in which a case went down; so is what was paid
+or due before it was issued. The definitions are those of `domain/trend.py`; a test holds the two to each other.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import date
+from collections.abc import Iterator
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -16,6 +18,8 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Select,
+    and_,
+    case,
     cast,
     func,
     or_,
@@ -25,139 +29,176 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from domain.day_figures import COLLECTED_WITHIN
-from domain.trend import Flow
-from store.receivables import INVOICED, issued_on
+from domain.receivables import Receivable
+from domain.trend import Flow, flows_of
+from store.receivables import INVOICED, allow_memory, issued_on
 from store.schema import CaseRow, LedgerEntryRow, SettledInvoiceRow
 
 
 def flows(session: Session) -> dict[str, dict[date, Flow]]:
     """What each day changed, by currency."""
+    allow_memory(session)
     found: defaultdict[str, defaultdict[date, Flow]] = defaultdict(lambda: defaultdict(Flow))
-    for rows, fields in (
-        *_of_invoices(_history()),
-        *_of_invoices(_cases()),
-        *_owed_of_history(),
-        *_owed_of_cases(),
-    ):
-        for row in session.execute(rows):
-            currency, day, *sums = tuple[Any, ...](row)
-            flow = Flow(**{field: int(minor or 0) for field, minor in zip(fields, sums, strict=True)})
+    for query in (_issued, _settled, _due, _out_of_order, _corrections):
+        for currency, day, flow in query(session):
             found[currency][day] = found[currency][day].plus(flow)
     return {currency: dict(by_day) for currency, by_day in found.items()}
 
 
-#: A statement that gives currency, day and sums, and which fields of a `Flow` those are.
-_Query = tuple[Select[Any], tuple[str, ...]]
+_Flows = Iterator[tuple[str, date, Flow]]
 
 
-def _history() -> FromClause:
-    return select(
+def _issued(session: Session) -> _Flows:
+    """Sold, and owed from then on."""
+    of = _invoices()
+    for currency, day, minor in session.execute(_by(of, of.c.issued_on, func.sum(of.c.minor))):
+        yield currency, day, Flow(sold=int(minor), owed=int(minor))
+
+
+def _settled(session: Session) -> _Flows:
+    """Paid in full: no longer owed, and no longer overdue where it was."""
+    of = _invoices()
+    rows = _by(
+        of,
+        of.c.settled_on,
+        func.count(),
+        func.sum(of.c.settled_on - of.c.issued_on),
+        func.sum(of.c.minor),
+        func.sum(case((of.c.settled_on > of.c.due_on + 1, of.c.minor), else_=0)),
+    ).where(of.c.settled_on.is_not(None))
+    for currency, day, number, days, minor, late in session.execute(rows):
+        yield currency, day, Flow(owed=-int(minor), overdue=-int(late), settled=number, days_to_pay=int(days))
+
+
+def _due(session: Session) -> _Flows:
+    """Overdue from the day after it was due, and judged 60 days after it."""
+    of = _invoices()
+    late = or_(of.c.settled_on.is_(None), of.c.settled_on > of.c.due_on + 1)
+    in_time = of.c.settled_on <= of.c.due_on + COLLECTED_WITHIN
+    rows = _by(
+        of,
+        of.c.due_on,
+        func.sum(case((late, of.c.minor), else_=0)),
+        func.count(),
+        func.sum(of.c.minor),
+        func.sum(case((in_time, 1), else_=0)),
+        func.sum(case((in_time, of.c.minor), else_=0)),
+    )
+    for currency, day, overdue, due, minor, collected, collected_minor in session.execute(rows):
+        yield currency, day + timedelta(days=1), Flow(overdue=int(overdue))
+        yield (
+            currency,
+            day + timedelta(days=COLLECTED_WITHIN),
+            Flow(due=due, due_minor=int(minor), collected=collected, collected_minor=int(collected_minor)),
+        )
+
+
+def _out_of_order(session: Session) -> _Flows:
+    """What is to be put right of invoices that were paid or due before they were issued, since nothing of them
+    counts before that: what they changed, without what the other passes say of them."""
+    of = _invoices()
+    paid_before = and_(of.c.settled_on.is_not(None), of.c.settled_on < of.c.issued_on)
+    dates = (of.c.currency, of.c.issued_on, of.c.due_on, of.c.settled_on)
+    rows = select(*dates, func.count(), func.sum(of.c.minor)).group_by(*dates)
+    for currency, issued, due, settled, number, minor in session.execute(
+        rows.where(or_(of.c.due_on < of.c.issued_on, paid_before))
+    ):
+        for day, flow in flows_of(Receivable("", "", issued, due, int(minor), settled)):
+            yield currency, day, flow._replace(**{each: number * getattr(flow, each) for each in _COUNTS})
+        for day, flow in _taken_for(issued, due, settled, number, int(minor)):
+            yield currency, day, Flow(*(-each for each in flow))
+
+
+#: The fields of a flow that count invoices or their days, not money.
+_COUNTS = ("settled", "days_to_pay", "due", "collected")
+
+
+def _taken_for(
+    issued: date, due: date, settled: date | None, number: int, minor: int
+) -> Iterator[tuple[date, Flow]]:
+    """What the passes over all invoices say of so many with the same dates."""
+    yield issued, Flow(sold=minor, owed=minor)
+    late = settled is None or settled > due + timedelta(days=1)
+    yield due + timedelta(days=1), Flow(overdue=minor if late else 0)
+    if settled is not None:
+        days = number * (settled - issued).days
+        yield settled, Flow(owed=-minor, overdue=-minor if late else 0, settled=number, days_to_pay=days)
+    judged_on = due + timedelta(days=COLLECTED_WITHIN)
+    in_time = settled is not None and settled <= judged_on
+    collected = {"collected": number, "collected_minor": minor} if in_time else {}
+    yield judged_on, Flow(due=number, due_minor=minor, **collected)
+
+
+def _invoices() -> FromClause:
+    """The dates and the amount of every invoice."""
+    history = select(
         SettledInvoiceRow.currency,
         SettledInvoiceRow.issued_on,
         SettledInvoiceRow.due_on,
         SettledInvoiceRow.settled_on,
         SettledInvoiceRow.amount_minor.label("minor"),
-    ).subquery("history")
-
-
-def _cases() -> FromClause:
-    return select(
-        CaseRow.invoice_id,
+    )
+    own = select(
         CaseRow.currency,
         issued_on().label("issued_on"),
         CaseRow.due_on,
         CaseRow.settled_on,
-        CaseRow.amount_minor.label("minor"),
-    ).subquery("own")
-
-
-def _of_invoices(of: FromClause) -> list[_Query]:
-    """What was sold, settled and judged: the same of history and cases."""
-    settled_on, minor = of.c.settled_on, of.c.minor
-    judged_on = func.greatest(of.c.due_on + COLLECTED_WITHIN, of.c.issued_on)
-    in_time = settled_on - of.c.due_on <= COLLECTED_WITHIN
-    settled = _by_day(
-        of, func.greatest(settled_on, of.c.issued_on), func.count(), func.sum(settled_on - of.c.issued_on)
+        CaseRow.amount_minor,
     )
-    judged = _by_day(
-        of, judged_on,
-        func.count(), func.sum(minor), func.count().filter(in_time), func.sum(minor).filter(in_time),
-    )  # fmt: skip
-    return [
-        (_by_day(of, of.c.issued_on, func.sum(minor)), ("sold",)),
-        (settled.where(settled_on.is_not(None)), ("settled", "days_to_pay")),
-        (judged, ("due", "due_minor", "collected", "collected_minor")),
-    ]
+    return union_all(history, own).subquery("invoices")
 
 
-def _by_day(of: FromClause, day: ColumnElement[date], *sums: ColumnElement[Any]) -> Select[Any]:
-    return select(of.c.currency, day.label("turned_on"), *sums).group_by(of.c.currency, "turned_on")
+def _by(of: FromClause, day: ColumnElement[date], *sums: ColumnElement[Any]) -> Select[Any]:
+    return select(of.c.currency, day, *sums).group_by(of.c.currency, day)
 
 
-def _owed_of_history() -> list[_Query]:
-    """Owed from issue to settlement, overdue from the day after the due date."""
-    history = _history()
-    queries: list[_Query] = []
-    for field, begins in (
-        ("owed", history.c.issued_on),
-        ("overdue", func.greatest(history.c.issued_on, history.c.due_on + 1)),
-    ):
-        ends = func.greatest(history.c.settled_on, begins)
-        queries.append((_by_day(history, begins, func.sum(history.c.minor)), (field,)))
-        queries.append((_by_day(history, ends, -func.sum(history.c.minor)), (field,)))
-    return queries
+def _corrections(session: Session) -> _Flows:
+    """By how much less was owed, and overdue, than the full amount of cases that were paid in parts or credited.
 
-
-def _owed_of_cases() -> list[_Query]:
-    """Each step of a case is owed from its day to that of the next, overdue from the day after the due date."""
-    steps = _steps()
-    queries: list[_Query] = []
-    for field, begins in (
-        ("owed", steps.c.day),
-        ("overdue", func.greatest(steps.c.day, steps.c.due_on + 1)),
-    ):
-        lasts = or_(steps.c.until.is_(None), begins < steps.c.until)
-        queries.append((_by_day(steps, begins, func.sum(steps.c.owed)).where(lasts), (field,)))
-        ended = _by_day(steps, steps.c.until, -func.sum(steps.c.owed))
-        queries.append((ended.where(steps.c.until.is_not(None), lasts), (field,)))
-    return queries
-
-
-def _steps() -> FromClause:
-    """What is left to pay of a case from a day until another, None where that is to come."""
-    own = _cases()
-    day = func.greatest(LedgerEntryRow.entry_on, own.c.issued_on)
-    entered = select(own.c.invoice_id, own.c.issued_on.label("day"), own.c.minor.label("minor"))
-    changed = (
-        select(own.c.invoice_id, day, LedgerEntryRow.amount_minor)
-        .join(LedgerEntryRow, LedgerEntryRow.invoice_id == own.c.invoice_id)
+    Each step of a case lasts from its day to that of the next one, the last until the case was settled.
+    """
+    moves = (
+        select(
+            CaseRow.invoice_id,
+            CaseRow.currency,
+            CaseRow.due_on,
+            CaseRow.settled_on,
+            CaseRow.amount_minor.label("minor"),
+            func.greatest(LedgerEntryRow.entry_on, issued_on()).label("day"),
+            func.sum(LedgerEntryRow.amount_minor).label("moved"),
+        )
+        .join(CaseRow, CaseRow.invoice_id == LedgerEntryRow.invoice_id)
         .where(
             LedgerEntryRow.kind != INVOICED,
-            or_(own.c.settled_on.is_(None), LedgerEntryRow.entry_on < own.c.settled_on),
+            or_(CaseRow.settled_on.is_(None), LedgerEntryRow.entry_on < CaseRow.settled_on),
         )
+        .group_by(CaseRow.invoice_id, "day")
+        .subquery("moves")
     )
-    moves = union_all(entered, changed).subquery("moves")
-    by_day = (
-        select(moves.c.invoice_id, moves.c.day, func.sum(moves.c.minor).label("minor"))
-        .group_by(moves.c.invoice_id, moves.c.day)
-        .subquery("by_day")
-    )
-    of, in_order = by_day.c.invoice_id, by_day.c.day
-    steps = select(
-        by_day.c.invoice_id,
-        by_day.c.day,
-        func.lead(by_day.c.day).over(partition_by=of, order_by=in_order).label("next"),
-        func.sum(by_day.c.minor).over(partition_by=of, order_by=in_order).label("left"),
-    ).subquery("steps")
-    return (
+    of, in_order = moves.c.invoice_id, moves.c.day
+    left = moves.c.minor + func.sum(moves.c.moved).over(partition_by=of, order_by=in_order)
+    following = func.lead(moves.c.day).over(partition_by=of, order_by=in_order)
+    steps = (
         select(
-            own.c.currency,
-            own.c.due_on,
-            steps.c.day,
-            func.coalesce(steps.c.next, own.c.settled_on).label("until"),
-            cast(func.greatest(steps.c.left, 0), BigInteger).label("owed"),
+            moves.c.currency,
+            moves.c.day,
+            func.greatest(moves.c.due_on + 1, moves.c.day).label("overdue_on"),
+            func.coalesce(following, moves.c.settled_on).label("until"),
+            cast(func.greatest(left, 0) - moves.c.minor, BigInteger).label("less"),
         )
-        .join(own, own.c.invoice_id == steps.c.invoice_id)
-        .where(or_(own.c.settled_on.is_(None), steps.c.day < own.c.settled_on))
-        .subquery("left_to_pay")
+        .where(or_(moves.c.settled_on.is_(None), moves.c.day < moves.c.settled_on))
+        .cte("steps")
     )
+    nothing = cast(0, BigInteger)
+    overdue = or_(steps.c.until.is_(None), steps.c.overdue_on < steps.c.until)
+    changes = union_all(
+        select(steps.c.currency, steps.c.day, steps.c.less.label("owed"), nothing.label("overdue")),
+        select(steps.c.currency, steps.c.until, -steps.c.less, nothing).where(steps.c.until.is_not(None)),
+        select(steps.c.currency, steps.c.overdue_on, nothing, steps.c.less).where(overdue),
+        select(steps.c.currency, steps.c.until, nothing, -steps.c.less).where(
+            steps.c.until.is_not(None), overdue
+        ),
+    ).subquery("changes")
+    rows = _by(changes, changes.c.day, func.sum(changes.c.owed), func.sum(changes.c.overdue))
+    for currency, day, owed, late in session.execute(rows):
+        yield currency, day, Flow(owed=int(owed), overdue=int(late))
