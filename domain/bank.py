@@ -43,10 +43,14 @@ class Transaction:
     debtor: str | None = None
     creditor: str | None = None
     debtor_iban: str | None = None
+    debtor_account: str | None = None
+    """The payer's account where it has no IBAN."""
     unstructured: tuple[str, ...] = ()
     """The remittance information in the payer's words."""
     references: tuple[str, ...] = ()
     """Creditor references and numbers of the documents paid, as the payer structured them."""
+    additional: str | None = None
+    """What the bank says of it beside that."""
     return_reason: str | None = None
     """Why a payment came back: an ISO 20022 external code such as `AC04`."""
 
@@ -67,6 +71,8 @@ class Entry:
     value: str | None = None
     bank_reference: str | None = None
     additional: str | None = None
+    bundled: int | None = None
+    """How many payments the bank says to have bundled in it, also where it does not tell of each."""
     transactions: tuple[Transaction, ...] = ()
 
 

@@ -100,6 +100,10 @@ def _of_entry(statement: Statement, entry: Entry, file: _Told) -> Iterator[BankL
             yield _line(statement, entry, (transaction,), file, problem)
         return
     problem = None
+    if not stated and (entry.bundled or 0) > 1:
+        problem = (
+            f"it bundles {entry.bundled} payments and does not tell of each: ask the bank for its details"
+        )
     if several:
         problem = f"it bundles {len(stated)} payments and does not say how much each of them is"
     yield _line(statement, entry, entry.transactions, file, problem, whole=True)
@@ -130,6 +134,7 @@ def _line(
     booked, value = (None if day is None else day_of(day) for day in (entry.booked, entry.value))
     bank_reference = first.bank_reference or entry.bank_reference
     unstructured = tuple(text for each in transactions for text in each.unstructured)
+    said = tuple(each.additional for each in transactions if each.additional is not None)
     return BankLine(
         line_id=_line_id(account, entry, first, amount, currency, sign, unstructured, file),
         account=account,
@@ -144,9 +149,9 @@ def _line(
         end_to_end_id=first.end_to_end_id,
         bank_reference=bank_reference,
         debtor=first.debtor,
-        debtor_iban=first.debtor_iban,
+        debtor_iban=first.debtor_iban or first.debtor_account,
         references=tuple(reference for each in transactions for reference in each.references),
-        texts=unstructured or (() if entry.additional is None else (entry.additional,)),
+        texts=unstructured or said or (() if entry.additional is None else (entry.additional,)),
         problem=problem,
     )
 

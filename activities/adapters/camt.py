@@ -26,6 +26,8 @@ _CONTAINERS = {
 }
 _AMOUNT = re.compile(r"\d{1,18}(\.\d{0,17})?|\.\d{1,17}", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
+_COUNT = re.compile(r"\d{1,15}", re.ASCII)
+_LONGEST_ID = 140
 #: What the standard has payers write where they give no id.
 _NOT_PROVIDED = "NOTPROVIDED"
 
@@ -116,8 +118,9 @@ class _Reader:
             reversal=self._flag(element, "RvslInd"),
             booked=self._date(element, "BookgDt"),
             value=self._date(element, "ValDt"),
-            bank_reference=self._first(element, "AcctSvcrRef", "NtryRef"),
+            bank_reference=self._id(element, "AcctSvcrRef", "NtryRef"),
             additional=self._text(element, "AddtlNtryInf"),
+            bundled=self._count(element, "NtryDtls/Btch/NbOfTxs"),
             transactions=tuple(self._transaction(each) for each in details),
         )
 
@@ -127,13 +130,13 @@ class _Reader:
             if self._find(element, path) is not None:
                 amount, currency = self._money(element, path)
                 break
-        end_to_end = self._text(element, "Refs/EndToEndId")
+        end_to_end = self._id(element, "Refs/EndToEndId")
         return Transaction(
             amount=amount,
             currency=currency,
             sign=self._sign(element) if self._find(element, "CdtDbtInd") is not None else None,
             end_to_end_id=None if end_to_end == _NOT_PROVIDED else end_to_end,
-            bank_reference=self._first(element, "Refs/AcctSvcrRef", "Refs/TxId", "Refs/InstrId"),
+            bank_reference=self._id(element, "Refs/AcctSvcrRef", "Refs/TxId", "Refs/InstrId"),
             # From version 8 a party is a person or an agent; before it was the person itself.
             debtor=self._first(
                 element, "RltdPties/Dbtr/Pty/Nm", "RltdPties/Dbtr/Nm", "RltdPties/Dbtr/Agt/FinInstnId/Nm"
@@ -141,9 +144,16 @@ class _Reader:
             creditor=self._first(
                 element, "RltdPties/Cdtr/Pty/Nm", "RltdPties/Cdtr/Nm", "RltdPties/Cdtr/Agt/FinInstnId/Nm"
             ),
-            debtor_iban=self._text(element, "RltdPties/DbtrAcct/Id/IBAN"),
+            debtor_iban=self._id(element, "RltdPties/DbtrAcct/Id/IBAN"),
+            debtor_account=self._id(
+                element,
+                "RltdPties/DbtrAcct/Id/Othr/Id",
+                "RltdPties/DbtrAcct/Id/PrtryAcct/Id",
+                "RltdPties/DbtrAcct/Id/BBAN",
+            ),
             unstructured=self._texts(element, "RmtInf/Ustrd"),
             references=self._references(element),
+            additional=self._text(element, "AddtlTxInf"),
             return_reason=self._first(element, "RtrInf/Rsn/Cd", "RtrInf/RtrRsn/Cd", "RtrInf/Rsn/Prtry"),
         )
 
@@ -178,6 +188,16 @@ class _Reader:
     def _first(self, element: etree._Element, *paths: str) -> str | None:
         """What the first of these places says that says anything: versions write the same thing apart."""
         return next((text for path in paths if (text := self._text(element, path)) is not None), None)
+
+    def _id(self, element: etree._Element, *paths: str) -> str | None:
+        """An id, cut where it is longer than any may be: the standard has 35 characters."""
+        text = self._first(element, *paths)
+        return None if text is None else text[:_LONGEST_ID]
+
+    def _count(self, element: etree._Element, path: str) -> int | None:
+        """The sum of what all of these places count; None where none of them does."""
+        counted = [int(text) for text in self._texts(element, path) if _COUNT.fullmatch(text)]
+        return sum(counted) if counted else None
 
     def _money(self, element: etree._Element, path: str) -> tuple[Decimal, str]:
         found = self._find(element, path)

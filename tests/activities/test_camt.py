@@ -52,6 +52,34 @@ def test_a_batch_is_split_and_keeps_what_each_payer_wrote() -> None:
     assert first.line_id != second.line_id
 
 
+def test_a_bundle_without_its_payments_is_for_a_person() -> None:
+    told = entry("350.00", "<Btch><NbOfTxs>3</NbOfTxs></Btch>", on=DAY, reference="B-1")
+    [line] = lines_of(camt.read(statement(told)))[0]
+    assert line.problem == ("it bundles 3 payments and does not tell of each: ask the bank for its details")
+    alone = entry("350.00", "<Btch><NbOfTxs>1</NbOfTxs></Btch>", on=DAY, reference="B-1")
+    assert lines_of(camt.read(statement(alone)))[0][0].problem is None
+
+
+def test_what_stands_elsewhere_is_read_too() -> None:
+    told = (
+        payment("10.00", on=DAY)
+        .replace("</TxDtls>", "<AddtlTxInf>INV-1001</AddtlTxInf></TxDtls>")
+        .replace(
+            "<RltdPties>",
+            "<RltdPties><Dbtr><Agt><FinInstnId><Nm>Payments plc</Nm></FinInstnId></Agt></Dbtr>"
+            "<DbtrAcct><Id><Othr><Id>000123</Id></Othr></Id></DbtrAcct>",
+        )
+    )
+    [line] = lines_of(camt.read(statement(entry("10.00", told, on=DAY, reference="B-1"))))[0]
+    assert (line.texts, line.debtor, line.debtor_iban) == (("INV-1001",), "Payments plc", "000123")
+
+
+def test_an_id_of_a_book_is_cut() -> None:
+    told = payment("10.00", on=DAY, end_to_end="E" * 100_000, iban="I" * 100_000)
+    [line] = lines_of(camt.read(statement(entry("10.00", told, on=DAY, reference="R" * 100_000))))[0]
+    assert {len(text or "") for text in (line.end_to_end_id, line.debtor_iban, line.bank_reference)} == {140}
+
+
 def test_a_payment_has_one_id_in_report_notification_and_statement() -> None:
     told = entry("10.00", payment("10.00", "INV-1", on=DAY), on=DAY, reference="B-1")
     ids = {
