@@ -88,7 +88,11 @@ def read_call_sheet(
                 balance=habits.money(item.balance),
                 notes=", ".join(
                     f"{what} {habits.money(money)}"
-                    for what, money in (("disputed", item.disputed), ("promised", item.promised))
+                    for what, money in (
+                        ("disputed", item.disputed),
+                        ("promised", item.promised),
+                        ("on its way to us", item.arriving),
+                    )
                     if money
                 ),
             )

@@ -198,6 +198,8 @@ def _unconfirmed(case: Case, today: date) -> list[TaskRequest]:
 
 def _announcements_end(case: Case, policy: Policy) -> list[datetime]:
     """When the time of the named source is over for each payment that the other told of."""
+    if not case.announced:
+        return []
     calendar = calendar_of(case.account, policy)
     return [calendar.midnight_after(each.announced.confirm_by) for each in awaited(case)]
 

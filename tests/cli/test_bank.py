@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from activities.rulebook import load_rulebook
+from settings import ROOT
 from tests.cli.conftest import Office
 from tests.cli.test_office import portfolio
 from tests.premises import noon_zone, today_in
@@ -181,3 +186,42 @@ async def test_one_faulty_row_books_nothing_of_a_table(office: Office, tmp_path:
     [told] = (await office.done("bank", named, *options, "--columns", "amount=Summe", "--json")).document
     assert told["outcome"] == "applied"
     await becomes(office, "BANK-6001", "0.00")
+
+
+async def test_a_seller_who_goes_by_the_erp_is_told_what_the_bank_says(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the command says; what the worker does with it is tested where it does it."""
+    rulebook = load_rulebook(ROOT / "deploy")
+    by_erp = {
+        id_: seller.model_copy(update={"cash_source": "erp"}) for id_, seller in rulebook.sellers.items()
+    }
+    monkeypatch.setattr("commands.bank.load_rulebook", lambda _: replace(rulebook, sellers=by_erp))
+    await office.done("import", portfolio(tmp_path, ("BANK-7001", 0, "250.00", "Acme")))
+    day = str(today_in(noon_zone()))
+    told = entry("250.00", payment("250.00", "BANK-7001", on=day), on=day, reference="B-71")
+    [line] = await office.json("bank", office.save("one.xml", statement(told)))
+    assert line["why"] == "named BANK-7001; not asked for until the ERP books it"
+
+
+async def test_what_the_erp_told_and_the_bank_tells_again_is_booked_once(
+    office: Office, tmp_path: Path
+) -> None:
+    await office.done("import", portfolio(tmp_path, ("BANK-8001", 0, "250.00", "Acme")))
+    day = str(today_in(noon_zone()))
+    await office.done("pay", "BANK-8001", "--payment-id", "P-81", "--amount", "100.00", "--received-on", day)
+    assert await balance(office, "BANK-8001") == "150.00"
+    told = entry("100.00", payment("100.00", "BANK-8001", on=day), on=day, reference="B-81")
+    [line] = await office.json("bank", office.save("one.xml", statement(told)))
+    assert line["outcome"] == "applied"
+    story = (await office.json("show", "BANK-8001"))["timeline"]
+    for _ in range(100):
+        if any(each["kind"] == "payment_recognised" for each in story):
+            break
+        await asyncio.sleep(0.1)
+        story = (await office.json("show", "BANK-8001"))["timeline"]
+    [recognised] = [each["text"] for each in story if each["kind"] == "payment_recognised"]
+    assert recognised == f"Payment {line['line_id']} of 100.00 USD is that of P-81, booked already"
+    assert await balance(office, "BANK-8001") == "150.00"
+    await office.done("pay", "BANK-8001", "--payment-id", "P-82", "--amount", "100.00", "--received-on", day)
+    assert await balance(office, "BANK-8001") == "50.00"

@@ -212,6 +212,8 @@ class Account:
                 )
         if item.disputed is not None:
             states.append(say("state_disputed", amount=habits.money(item.disputed)))
+        if item.arriving is not None:
+            states.append(say("state_arriving", amount=habits.money(item.arriving)))
         plan = standing_plan(pursued.case, self.today)
         if plan is not None and plan.plan_id in pursued.case.plans_accepted:
             states.append(say("state_plan"))
