@@ -6,8 +6,7 @@ Whatever anybody else wrote is written as text and never read as a formula, a nu
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -29,37 +28,22 @@ from activities.improvement_report import (
 from domain.hold_out import HeldAgainst, NoEffect
 from domain.improvement import Improvement, Unit
 from domain.money import Money, exponent
+from store.improvement import MOST_INVOICES, InvoiceOfPeriods
 
-#: A sheet has 1,048,576 rows; a workbook that people open has fewer.
-MOST_INVOICES = 200_000
 #: A cell holds 32,767 characters, and a name has no need of them.
 _LONGEST_TEXT = 500
-
-
-@dataclass(frozen=True, slots=True)
-class InvoiceLine:
-    """One invoice that a figure of either period is made of. Its names are anybody's text."""
-
-    invoice_id: str
-    customer_id: str
-    customer: str
-    issued_on: date
-    due_on: date
-    settled_on: date | None
-    minor: int
-    currency: str
 
 
 def improvement_workbook(
     reports: Sequence[Improvement],
     actions: ActionsTaken | None,
-    lines: Iterable[InvoiceLine],
+    invoices: Mapping[str, Sequence[InvoiceOfPeriods]],
     *,
     seller: str,
     held: HeldAgainst | None = None,
 ) -> bytes:
     """The workbook: a summary, the months with charts, and the invoices of each currency, then the actions, and
-    what a hold-out shows."""
+    what a hold-out shows. Of `invoices` at most `MOST_INVOICES` of a currency are listed."""
     file = io.BytesIO()
     book = xlsxwriter.Workbook(
         file,
@@ -79,14 +63,11 @@ def improvement_workbook(
             "created": datetime(as_of.year, as_of.month, as_of.day),  # noqa: DTZ001  a calendar date has no zone
         }
     )
-    by_currency: dict[str, list[InvoiceLine]] = {told.currency: [] for told in reports}
-    for line in lines:
-        by_currency[line.currency].append(line)
     for told in reports:
         formats = _Formats(book, told.currency)
         _summary(book, formats, told)
         _months(book, formats, told)
-        _invoices(book, formats, told, by_currency[told.currency])
+        _invoices(book, formats, told, invoices.get(told.currency, ()))
     formats = _Formats(book, reports[0].currency)
     _actions(book, formats, actions)
     if held is not None:
@@ -283,7 +264,7 @@ def _months(book: Any, formats: _Formats, told: Improvement) -> None:
         )
 
 
-def _invoices(book: Any, formats: _Formats, told: Improvement, lines: Sequence[InvoiceLine]) -> None:
+def _invoices(book: Any, formats: _Formats, told: Improvement, lines: Sequence[InvoiceOfPeriods]) -> None:
     sheet = book.add_worksheet(f"Invoices {told.currency}")
     heads = (
         ("Invoice", 20), ("Customer number", 18), ("Customer", 34), ("Issued", 11), ("Due", 11), ("Paid", 11),

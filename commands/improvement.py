@@ -6,9 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
-
-from sqlalchemy import select
+from typing import Literal
 
 from activities.improvement_report import (
     CAPITAL,
@@ -35,13 +33,12 @@ from domain.hold_out import HeldAgainst, held_against
 from domain.improvement import Improvement, compare, periods
 from domain.outcomes import Period
 from domain.receivables import Receivable
+from domain.receivables_book import Book, turns
 from settings import Settings
+from store import improvement as store_improvement
+from store import trend as store_trend
 from store.hold_out import tallies
-from store.receivables import currencies, receivables
-from store.schema import CustomerRow
-
-if TYPE_CHECKING:
-    from activities.improvement_workbook import InvoiceLine
+from store.improvement import MOST_INVOICES, InvoiceOfPeriods
 
 _TIMEOUT_S = 120.0
 _PAPERS: Mapping[str, Literal["A4", "Letter"]] = {"a4": "A4", "letter": "Letter"}
@@ -77,13 +74,14 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Books:
-    """What the report is made of: invoices by currency, customers' names, what was done."""
+    """What the report is made of: sums by currency, the invoices behind them where they are asked for, what was
+    done, what a hold-out shows."""
 
     as_of: date
     before: Period
     after: Period
-    portfolio: Mapping[str, Sequence[Receivable]]
-    names: Mapping[str, str]
+    portfolio: Mapping[str, Book]
+    invoices: Mapping[str, Sequence[InvoiceOfPeriods]]
     actions: ActionsTaken | None = None
     held: HeldAgainst | None = None
 
@@ -110,10 +108,11 @@ def print_improvement(
     seller = next(iter(rulebook.sellers.values()))
     if wanted.paper is not None and wanted.paper.lower() not in _PAPERS:
         raise BadInput(f"--paper: {wanted.paper!r} is neither A4 nor Letter")
-    books = _of_store(asked, state) if csv is None else _of_file(asked, csv)
+    listed = wanted.xlsx is not None
+    books = _of_store(asked, state, listed=listed) if csv is None else _of_file(asked, csv, listed=listed)
     reports = [
-        compare(known, currency, asked.go_live, books.before, books.after, books.as_of)
-        for currency, known in sorted(books.portfolio.items())
+        compare(book, currency, asked.go_live, books.before, books.after)
+        for currency, book in sorted(books.portfolio.items())
     ]
     if not reports:
         raise BadInput("There is no invoice to report on: import some (python starter.py import FILE)")
@@ -126,7 +125,7 @@ def print_improvement(
         from activities.improvement_workbook import improvement_workbook
 
         book = improvement_workbook(
-            reports, books.actions, _lines(books), seller=seller.name, held=books.held
+            reports, books.actions, books.invoices, seller=seller.name, held=books.held
         )
         wanted.xlsx.write_bytes(book)
         note(f"Written: {wanted.xlsx}")
@@ -139,50 +138,54 @@ def print_improvement(
     _say_actions(books.actions)
 
 
-def _of_store(asked: Asked, state: Path | None) -> Books:
+def _of_store(asked: Asked, state: Path | None, *, listed: bool) -> Books:
     place = find(state)
     with place.reading() as session:
         as_of = asked.as_of or place.now(session).date()
         before, after = asked.periods(as_of)
-        named = select(CustomerRow.customer_id, CustomerRow.profile["name"].astext)
+        turned = store_improvement.turns(session)
+        books = {
+            currency: Book(flows, turned.get(currency, {}), as_of)
+            for currency, flows in store_trend.flows(session).items()
+        }
+        invoices = {
+            currency: store_improvement.invoices(session, currency, (before, after), as_of, MOST_INVOICES + 1)
+            for currency in (books if listed else ())
+        }
         return Books(
             as_of,
             before,
             after,
-            {currency: receivables(session, currency) for currency in currencies(session)},
-            {customer_id: name or "" for customer_id, name in session.execute(named)},
+            books,
+            invoices,
             ActionsTaken.of(actions(session, before), actions(session, after)),
             held_against(tallies(session, as_of)),
         )
 
 
-def _of_file(asked: Asked, csv: Path) -> Books:
+def _of_file(asked: Asked, csv: Path, *, listed: bool) -> Books:
     as_of = asked.as_of or datetime.now(UTC).date()
     before, after = asked.periods(as_of)
     file = of_file(csv)
-    return Books(as_of, before, after, file.known, file.names)
+    flows = file.flows()
+    books = {currency: Book(flows[currency], turns(known), as_of) for currency, known in file.known.items()}
+    invoices = {
+        currency: list(_invoices(known, file.names, (before, after), as_of))
+        for currency, known in (file.known if listed else {}).items()
+    }
+    return Books(as_of, before, after, books, invoices)
 
 
-def _lines(books: Books) -> Iterator[InvoiceLine]:
+def _invoices(
+    known: Sequence[Receivable], names: Mapping[str, str], periods: Sequence[Period], as_of: date
+) -> Iterator[InvoiceOfPeriods]:
     """The invoices that were issued, fell due or were paid in one of the periods, by their day of issue."""
-    from activities.improvement_workbook import InvoiceLine
-
-    for currency, known in books.portfolio.items():
-        for each in sorted(known, key=lambda each: (each.issued_on, each.invoice_id)):
-            settled_on = each.settled_on if each.settled_on and each.settled_on <= books.as_of else None
-            days = (each.issued_on, each.due_on, settled_on)
-            if any(on is not None and (on in books.before or on in books.after) for on in days):
-                name = books.names.get(each.customer_id, "")
-                yield InvoiceLine(
-                    each.invoice_id,
-                    each.customer_id,
-                    name,
-                    each.issued_on,
-                    each.due_on,
-                    settled_on,
-                    each.minor,
-                    currency,
-                )
+    for each in sorted(known, key=lambda each: (each.issued_on, each.invoice_id)):
+        settled_on = each.settled_on if each.is_settled(as_of) else None
+        days = (each.issued_on, each.due_on, settled_on)
+        if each.is_known(as_of) and any(on is not None and on in period for on in days for period in periods):
+            name = names.get(each.customer_id, "")
+            yield InvoiceOfPeriods(each.invoice_id, each.customer_id, name, *days, each.minor)
 
 
 def _pdf(html: str) -> bytes:

@@ -7,7 +7,6 @@ Amounts are minor units of one currency, figures exact until they are shown. `do
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -15,7 +14,6 @@ from fractions import Fraction
 
 from domain.day_figures import COLLECTED_WITHIN
 from domain.outcomes import Period
-from domain.receivables import Receivable
 from domain.receivables_book import DSO_DAYS, Book
 
 #: Fewer invoices than this say nothing of a period; of a single month, fewer than that.
@@ -230,16 +228,8 @@ def periods(
     return before, after
 
 
-def compare(
-    receivables: Iterable[Receivable],
-    currency: str,
-    go_live: date,
-    before: Period,
-    after: Period,
-    as_of: date,
-) -> Improvement:
-    """Both periods of a portfolio, from what was known of it on a day."""
-    book = Book(receivables, as_of)
+def compare(book: Book, currency: str, go_live: date, before: Period, after: Period) -> Improvement:
+    """Both periods of a portfolio, from what was known of it on the day of the book."""
     figures = tuple(
         Compared(each, _measure(book, before, each.key), _measure(book, after, each.key)) for each in FIGURES
     )
@@ -251,7 +241,7 @@ def compare(
         capital = Capital(round(dso.before.value, 2), round(dso.after.value, 2), daily)
     months = [_month(book, each, is_after=False) for each in chunks(before)]
     months += [_month(book, each, is_after=True) for each in chunks(after)]
-    return Improvement(currency, as_of, go_live, before, after, figures, capital, tuple(months))
+    return Improvement(currency, book.as_of, go_live, before, after, figures, capital, tuple(months))
 
 
 def add_months(day: date, months: int) -> date:
@@ -276,36 +266,37 @@ def chunks(period: Period) -> list[Period]:
 
 
 def _measure(book: Book, period: Period, key: str, least: int = LEAST_INVOICES) -> Measured:
+    turned = book.turned(period)
+    aged = book.turned(period, COLLECTED_WITHIN)
+    paid, due = "paid in it", "due in it"
+    long_due = f"due in it, {COLLECTED_WITHIN} days ago or before,"
     match key:
         case "dso":
             return _dso(book, period)
         case "sales":
-            return Measured(Fraction(book.sales(period)), len(book.issued_in(period)))
+            return Measured(Fraction(book.sales(period)), turned.issued)
         case "issued":
-            return Measured(Fraction(len(book.issued_in(period))), len(book.issued_in(period)))
+            return Measured(Fraction(turned.issued), turned.issued)
         case "days_to_pay":
-            rows = [(each.days_to_pay, 1) for each in book.paid_in(period)]
-            return _over(rows, "paid in it", least)
+            return _over(turned.days_to_pay, turned.paid, turned.paid, paid, least)
         case "days_late":
-            rows = [(each.days_late, 1) for each in book.paid_in(period)]
-            return _over(rows, "paid in it", least)
-        case "paid_before_due" | "paid_by_due_date":
-            due, within, what = book.due_in(period), -1 if key == "paid_before_due" else 0, "due in it"
+            return _over(turned.days_late, turned.paid, turned.paid, paid, least)
+        case "paid_before_due":
+            return _over(100 * turned.before_due, turned.due, turned.due, due, least)
+        case "paid_by_due_date":
+            return _over(100 * turned.by_due, turned.due, turned.due, due, least)
+        case "collected_60d":
+            return _over(100 * aged.in_time, aged.due, aged.due, long_due, least)
         case _:
-            due, within = book.due_in(period, COLLECTED_WITHIN), COLLECTED_WITHIN
-            what = f"due in it, {COLLECTED_WITHIN} days ago or before,"
-    weighed = [(each, each.minor if key.endswith("_amount") else 1) for each in due]
-    rows = [(100 * weight if book.is_paid(each, within) else 0, weight) for each, weight in weighed]
-    return _over(rows, what, least)
+            return _over(100 * aged.in_time_minor, aged.due_minor, aged.due, long_due, least)
 
 
-def _over(rows: Sequence[tuple[int, int]], what: str, least: int) -> Measured:
-    """The parts of some invoices over their weights."""
-    whole = sum(weight for _, weight in rows)
-    if len(rows) < least or not whole:
-        number = f"only {len(rows)}" if rows else "none"
-        return Measured(None, len(rows), f"of the invoices {what} there are {number}, and {least} are needed")
-    return Measured(Fraction(sum(part for part, _ in rows), whole), len(rows))
+def _over(part: int, whole: int, base: int, what: str, least: int) -> Measured:
+    """A part over a whole, where enough invoices stand behind it."""
+    if base < least or not whole:
+        number = f"only {base}" if base else "none"
+        return Measured(None, base, f"of the invoices {what} there are {number}, and {least} are needed")
+    return Measured(Fraction(part, whole), base)
 
 
 def _dso(book: Book, period: Period) -> Measured:

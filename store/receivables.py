@@ -45,7 +45,7 @@ from domain.day_figures import (
     Sums,
     Tally,
 )
-from domain.receivables import Listed, Question, Receivable
+from domain.receivables import Listed, Question
 from store.schema import CaseRow, CustomerRow, LedgerEntryRow, SettledInvoiceRow
 
 #: The entry by which an invoice comes into the ledger.
@@ -144,28 +144,6 @@ def listed(session: Session, question: Question, as_of: date, currency: str) -> 
     for invoice_id, customer_id, issued, due, settled, minor, owed, opening, kind in session.execute(rows):
         parts = question.parts_of(_KINDS[kind], issued)
         yield Listed(invoice_id, customer_id, issued, due, settled, minor, owed, opening, parts)
-
-
-def receivables(session: Session, currency: str) -> list[Receivable]:
-    """Every invoice of a currency by itself, for what no sum says. It reads all there are."""
-    history = select(
-        *(SettledInvoiceRow.invoice_id, SettledInvoiceRow.customer_id, SettledInvoiceRow.issued_on),
-        *(SettledInvoiceRow.due_on, SettledInvoiceRow.amount_minor, SettledInvoiceRow.settled_on),
-    ).where(SettledInvoiceRow.currency == currency)
-    known = [Receivable(*row) for row in session.execute(history)]
-    changes: defaultdict[str, list[tuple[date, int]]] = defaultdict(list)
-    entries = (
-        select(LedgerEntryRow.invoice_id, LedgerEntryRow.entry_on, func.sum(LedgerEntryRow.amount_minor))
-        .where(LedgerEntryRow.currency == currency, LedgerEntryRow.kind != INVOICED)
-        .group_by(LedgerEntryRow.invoice_id, LedgerEntryRow.entry_on)
-    )
-    for invoice_id, on, minor in session.execute(entries):
-        changes[invoice_id].append((on, int(minor)))
-    own = select(
-        *(CaseRow.invoice_id, CaseRow.customer_id, issued_on()),
-        *(CaseRow.due_on, CaseRow.amount_minor, CaseRow.settled_on),
-    ).where(CaseRow.currency == currency)
-    return known + [Receivable(*row, tuple(changes[row.invoice_id])) for row in session.execute(own)]
 
 
 # The invoices that are known on a day

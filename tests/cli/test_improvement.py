@@ -16,12 +16,15 @@ import pytest
 
 import starter
 from activities.improvement_report import ActionsTaken, document, improvement_html
-from activities.improvement_workbook import InvoiceLine, improvement_workbook
+from activities.improvement_workbook import improvement_workbook
 from activities.rendering import PdfRenderer
 from domain.hold_out import Arm, Tally, held_against
-from domain.improvement import compare, periods
+from domain.improvement import Improvement, compare, periods
 from domain.receivables import Receivable
+from domain.receivables_book import Book, turns
+from domain.trend import flows
 from settings import ROOT
+from store.improvement import InvoiceOfPeriods
 from tests.cli.conftest import Office
 from tests.pdf_structure import faults
 
@@ -47,6 +50,11 @@ def portfolio(currency_minor: int = 1) -> list[Receivable]:
         minor = (10_000 + number) * currency_minor
         invoices.append(Receivable(f"I-{number}", HOSTILE, issued, issued + timedelta(days=30), minor, paid))
     return invoices
+
+
+def compared(invoices: list[Receivable], currency: str = "USD") -> Improvement:
+    book = Book(flows(invoices), turns(invoices), AS_OF)
+    return compare(book, currency, GO_LIVE, *periods(GO_LIVE, AS_OF, 5))
 
 
 def csv_of(invoices: list[Receivable]) -> str:
@@ -169,7 +177,7 @@ def test_the_paper_can_be_read_out_and_claims_nothing(
     file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     invoices = portfolio()
-    told = compare(invoices, "USD", GO_LIVE, *periods(GO_LIVE, AS_OF, 5), AS_OF)
+    told = compared(invoices)
     nothing: dict[str, Any] = dict.fromkeys(
         ("messages", "calls", "alerts", "credit_holds", "demands", "referrals"), 0
     )
@@ -185,7 +193,7 @@ def test_the_paper_can_be_read_out_and_claims_nothing(
             pdf = renderer.render(html, timeout=60)
             assert faults(pdf) == []
             assert pdf == renderer.render(html, timeout=60)
-    book = improvement_workbook([told], done, [], seller="Acme")
+    book = improvement_workbook([told], done, {}, seller="Acme")
     texts = [value for sheet in cells(book).values() for value in sheet.values() if isinstance(value, str)]
     assert any("no proof of cause" in text for text in texts)
     assert not CLAIMS.search("\n".join(texts))
@@ -193,7 +201,7 @@ def test_the_paper_can_be_read_out_and_claims_nothing(
 
 
 def test_only_the_hold_out_speaks_of_an_effect() -> None:
-    told = compare(portfolio(), "USD", GO_LIVE, *periods(GO_LIVE, AS_OF, 5), AS_OF)
+    told = compared(portfolio())
     drawn = [Tally(Arm.USUAL, f"u{n}", 2, 2 if n % 3 else 1, 60 + n % 5) for n in range(60)]
     drawn += [Tally(Arm.HELD_OUT, f"h{n}", 2, n % 2, 80 + n % 7) for n in range(30)]
     held = held_against(drawn)
@@ -208,7 +216,7 @@ def test_only_the_hold_out_speaks_of_an_effect() -> None:
     measured = of_json["hold_out"]["collected_60d"]
     assert (measured["usual"], measured["held_out"], measured["effect"]) == (83.33, 25.0, 58.33)
     assert measured["interval"][0] < 58.33 < measured["interval"][1]
-    sheets = cells(improvement_workbook([told], None, [], seller="Acme", held=held))
+    sheets = cells(improvement_workbook([told], None, {}, seller="Acme", held=held))
     assert sheets["Hold-out"]["D2"] == pytest.approx(7 / 12)
     others = [text for name, sheet in sheets.items() if name != "Hold-out" for text in sheet.values()]
     assert not any(CLAIMS.search(text) for text in others if isinstance(text, str))
@@ -220,7 +228,7 @@ def test_only_the_hold_out_speaks_of_an_effect() -> None:
 
 def test_a_currency_without_decimals_and_text_that_no_cell_can_hold() -> None:
     invoices = portfolio()
-    told = compare(invoices, "JPY", GO_LIVE, *periods(GO_LIVE, AS_OF, 5), AS_OF)
+    told = compared(invoices, "JPY")
     names = [
         "+1",
         "-1",
@@ -231,8 +239,8 @@ def test_a_currency_without_decimals_and_text_that_no_cell_can_hold() -> None:
         "1250.00",
         "x" * 40_000,
     ]
-    lines = [InvoiceLine(name, name, name, GO_LIVE, GO_LIVE, None, 1_250, "JPY") for name in names]
-    sheets = cells(improvement_workbook([told], None, lines, seller="=1+1"))
+    lines = [InvoiceOfPeriods(name, name, name, GO_LIVE, GO_LIVE, None, 1_250) for name in names]
+    sheets = cells(improvement_workbook([told], None, {"JPY": lines}, seller="=1+1"))
     customers = column(sheets["Invoices JPY"], "Customer")
     assert all(isinstance(name, str) for name in customers)
     assert customers[:4] == names[:4]
@@ -282,6 +290,10 @@ def test_real_books(
     assert len(due) == on_time["made_of"]["after"]
 
 
+def invoices_sheet(book: Path) -> dict[str, Any]:
+    return cells(book.read_bytes())["Invoices USD"]
+
+
 async def test_the_store_gives_the_same_figures_and_counts_what_was_done(office: Office) -> None:
     path = office.save("history.csv", csv_of(portfolio()).encode())
     words = ("improvement", "--go-live", "2025-01-01", "--months", "5", "--as-of", "2025-06-30")
@@ -292,7 +304,9 @@ async def test_the_store_gives_the_same_figures_and_counts_what_was_done(office:
     settled = office.save("settled.csv", (history + "\n").encode())
     await office.done("import", settled)
     of_settled = await office.json(*words, "--from-csv", settled)
-    of_store = await office.json(*words)
+    of_store = await office.json(*words, "--xlsx", str(office.state / "store.xlsx"))
+    await office.done(*words, "--from-csv", settled, "--xlsx", str(office.state / "file.xlsx"))
+    assert invoices_sheet(office.state / "store.xlsx") == invoices_sheet(office.state / "file.xlsx")
     assert of_store["figures"] == of_settled["figures"] != of_file["figures"]
     assert of_store["working_capital_freed"] == of_settled["working_capital_freed"]
     assert of_store["actions"][0] == {"what": "Messages to customers", "before": 0, "after": 0}

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.improvement import LEAST_INVOICES, chunks, compare, periods
+from domain.improvement import LEAST_INVOICES, Improvement, chunks, periods
+from domain.improvement import compare as compare_book
 from domain.outcomes import Period
 from domain.receivables import Receivable, report
-from domain.receivables_book import Book
+from domain.receivables_book import Book, turns
+from domain.trend import flows
 
 GO_LIVE = date(2027, 1, 1)
 AS_OF = date(2027, 12, 31)
@@ -23,6 +25,16 @@ def sold(
 ) -> Receivable:
     settled = None if paid_after is None else issued + timedelta(days=paid_after)
     return Receivable(f"I-{number}", "C", issued, issued + timedelta(days=terms), amount * 100, settled)
+
+
+def book_of(portfolio: list[Receivable], as_of: date) -> Book:
+    return Book(flows(portfolio), turns(portfolio), as_of)
+
+
+def compare(
+    portfolio: list[Receivable], currency: str, go_live: date, before: Period, after: Period, as_of: date
+) -> Improvement:
+    return compare_book(book_of(portfolio, as_of), currency, go_live, before, after)
 
 
 def daily(first: date, last: date, paid_after: int) -> list[Receivable]:
@@ -159,7 +171,7 @@ def test_dso_is_the_reports_own(rows: list[tuple[date, int, int | None, tuple[da
             )
         )
     early = sold(99, date(2026, 7, 1), paid_after=0)
-    book = Book([*portfolio, early], date(2027, 12, 31))
+    book = book_of([*portfolio, early], date(2027, 12, 31))
     for day in (date(2026, 12, 31), date(2027, 2, 28)):
         known = [each for each in [*portfolio, early] if each.issued_on <= day]
         owed = sum(each.owed(day) for each in known)
