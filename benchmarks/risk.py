@@ -6,10 +6,12 @@ could be known.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from statistics import mean
 from time import process_time
 
 from commands.failures import CommandError
@@ -18,6 +20,7 @@ from commands.risk_train import learn
 from domain.late_model import told
 from domain.lateness import LATE, VERY_LATE, Band, LateScore, is_late, scores_at_issue
 from domain.past_invoices import PastInvoice
+from domain.pay_dates import PayDays
 from domain.skill import Skill
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -65,6 +68,17 @@ class Measured:
     """How many invoices were in each, and what share of them was late."""
     trained: str
     """What became of the training on what was known before `since`."""
+    dates: Dates
+
+
+@dataclass(frozen=True)
+class Dates:
+    """How far, in days, the predicted date of payment lay from the day of payment, and how far the due date did;
+    over the judged invoices that were paid within the file."""
+
+    invoices: int
+    predicted: float
+    due: float
 
 
 def measure() -> list[Measured]:
@@ -102,7 +116,31 @@ def _measure(history: History) -> Measured:
         ),
         tuple(_band(band, late, known) for band in Band),
         trained,
+        _dates(past, history),
     )
+
+
+def _dates(past: Sequence[PastInvoice], history: History) -> Dates:
+    """Each date predicted at the end of the day of issue, from what was paid by then."""
+    issued: defaultdict[date, list[PastInvoice]] = defaultdict(list)
+    for each in past:
+        if each.issued_on >= history.since and each.settled_on is not None:
+            issued[each.issued_on].append(each)
+    paid = sorted((each.settled_on, each) for each in past if each.settled_on is not None)
+    known: Counter[tuple[str, int]] = Counter()
+    predicted, due, next_ = [], [], 0
+    for day in sorted(issued):
+        while next_ < len(paid) and paid[next_][0] <= day:
+            settled_on, each = paid[next_]
+            known[each.customer_id, (settled_on - each.due_on).days] += 1
+            next_ += 1
+        usual = PayDays((customer_id, days, number) for (customer_id, days), number in known.items())
+        for each in issued[day]:
+            on = usual.predicted(each.customer_id, each.due_on, day)
+            if on is not None and each.settled_on is not None:
+                predicted.append(abs((on - each.settled_on).days))
+                due.append(abs((each.due_on - each.settled_on).days))
+    return Dates(len(predicted), mean(predicted), mean(due))
 
 
 def _skill(
@@ -155,6 +193,12 @@ def as_markdown(measured: Sequence[Measured]) -> str:
         lines += [
             f"| {band} | {each.history.name} | {number:,} | {share:.1%} |"
             for band, number, share in each.bands
+        ]
+    lines += ["", "| day of payment, days off in the mean | history | n | |", "|---|---|---|---|"]
+    for each in measured:
+        lines += [
+            f"| the due date | {each.history.name} | {each.dates.invoices:,} | {each.dates.due:.2f} |",
+            f"| the predicted date | {each.history.name} | {each.dates.invoices:,} | {each.dates.predicted:.2f} |",
         ]
     lines.append("")
     lines += [

@@ -106,7 +106,9 @@ def _reasons(each: Watched) -> tuple[str, ...]:
 def _watch(session: Session, place: Place, trained: LateModel | None) -> Iterator[Watched]:
     now = place.now(session)
     past = past_invoices(session)
-    scores = scores_on(past, now.date()) if trained is None else trained.on(past, now.date())
+    # Of today it is not known yet what will be paid: what was open at the end of yesterday is scored.
+    yesterday = now.date() - timedelta(days=1)
+    scores = scores_on(past, yesterday) if trained is None else trained.on(past, yesterday)
     late = {score.invoice_id: score for score in scores}
     usual = PayDays(days_late(session, now.date()))
     for account in open_accounts(session, now):

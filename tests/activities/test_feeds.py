@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import http.server
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -19,6 +21,7 @@ from store import worklist
 from store.customers import lock
 from store.database import create_engine, session_factory
 from store.schema import TaskRow, TaskState
+from tests.certificates import certificate_for_localhost
 
 RSS = b"""<?xml version="1.0"?><rss version="2.0"><channel><title>Courts</title>
 <item><title>Nordvik A/S &lt;b&gt;insolvent&lt;/b&gt;</title><link>https://news.example/1</link>
@@ -85,7 +88,9 @@ Answer = Callable[[http.server.BaseHTTPRequestHandler], None]
 
 
 @contextmanager
-def served(answer: Answer) -> Iterator[str]:
+def served(answer: Answer, certificate: Path | None = None) -> Iterator[str]:
+    """A server on the loopback, over TLS where there is a certificate for `localhost`."""
+
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             answer(self)
@@ -95,10 +100,15 @@ def served(answer: Answer) -> Iterator[str]:
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/feed.xml?a=1"
+        host = "http://127.0.0.1" if certificate is None else "https://localhost"
+        yield f"{host}:{server.server_port}/feed.xml?a=1"
     finally:
         server.shutdown()
         server.server_close()
@@ -117,8 +127,26 @@ def says(body: bytes, status: int = 200, **headers: str) -> Answer:
 
 
 def test_a_feed_is_fetched() -> None:
-    with served(says(RSS)) as url:
+    asked: list[tuple[str, str | None]] = []
+
+    def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
+        asked.append((handler.path, handler.headers["Host"]))
+        says(RSS)(handler)
+
+    with served(answer) as url:
         assert fetch_feed(url) == RSS
+        assert asked == [("/feed.xml?a=1", url.split("/")[2])]
+
+
+def test_over_tls_the_certificate_must_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate = certificate_for_localhost(tmp_path)
+    with served(says(RSS), certificate) as url:
+        with pytest.raises(FeedUnusable, match="SSLCertVerificationError"):
+            fetch_feed(url)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert fetch_feed(url) == RSS
+        with pytest.raises(FeedUnusable, match="SSLCertVerificationError"):
+            fetch_feed(url.replace("localhost", "127.0.0.1"))
 
 
 @pytest.mark.parametrize(

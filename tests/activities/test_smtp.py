@@ -1,6 +1,5 @@
 """Every way an SMTP conversation can end, told exactly: accepted, refused, or unknown."""
 
-import datetime
 import socket
 import ssl
 import struct
@@ -13,13 +12,10 @@ from pathlib import Path
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from activities.adapters.port import Accepted, MailTransport, Refused, SendResult, Unknown
 from activities.adapters.smtp import SmtpTransport
+from tests.certificates import certificate_for_localhost
 
 MAIL = b"From: a@b.example\r\nSubject: x\r\n\r\nHello\r\n.\r\n..leading dots\r\nbye\r\n"
 LARGE = b"Subject: x\r\n\r\n" + b"x" * 76 * 400_000
@@ -303,27 +299,7 @@ class Box:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A key and a certificate for `localhost`, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    today = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(today - datetime.timedelta(days=1))
-        .not_valid_after(today + datetime.timedelta(days=2))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path_factory.mktemp("tls") / "both.pem"
-    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    file.write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain) + made.public_bytes(pem)
-    )
-    return file
+    return certificate_for_localhost(tmp_path_factory.mktemp("tls"))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -9,20 +10,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.case import apply
-from domain.expected_cash import Basis, Expected, expected_of_case
+from domain.expected_cash import Basis, Expected, expected_of_case, expected_of_plan, is_held
 from domain.pay_dates import PayDays
+from domain.plan import Plan
 from tests.unit.living import DUE, at, case, dispute, hold, paid, policy, promise
+from tests.unit.test_offers import accepted, made, offering
+from tests.unit.test_plan import METRO, agreed, told
+from tests.unit.test_plan import TODAY as PLANNED_ON
 
 TODAY = date(2026, 12, 3)
 USUAL = date(2026, 12, 14)
 
 
 def expected(*facts: object, today: date = TODAY) -> dict[Basis, tuple[int, date | None]]:
-    told = case()
+    lived = case()
     for fact in facts:
-        told = apply(told, fact, at("2026-12-02"))
-    parts = list(expected_of_case(told, policy(), today, USUAL))
-    assert sum(part.minor for part in parts) == max(0, told.balance)
+        lived = apply(lived, fact, at("2026-12-02"))
+    parts = list(expected_of_case(lived, policy(), today, USUAL))
+    assert sum(part.minor for part in parts) == max(0, lived.balance)
     return {part.basis: (part.minor, part.on) for part in parts}
 
 
@@ -63,6 +68,60 @@ def test_nothing_is_expected_of_what_is_paid() -> None:
     assert expected(paid()) == {}
 
 
+# Plans and offers
+
+
+def of_plan(plan: Plan) -> list[Expected]:
+    """What is expected of a plan and of its invoices together: all that they owe, once."""
+    held = any(is_held(each, PLANNED_ON) for each in plan.cases)
+    parts = [
+        part
+        for each in plan.cases
+        for part in expected_of_case(each, plan.policy, PLANNED_ON, USUAL, plan_held=held)
+    ]
+    parts += [] if held else expected_of_plan(plan, PLANNED_ON)
+    assert sum(part.minor for part in parts) == sum(each.balance for each in plan.cases)
+    return parts
+
+
+def test_an_agreed_plan_is_expected_by_its_instalments_less_what_came_in() -> None:
+    plan = told(agreed(METRO, count=3), paid("30000.00", PLANNED_ON))
+    first, second, third = (each.due_on for each in plan.terms.instalments)
+    assert [(each.basis, each.minor, each.on) for each in of_plan(plan)] == [
+        (Basis.INSTALMENT, 2_613_400, second),
+        (Basis.INSTALMENT, 2_806_600, third),
+    ]
+    assert first < second
+
+
+def test_of_a_plan_over_several_invoices_each_is_named_while_it_is_open() -> None:
+    other = replace(METRO, invoice_id="OTHER", amount=100_000)
+    plan = told(agreed(METRO, other, count=2), paid("1000.00", PLANNED_ON), invoice_id="OTHER")
+    assert {each.invoices for each in of_plan(plan)} == {("METRO",)}
+
+
+def test_what_is_disputed_of_a_planned_invoice_is_told_apart() -> None:
+    parts = of_plan(told(agreed(METRO, count=3), dispute("30000.00")))
+    assert [(each.basis, each.minor) for each in parts] == [
+        (Basis.DISPUTED, 3_000_000),
+        (Basis.INSTALMENT, 2_806_700),
+        (Basis.INSTALMENT, 2_613_300),
+    ]
+
+
+def test_a_plan_on_hold_has_no_days() -> None:
+    other = replace(METRO, invoice_id="OTHER", amount=100_000)
+    plan = told(agreed(METRO, other, count=2), hold(), invoice_id="METRO")
+    assert {each.basis for each in of_plan(plan)} == {Basis.HELD}
+
+
+def test_an_accepted_offer_is_expected_by_its_last_day_and_what_it_lets_go_is_not() -> None:
+    offered = accepted(made(case()))
+    (part,) = expected_of_case(offered, offering(), date(2027, 1, 6), USUAL)
+    assert (part.basis, part.minor, part.on) == (Basis.OFFER, 100_000, date(2027, 1, 15))
+    assert offered.balance == 125_000
+
+
 # The usual day
 
 
@@ -84,11 +143,11 @@ def test_what_is_past_due_is_compared_with_what_was_as_late() -> None:
     st.lists(st.tuples(st.sampled_from("AB"), st.integers(-30, 90), st.integers(1, 5)), max_size=20),
     st.integers(-60, 120),
 )
-def test_never_before_today(told: list[tuple[str, int, int]], past_due: int) -> None:
+def test_never_before_today(history: list[tuple[str, int, int]], past_due: int) -> None:
     today = date.fromordinal(DUE.toordinal() + past_due)
-    on = PayDays(told).predicted("A", DUE, today)
+    on = PayDays(history).predicted("A", DUE, today)
     assert on is None or on >= today
-    as_late = [days for _, days, _ in told if past_due <= 0 or days >= past_due]
+    as_late = [days for _, days, _ in history if past_due <= 0 or days >= past_due]
     assert (on is None) == (not as_late)
 
 

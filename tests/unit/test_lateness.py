@@ -221,6 +221,35 @@ def test_settlements_after_a_day_change_no_score_made_on_it(
     } == {score.invoice_id: score for score in after_change}
 
 
+@given(_invoices)
+def test_the_customers_part_is_the_formula_over_what_was_known(
+    told: list[tuple[str, int, int, int | None, int]],
+) -> None:
+    """Counted anew for each invoice, without taking anything in day by day."""
+    invoices = _built(told)
+    for score in scores_at_issue(invoices, DAY):
+        (scored,) = [each for each in invoices if each.invoice_id == score.invoice_id]
+        day = scored.issued_on
+        for threshold, probability in ((LATE, score.customer_late5), (VERY_LATE, score.customer_late30)):
+            known = {}
+            for each in invoices:
+                is_settled = each.settled_on is not None and each.settled_on <= day
+                is_late = each.due_on + days(threshold) <= (each.settled_on if is_settled else day)  # type: ignore[operator]
+                if each.issued_on <= day and (is_settled or is_late):
+                    known[each] = is_late
+            own = [
+                late
+                for each, late in known.items()
+                if each.customer_id == scored.customer_id and each != scored
+            ]
+            base = sum(known.values()) / len(known) if known else 0.0
+            expected = (sum(own) + PRIOR * base) / (len(own) + PRIOR)
+            if threshold == VERY_LATE:  # it is never likelier to be 30 than 5 days late
+                assert probability == pytest.approx(min(expected, score.customer_late5))
+            else:
+                assert probability == pytest.approx(expected)
+
+
 @given(_invoices, st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_changes_nothing(
     told: list[tuple[str, int, int, int | None, int]], chance: object
