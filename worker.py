@@ -33,6 +33,7 @@ from activities.credit_holds import CreditHolds
 from activities.documents import Documents
 from activities.drafting import Drafter
 from activities.failures import QuietFailures
+from activities.feed_notes import FeedWatch
 from activities.inbox import ImapSource, Inbox, MaildirSource, Source
 from activities.ledger import Ledger
 from activities.notices import Notices
@@ -49,7 +50,7 @@ from domain.vocabulary import Channel
 from settings import Settings, connect, language_model
 from store.database import create_engine, session_factory
 from workflows.customer_account import CustomerAccount
-from workflows.housekeeping import CreditHoldNotices, DailyClose, DeliveryCheck, InboxPoll
+from workflows.housekeeping import CreditHoldNotices, DailyClose, DeliveryCheck, FeedPoll, InboxPoll
 from workflows.invoice_collection import InvoiceCollection
 from workflows.options import DOCUMENTS_QUEUE, LEDGER_QUEUE, MAIN_QUEUE
 from workflows.payment_plan import PaymentPlan
@@ -63,6 +64,7 @@ WORKFLOWS = [
     DailyClose,
     CreditHoldNotices,
     InboxPoll,
+    FeedPoll,
 ]
 #: How long running activities may finish when the worker is told to stop.
 GRACE = timedelta(seconds=30)
@@ -98,6 +100,8 @@ class Parts:
     """None: nobody is told of credit holds; they are rows alone."""
     inboxes: tuple[Source, ...] = ()
     """Where mail from customers is fetched; empty: nowhere."""
+    feeds: tuple[str, ...] = ()
+    """Files and addresses of RSS and Atom feeds."""
     reader: Reader | None = None
     """None: what a mail may mean is read from its words alone."""
     authserv_id: str | None = None
@@ -132,6 +136,7 @@ def parts(settings: Settings) -> Parts:
         portal=portal_links(settings.portal_url, settings.portal_key, settings.portal_days),
         erp=erp(settings),
         inboxes=inboxes(settings),
+        feeds=tuple(settings.feeds.split()),
         reader=reader(settings),
         authserv_id=settings.inbound_authserv_id,
         threads=settings.activity_threads,
@@ -246,6 +251,7 @@ def workers(
     credit_holds = CreditHolds(sessions, made_of.erp)
     replies = Replies(sessions, made_of.rulebook, made_of.reader, authserv_id=made_of.authserv_id)
     inbox = Inbox(replies, made_of.inboxes)
+    feeds = FeedWatch(sessions, made_of.feeds)
     plans = PlanWaking(client, MAIN_QUEUE)
     activities: dict[str, list[Callable[..., Any]]] = {
         MAIN_QUEUE: [
@@ -256,6 +262,7 @@ def workers(
             reconciliation.close_day,
             credit_holds.tell_erp,
             inbox.poll_inbox,
+            feeds.read_feeds,
         ],
         LEDGER_QUEUE: [
             ledger.open_case,
@@ -296,7 +303,12 @@ async def run(settings: Settings, queues: Sequence[str]) -> None:
         for each in workers(client, made_of, queues):
             await running.enter_async_context(each)
         if MAIN_QUEUE in queues:
-            await ensure_schedules(client, erp=made_of.erp is not None, inbox=bool(made_of.inboxes))
+            await ensure_schedules(
+                client,
+                erp=made_of.erp is not None,
+                inbox=bool(made_of.inboxes),
+                feeds=bool(made_of.feeds),
+            )
         print(f"working on {', '.join(queues)}", file=sys.stderr, flush=True)
         await stop.wait()
     made_of.renderer.close()

@@ -6,22 +6,26 @@ The same entry is proposed once for a customer, whatever was decided about it.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, sessionmaker
+from temporalio import activity
 
-from activities.adapters.feeds import Entry
+from activities.adapters.feeds import LARGEST_FEED, Entry, FeedUnusable, fetch_feed, read_feed
+from activities.interface import FeedsRead, OnDay
 from domain.names import Names
 from store import worklist
 from store.portfolio import profile_of
 from store.schema import CaseRow, CustomerRow, TaskRow
 
-#: The worklist item of an entry that names a customer.
-PROPOSED = "risk_note_proposed"
+#: The worklist item of an entry that names a customer, and of a feed that cannot be read.
+PROPOSED, UNREADABLE = "risk_note_proposed", "feed_unreadable"
 _LONGEST_WHY = 300
 
 
@@ -80,3 +84,46 @@ def propose(session: Session, names: Names, entries: Iterable[Entry], at: dateti
                 )
             )
     return proposed
+
+
+def entries_of(source: str) -> list[Entry]:
+    """The entries of a file or an address. Raises FeedUnusable, also for a file that cannot be opened."""
+    if "://" in source:
+        return read_feed(fetch_feed(source))
+    try:
+        with Path(source).open("rb") as file:
+            return read_feed(file.read(LARGEST_FEED + 1))
+    except OSError as problem:
+        raise FeedUnusable(f"cannot be opened: {problem.strerror}") from None
+
+
+class FeedWatch:
+    """Reads the feeds that the operator named."""
+
+    def __init__(self, sessions: sessionmaker[Session], sources: Sequence[str]) -> None:
+        self._sessions = sessions
+        self._sources = sources
+
+    @activity.defn
+    def read_feeds(self, on: OnDay) -> FeedsRead:
+        """Propose what names a customer. One feed that cannot be read keeps no other from being read; it is
+        listed, once a month."""
+        with self._sessions() as session:
+            names = names_of_debtors(session)
+        entries = proposed = failed = 0
+        for source in self._sources:
+            try:
+                found = entries_of(source)
+            except FeedUnusable as problem:
+                failed += 1
+                self._list(source, str(problem), on.at)
+                continue
+            with self._sessions.begin() as session:
+                proposed += len(propose(session, names, found, on.at))
+            entries += len(found)
+        return FeedsRead(entries=entries, proposed=proposed, failed=failed)
+
+    def _list(self, source: str, problem: str, at: datetime) -> None:
+        ref = f"{hashlib.sha256(source.encode()).hexdigest()[:16]}-{at:%Y-%m}"
+        with self._sessions.begin() as session:
+            worklist.open_task(session, kind=UNREADABLE, why=f"{source} {problem}", at=at, ref=ref)

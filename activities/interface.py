@@ -220,6 +220,12 @@ class Polled(_Message):
     nudge: tuple[str, ...] = ()
 
 
+class FeedsRead(_Message):
+    entries: int = 0
+    proposed: int = 0
+    failed: int = 0
+
+
 class ErpTold(_Message):
     told: int = 0
     failed: int = 0

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from activities.adapters.feeds import LARGEST_FEED, Entry, FeedUnusable, fetch_feed, read_feed
-from activities.feed_notes import PROPOSED, Proposal, names_of_debtors, propose
+from activities.adapters.feeds import FeedUnusable
+from activities.feed_notes import PROPOSED, Proposal, entries_of, names_of_debtors, propose
 from commands.failures import BadInput, Failed
 from commands.place import Place, find
 from commands.starting import Starter
@@ -37,7 +37,7 @@ def read_feeds(sources: Sequence[str], *, state: Path | None, as_json: bool) -> 
     told: list[dict[str, Any]] = []
     for source in named:
         try:
-            entries = _entries(source)
+            entries = entries_of(source)
         except FeedUnusable as problem:
             note(clean(f"{source}: {problem}"))
             told.append({"feed": source, "entries": 0, "proposed": [], "error": str(problem)})
@@ -58,17 +58,6 @@ def read_feeds(sources: Sequence[str], *, state: Path | None, as_json: bool) -> 
     failed = [each["feed"] for each in told if each["error"] is not None]
     if failed:
         raise Failed(f"{count(len(failed), 'feed')} could not be read")
-
-
-def _entries(source: str) -> list[Entry]:
-    """Raises FeedUnusable; a file that cannot be opened is one as well."""
-    if "://" in source:
-        return read_feed(fetch_feed(source))
-    try:
-        with Path(source).open("rb") as file:
-            return read_feed(file.read(LARGEST_FEED + 1))
-    except OSError as problem:
-        raise FeedUnusable(f"cannot be opened: {problem.strerror}") from None
 
 
 def decide_note(state: Path | None, item: str, accept: bool, by: str | None, *, as_json: bool) -> None:

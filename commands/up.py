@@ -97,7 +97,12 @@ async def _work(address: StackAddress, folder: Path) -> None:
     settings = stack_settings(address, folder)
     async with working(address, settings) as made_of:
         client = await connect(address.temporal)
-        await ensure_schedules(client, erp=made_of.erp is not None, inbox=bool(made_of.inboxes))
+        await ensure_schedules(
+            client,
+            erp=made_of.erp is not None,
+            inbox=bool(made_of.inboxes),
+            feeds=bool(made_of.feeds),
+        )
         pages = web.parts(settings, made_of.engine, made_of.rulebook, client)
         sandbox = None
         if settings.mail == "maildir":

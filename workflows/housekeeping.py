@@ -6,7 +6,7 @@ from temporalio import workflow
 from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
-    from activities.interface import DayClosed, ErpTold, OnDay, Polled, Reconciled
+    from activities.interface import DayClosed, ErpTold, FeedsRead, OnDay, Polled, Reconciled
     from workflows.invoice_collection import nudge
     from workflows.options import HOUSEKEEPING
 
@@ -75,3 +75,19 @@ class InboxPoll:
             **HOUSEKEEPING,
         )
         await nudge(polled.nudge)
+
+
+@workflow.defn(name="FeedPoll")
+class FeedPoll:
+    """Reads the news for customers' names."""
+
+    @workflow.run
+    async def run(self, *args: RawValue) -> None:
+        """Read every feed once; what is found waits for a person."""
+        await workflow.execute_activity(
+            "read_feeds",
+            OnDay(at=workflow.now()),
+            result_type=FeedsRead,
+            summary="Read feeds for customers' names",
+            **HOUSEKEEPING,
+        )

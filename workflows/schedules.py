@@ -25,8 +25,9 @@ CHECK_EVERY = timedelta(minutes=5)
 TELL_EVERY = timedelta(minutes=1)
 #: How soon an answer stops the next reminder.
 POLL_EVERY = timedelta(minutes=1)
-#: What runs only where an ERP is to be told, and where mail is fetched.
+#: What runs only where an ERP is to be told, where mail is fetched, and where feeds are read.
 FOR_ERP, FOR_INBOX = frozenset({"credit-hold-notices"}), frozenset({"inbox-poll"})
+FOR_FEEDS = frozenset({"feed-poll"})
 
 #: By the schedule's id: what it starts, in words, and when.
 SCHEDULES = {
@@ -45,6 +46,11 @@ SCHEDULES = {
         "Fetch mail from customers",
         ScheduleSpec(intervals=[ScheduleIntervalSpec(every=POLL_EVERY)]),
     ),
+    "feed-poll": (
+        "FeedPoll",
+        "Read the news for customers' names",
+        ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=(ScheduleRange(5),))]),
+    ),
     "daily-close": (
         "DailyClose",
         "Close the day",
@@ -53,10 +59,14 @@ SCHEDULES = {
 }
 
 
-async def ensure_schedules(client: Client, *, erp: bool = False, inbox: bool = False) -> None:
+async def ensure_schedules(
+    client: Client, *, erp: bool = False, inbox: bool = False, feeds: bool = False
+) -> None:
     """Create the schedules that are not there; what an operator paused or moved stays as it is."""
+    left_out = (frozenset() if erp else FOR_ERP) | (frozenset() if inbox else FOR_INBOX)
+    left_out |= frozenset() if feeds else FOR_FEEDS
     for schedule_id, (kind, summary, spec) in SCHEDULES.items():
-        if (schedule_id in FOR_ERP and not erp) or (schedule_id in FOR_INBOX and not inbox):
+        if schedule_id in left_out:
             continue
         action = ScheduleActionStartWorkflow(
             kind, id=schedule_id, task_queue=MAIN_QUEUE, static_summary=summary

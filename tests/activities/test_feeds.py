@@ -15,7 +15,8 @@ import pytest
 from sqlalchemy import select
 
 from activities.adapters.feeds import LARGEST_FEED, MOST_ENTRIES, FeedUnusable, fetch_feed, read_feed
-from activities.feed_notes import PROPOSED, Proposal, propose
+from activities.feed_notes import PROPOSED, UNREADABLE, FeedWatch, Proposal, propose
+from activities.interface import FeedsRead, OnDay
 from domain.names import Names
 from store import worklist
 from store.customers import lock
@@ -232,3 +233,19 @@ def test_an_entry_is_proposed_once_whatever_was_decided(database: str) -> None:
         assert propose(session, names, read_feed(RSS), AT) == []
         assert propose(session, names, read_feed(ATOM), AT) != []
         assert len(session.scalars(select(TaskRow)).all()) == 2
+
+
+def test_one_feed_that_cannot_be_read_keeps_no_other_from_being_read(database: str, tmp_path: Path) -> None:
+    sessions = session_factory(create_engine(database))
+    (tmp_path / "news.xml").write_bytes(RSS)
+    watch = FeedWatch(
+        sessions, ("http://news.example/", str(tmp_path / "absent"), str(tmp_path / "news.xml"))
+    )
+    for _ in range(2):
+        assert watch.read_feeds(OnDay(at=AT)) == FeedsRead(entries=2, proposed=0, failed=2)
+    with sessions() as session:
+        listed = worklist.list_open(session, kind=UNREADABLE)
+        assert sorted(task.why.partition(" ")[2] for task in listed) == [
+            "cannot be opened: No such file or directory",
+            "does not begin with https://",
+        ]

@@ -335,6 +335,13 @@ async def thanked(stage: Stage) -> list[WorkflowHandle[Any, Any]]:
     return [handle, poll]
 
 
+async def news(stage: Stage) -> list[WorkflowHandle[Any, Any]]:
+    """A look into the feeds, of which there are none."""
+    poll = await stage.premises.raw_start("feed-poll-1", [], kind="FeedPoll")
+    await result_of(poll)
+    return [poll]
+
+
 #: Every life by the name of its history; `continued` is one of them lived with a new run for each revision.
 LIVES: dict[str, Life] = {
     life.__name__: life
@@ -352,5 +359,6 @@ LIVES: dict[str, Life] = {
         refused,
         housekeeping,
         thanked,
+        news,
     )
 }

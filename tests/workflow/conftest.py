@@ -274,6 +274,7 @@ class Builder:
             renderer=renderer or NoPaper(),
             drafter=drafter,
             inboxes=(MaildirSource(self.folder / "inbox"),),
+            feeds=(str(self.folder / "news.xml"),),
             threads=4,
         )
         clock = VirtualTime(self.client)
