@@ -86,6 +86,14 @@ def measure() -> list[Measured]:
     return [_measure(history) for history in HISTORIES]
 
 
+def explained(history: History) -> Skill:
+    """The skill of the score that `risk` gives, for 5 days late. Raises OSError where the data is not there."""
+    past, _ = read_past(history.file)
+    known = {each.invoice_id: each for each in past}
+    judged = within(history, known, scores_at_issue(past, history.since), LATE)
+    return _skill(known, judged, LATE, lambda each: each.p_late5)
+
+
 def _measure(history: History) -> Measured:
     past, _ = read_past(history.file)
     began = process_time()
@@ -194,7 +202,7 @@ def as_markdown(measured: Sequence[Measured]) -> str:
             f"| {band} | {each.history.name} | {number:,} | {share:.1%} |"
             for band, number, share in each.bands
         ]
-    lines += ["", "| day of payment, days off in the mean | history | n | |", "|---|---|---|---|"]
+    lines += ["", "| paid on | history | n | days off, mean |", "|---|---|---|---|"]
     for each in measured:
         lines += [
             f"| the due date | {each.history.name} | {each.dates.invoices:,} | {each.dates.due:.2f} |",

@@ -149,6 +149,8 @@ def print_worklist(
         notes().print(
             "Customers' mail: python starter.py reply ITEM, with --confirm where the suggestion is right"
         )
+    if any(task.kind == "risk_note_proposed" for task in tasks):
+        notes().print("What feeds say: python starter.py risk-note ITEM --confirm, or --dismiss")
     if any(task.kind in (*TASKS, "referral") for task in tasks):
         notes().print("Call sheets and referral packs: python starter.py papers INVOICE -o FOLDER")
 

@@ -36,6 +36,7 @@ async def test_a_note_is_proposed_by_a_feed_and_made_by_a_person(office: Office,
     funny = next(item for why, item in items.items() if "canteen" in why)
     assert (await office.json("show", "NEWS-1"))["risk"]["reasons"] == []
 
+    assert "risk-note ITEM --confirm" in (await office.done("worklist")).err
     dismissed = await office.json("risk-note", funny, "--dismiss", "--by", "Kim")
     assert dismissed["outcome"] == "dismissed"
     noted = await office.json("risk-note", serious, "--confirm", "--by", "Kim")
