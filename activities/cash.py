@@ -5,7 +5,7 @@ from __future__ import annotations
 from activities.casework import CaseWork
 from activities.rulebook import Rulebook
 from domain import contract as wire
-from domain.cash_source import CashSource, taken
+from domain.cash_source import CashSource, hold_id, taken
 from domain.decide import UNCONFIRMED_CASH
 from domain.pauses import calendar_of
 from store import worklist
@@ -32,6 +32,13 @@ def is_booked_for(rulebook: Rulebook, sellers: set[str], told_by: CashSource) ->
     for, all there are where nobody knows, go by the other source."""
     known = sellers & rulebook.sellers.keys() or rulebook.sellers.keys()
     return any(rulebook.sellers[each].cash_source in (None, told_by) for each in known)
+
+
+def close_unawaited(work: CaseWork, invoice_id: str, released: str) -> None:
+    """Take off the worklist what a person said is not to be waited for: a hold of its name was released."""
+    for payment_id, announced in work.case(invoice_id).case.announced.items():
+        if hold_id(announced.fact) == released:
+            work.close_items(UNCONFIRMED_CASH, payment_id, by="hold_released", outcome="it is not waited for")
 
 
 def _close_confirmed(work: CaseWork, invoice_id: str) -> None:

@@ -12,7 +12,7 @@ from temporalio import activity
 
 from activities import plan_book
 from activities.casework import CaseWork
-from activities.cash import file_payment
+from activities.cash import close_unawaited, file_payment
 from activities.documents import edit_words
 from activities.inputs import AsItCame, as_it_came, read_input
 from activities.interface import (
@@ -36,8 +36,6 @@ from domain import contract as wire
 from domain import facts as internal
 from domain.asking import Answer, Refused
 from domain.bank_lines import LINE_PREFIX
-from domain.cash_source import hold_id
-from domain.decide import UNCONFIRMED_CASH
 from domain.draft import Draft
 from domain.money import Money
 from domain.requests import answer, unfit
@@ -391,7 +389,7 @@ def _beside(work: CaseWork, invoice_id: str, fact: wire.Fact) -> None:
             bank.apply_by_hand(work.session, fact.payment_id, customer_id, invoice_id, fact.money, work.now)
         case wire.HoldReleased():
             work.close_hold_item(fact.hold_id, invoice_id)
-            _close_unawaited(work, invoice_id, fact.hold_id)
+            close_unawaited(work, invoice_id, fact.hold_id)
         case wire.InvoiceStatus(status="rejected"):
             why = "the customer's system rejected the invoice"
             work.open_item("invoice_rejected", why, invoice_id=invoice_id, ref=fact.status_id)
@@ -400,20 +398,6 @@ def _beside(work: CaseWork, invoice_id: str, fact: wire.Fact) -> None:
         case wire.DisputeResolved():
             refs = (fact.dispute_id,)
             _close_about(work, invoice_id, "dispute", by="dispute_resolved", outcome=fact.outcome, refs=refs)
-
-
-def _close_unawaited(work: CaseWork, invoice_id: str, released: str) -> None:
-    """A released wait for a payment answers the item that asked about it."""
-    for payment_id, announced in work.case(invoice_id).case.announced.items():
-        if hold_id(announced.fact) == released:
-            _close_about(
-                work,
-                invoice_id,
-                UNCONFIRMED_CASH,
-                by="hold_released",
-                outcome="not waited for",
-                refs=(payment_id,),
-            )
 
 
 def _event_id(update_id: str) -> str:

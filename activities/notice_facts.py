@@ -12,6 +12,7 @@ from activities.contacts import Recipients
 from activities.phrasing import LANGUAGES, part_of
 from domain import contract as wire
 from domain.case import Case
+from domain.cash_source import announced_amount
 from domain.contact import Contact, ContactItem, Pursued
 from domain.demand import jurisdiction_of
 from domain.envelope import window_address
@@ -37,7 +38,6 @@ from domain.money import Money
 from domain.offer_credit import left_to_pay
 from domain.offer_requests import offer_of_step
 from domain.pauses import (
-    announced_amount,
     calendar_of,
     frozen_amount,
     offer_on_table,

@@ -15,6 +15,7 @@ from domain.bank_lines import LINE_PREFIX
 from domain.case import Case, derived_id
 from domain.contract import PaymentReceived
 from domain.facts import PaymentAnnounced, PaymentRecognised
+from domain.money import Money
 
 CashSource = Literal["erp", "bank"]
 
@@ -140,6 +141,24 @@ def awaited(case: Case) -> list[Awaited]:
         for announced in waiting
         if left[announced.payment.payment_id] > 0
     ]
+
+
+def announced_amount(case: Case) -> int:
+    """Minor units that one source told of and the one that the seller named has not booked yet."""
+    return min(announced_between(case, date.min, date.max), case.balance) if case.announced else 0
+
+
+def announced_between(case: Case, start: date, end: date) -> int:
+    """What is announced with `received_on` in [start, end]."""
+    return sum(each.left for each in awaited(case) if start <= each.announced.payment.received_on <= end)
+
+
+def said(each: Awaited) -> str:
+    """What one source told and the other did not, in a sentence for staff."""
+    payment, by_bank = each.announced.payment, each.announced.told_by == "bank"
+    tells, silent = ("the bank", "the ERP") if by_bank else ("the ERP", "the bank")
+    money = f"{Money(each.left, payment.currency)} {payment.currency} of {payment.received_on}"
+    return f"{tells} tells of {money} ({payment.payment_id}), {silent} not yet"
 
 
 def _taken_back(case: Case, payment_id: str) -> int:

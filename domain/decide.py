@@ -17,14 +17,14 @@ from typing import Literal
 
 from domain.answers import next_note
 from domain.case import Case, Taken
-from domain.cash_source import awaited, hold_id
+from domain.cash_source import awaited, hold_id, said
 from domain.channels import window_of
 from domain.cycles import moved_since_closing, reopened_on
 from domain.decision import LOOK_AGAIN, AskApproval, CarryOut, Decision, NextStep, TaskRequest, Wait
 from domain.ending import ended
 from domain.facts import ApprovalAsked
 from domain.ladder import Due, choose
-from domain.pauses import SAID_PAID, PromiseState, calendar_of, pause, promises, said_announced
+from domain.pauses import SAID_PAID, PromiseState, calendar_of, pause, promises
 from domain.policy import Policy
 from domain.proof import await_proof
 from domain.risk import assess, flagged_from
@@ -187,7 +187,7 @@ def _unconfirmed(case: Case, today: date) -> list[TaskRequest]:
             kind=UNCONFIRMED_CASH,
             ref=each.announced.payment.payment_id,
             why=(
-                f"{said_announced(each)}: book it there, or say that it is not to be waited for "
+                f"{said(each)}: book it there, or say that it is not to be waited for "
                 f"(release {case.invoice_id} --hold-id {hold_id(each.announced)})"
             ),
         )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from domain.calendar import Calendar
 from domain.case import Account, Case, hold_ends
-from domain.cash_source import Awaited, awaited
+from domain.cash_source import Awaited, announced_amount, announced_between, awaited, said
 from domain.facts import OfferMade, PlanTabled
 from domain.money import Money
 from domain.offers import open_counter, standing_offer, unpaid_agreements
@@ -160,11 +160,13 @@ def _state(case: Case, policy: Policy, promise: Promise, before: list[Promise], 
 def _is_kept(case: Case, policy: Policy, amount: int | None, made_on: date, deadline: date) -> bool:
     tolerance = policy.tolerance_in(case.currency)
     late = case.received_between(deadline + timedelta(days=1), date.max)
-    if case.net - frozen_amount(case) + late <= tolerance:
-        return case.paid + case.credited > 0 or case.net <= 0
+    coming = announced_between(case, date.min, deadline)
+    if case.net - frozen_amount(case) + late - coming <= tolerance:
+        return case.paid + case.credited + coming > 0 or case.net <= 0
     if amount is None:
         return False
-    return case.received_between(made_on, deadline) >= amount - tolerance > 0
+    came = case.received_between(made_on, deadline) + announced_between(case, made_on, deadline)
+    return came >= amount - tolerance > 0
 
 
 def frozen_amount(case: Case) -> int:
@@ -208,8 +210,8 @@ def standing_plan(case: Case, today: date) -> PlanTabled | None:
 
 
 def received_for(case: Case, plan: PlanTabled) -> int:
-    """Payments less reversals since the plan was tabled, as far as the invoice owed them."""
-    return case.paid - plan.part(case.invoice_id).paid - case.overpaid
+    """Payments less reversals since the plan was tabled, as far as the invoice owed them, and what is announced."""
+    return case.paid - plan.part(case.invoice_id).paid - case.overpaid + announced_amount(case)
 
 
 def planned_amount(case: Case, today: date) -> int:
@@ -241,13 +243,21 @@ def offer_on_table(case: Case, today: date) -> OfferMade | None:
 
 def _agreed_offer(case: Case, policy: Policy, today: date) -> tuple[OfferMade, date] | None:
     """The accepted offer whose money is waited for on `today`, and the last day of grace."""
-    waited_for = [each for each in _unpaid_offers(case, policy, today) if today <= each[1]]
+    waited_for = [
+        each for each in _unpaid_offers(case, policy, today) if today <= each[1] or _comes(case, each)
+    ]
     return max(waited_for, key=lambda each: each[0].until, default=None)
 
 
 def lapsed_offers(case: Case, policy: Policy, today: date) -> list[tuple[OfferMade, date]]:
     """The accepted offers that were not paid, each with the last day of its grace, which is over on `today`."""
-    return [each for each in _unpaid_offers(case, policy, today) if today > each[1]]
+    unpaid = _unpaid_offers(case, policy, today)
+    return [each for each in unpaid if today > each[1] and not _comes(case, each)]
+
+
+def _comes(case: Case, offer: tuple[OfferMade, date]) -> bool:
+    """Whether money of its time is announced that may take an offer."""
+    return announced_between(case, date.min, offer[0].until) > 0
 
 
 def _unpaid_offers(case: Case, policy: Policy, today: date) -> list[tuple[OfferMade, date]]:
@@ -269,6 +279,8 @@ def _offer_pause(case: Case, policy: Policy, today: date) -> Pause | None:
     agreed = _agreed_offer(case, policy, today)
     if agreed is not None:
         offer, deadline = agreed
+        if today > deadline:
+            return _announced_pause(awaited(case), calendar, today)
         pay = Money(offer.pay, case.currency)
         why = f"offer {offer.offer_id} accepted: {pay} by {offer.until}, grace until {deadline}"
         return Pause(WaitingOn.PROMISE, calendar.midnight_after(deadline), why, "offer")
@@ -279,11 +291,6 @@ def _offer_pause(case: Case, policy: Policy, today: date) -> Pause | None:
         why = f"the customer offers {pay} by {asked.pay_by}: decide by {asked.decide_by}"
         return Pause(WaitingOn.PERSON, calendar.midnight_after(asked.decide_by), why, "counter_offer")
     return None
-
-
-def announced_amount(case: Case) -> int:
-    """Minor units that one source told of and the one that the seller named has not booked yet."""
-    return min(sum(each.left for each in awaited(case)), case.balance)
 
 
 def collectable(case: Case, policy: Policy, today: date) -> int:
@@ -333,17 +340,9 @@ def _announced_pause(announced: Sequence[Awaited], calendar: Calendar, today: da
     """The named source is waited for; after its days a person is."""
     latest = max(each.announced.confirm_by for each in announced)
     if today <= latest:
-        why = f"{said_announced(announced[0])}; waited for until {latest}"
+        why = f"{said(announced[0])}; waited for until {latest}"
         return Pause(WaitingOn.HOLD, calendar.midnight_after(latest), why, "announced_cash")
-    return Pause(WaitingOn.PERSON, None, said_announced(announced[0]), "announced_cash")
-
-
-def said_announced(each: Awaited) -> str:
-    """What one source told and the other did not, in a sentence for staff."""
-    payment, by_bank = each.announced.payment, each.announced.told_by == "bank"
-    tells, silent = ("the bank", "the ERP") if by_bank else ("the ERP", "the bank")
-    money = f"{Money(each.left, payment.currency)} {payment.currency} of {payment.received_on}"
-    return f"{tells} tells of {money} ({payment.payment_id}), {silent} not yet"
+    return Pause(WaitingOn.PERSON, None, said(announced[0]), "announced_cash")
 
 
 def _plan_pause(case: Case, policy: Policy, today: date) -> Pause:

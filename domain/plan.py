@@ -16,6 +16,7 @@ from pydantic import Field
 
 from domain.calendar import Calendar
 from domain.case import Case, Stamped, hold_ends
+from domain.cash_source import announced_amount, announced_between
 from domain.channels import window_of
 from domain.contract import InstalmentView, PlanView
 from domain.decide import unclear
@@ -137,6 +138,11 @@ class Plan:
         return max(0, paid + min(over, max(0, spare)))
 
     @property
+    def announced(self) -> int:
+        """What of it only one source tells of: not asked for, and not yet thanked for."""
+        return sum(announced_amount(case) for case in self.cases)
+
+    @property
     def relief(self) -> int:
         """What need not be paid any more, or not for now: credited, written off, cancelled or disputed."""
         relief = 0
@@ -153,7 +159,11 @@ class Plan:
 
     def received_before(self, day: date) -> int:
         """What of it came before a day, by the dates of the payments, whenever they became known."""
-        return max(0, self.received - sum(case.received_between(day, date.max) for case in self.cases))
+        later = sum(
+            case.received_between(day, date.max) + announced_between(case, day, date.max)
+            for case in self.cases
+        )
+        return max(0, self.received - later)
 
     def instalments(self, received: int | None = None) -> list[Instalment]:
         """The instalments with what has come in for each: all that was received, where nothing else is named."""
@@ -286,7 +296,8 @@ def _on_the_table(plan: Plan, now: datetime, busy: Wait | None) -> Wait | SendNo
 
 def _running(plan: Plan, now: datetime, today: date) -> Wait | SendNote | EndPlan:
     instalments = plan.instalments()
-    paid = [instalment for instalment in instalments if instalment.covered and instalment.paid]
+    booked = plan.instalments(max(0, plan.received - plan.announced)) if plan.announced else instalments
+    paid = [instalment for instalment in booked if instalment.covered and instalment.paid]
     if plan.sent(Note.PLAN_CONFIRMED) is None and plan.outstanding > plan.tolerance:
         return _send(plan, now, SendNote(note=Note.PLAN_CONFIRMED, why="the plan was agreed"))
     relapsed = _relapsed(plan)
@@ -302,6 +313,8 @@ def _running(plan: Plan, now: datetime, today: date) -> Wait | SendNote | EndPla
     if missing is None:
         if any(case.open_disputes for case in plan.cases):
             return _look_again(now, WaitingOn.DISPUTE, "what is left is disputed")
+        if plan.announced:
+            return _look_again(now, WaitingOn.HOLD, "what is left is announced, and not booked yet")
         state = PlanState.KEPT if plan.received else PlanState.WITHDRAWN
         why = "every instalment has come in" if plan.received else "nothing is owed any more"
         return EndPlan(state=state, why=why)

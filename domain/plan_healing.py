@@ -12,7 +12,7 @@ from typing import Any
 from domain.case import Case, Stamped
 from domain.contract import PaymentReceived, PaymentReversed
 from domain.decision import TaskRequest
-from domain.facts import PlanEnded, PlanRestored
+from domain.facts import PaymentAnnounced, PlanEnded, PlanRestored
 from domain.plan import EndPlan, Plan, decide_plan
 from domain.vocabulary import HARSHNESS, Note, PlanState, Step, step_name
 
@@ -100,7 +100,7 @@ def acted_since(plan: Plan) -> list[str]:
 def plans_moved_by(fact: object, before: Case, after: Case) -> set[str]:
     """The plans that a fact of an invoice may move: those that stand, and by money those that were broken."""
     ended = before.plans_ended
-    is_money = isinstance(fact, PaymentReceived | PaymentReversed)
+    is_money = isinstance(fact, PaymentReceived | PaymentReversed | PaymentAnnounced)
     return {
         plan_id
         for plan_id in after.plans

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from itertools import permutations
 from typing import Any
 
@@ -14,11 +14,14 @@ from domain.case import Case, apply
 from domain.cash_source import CashSource, awaited, taken
 from domain.contract import PaymentReceived
 from domain.decide import UNCONFIRMED_CASH, decide
-from domain.decision import CarryOut
-from domain.facts import PaymentAnnounced, PaymentRecognised
-from domain.pauses import collectable
-from domain.vocabulary import WaitingOn
-from tests.unit.living import DUE, Life, at, case, paid, policy, released, reversed_
+from domain.decision import CarryOut, Wait
+from domain.facts import OfferAccepted, PaymentAnnounced, PaymentRecognised
+from domain.money import Money
+from domain.pauses import PromiseState, collectable, is_settled, promises
+from domain.vocabulary import Note, WaitingOn
+from tests.unit.living import DUE, Life, at, case, paid, policy, promise, released, reversed_
+from tests.unit.test_offers import made, offering
+from tests.unit.test_plan import METRO, TODAY, agreed, live
 
 #: What an ERP and a bank call the payments of the tests.
 ERP, BANK = "P-1", "bank-1"
@@ -166,7 +169,7 @@ def test_what_a_person_books_counts_and_the_erp_tells_of_the_same() -> None:
 
 def test_nothing_is_asked_for_until_the_time_is_over_and_then_a_person_is() -> None:
     life = Life.of(case())
-    life.tell(at("2026-11-25"), announcement("1249.50"))
+    life.tell(at("2026-11-25"), told_on_25("1249.50"))
     life.until("2026-12-08")
     assert life.told() == [("11-24", "pre_due")]
     assert life.decision.waiting_on is WaitingOn.HOLD  # type: ignore[union-attr]
@@ -181,7 +184,7 @@ def test_nothing_is_asked_for_until_the_time_is_over_and_then_a_person_is() -> N
 
 def test_the_rest_is_asked_for_and_the_person_too_in_time() -> None:
     life = Life.of(case())
-    life.tell(at("2026-11-25"), announcement("1000.00"))
+    life.tell(at("2026-11-25"), told_on_25("1000.00"))
     life.until("2026-12-01")
     assert [contact.items[0].asked for _, contact, _ in life.contacts] == [125_000, 25_000]
     life.until("2026-12-09")
@@ -192,11 +195,75 @@ def test_the_rest_is_asked_for_and_the_person_too_in_time() -> None:
 
 def test_a_wait_that_is_released_goes_on_with_the_ladder() -> None:
     life = Life.of(case())
-    life.tell(at("2026-11-25"), announcement("1250.00"))
+    life.tell(at("2026-11-25"), told_on_25("1250.00"))
     life.tell(at("2026-11-26"), released("cash-bank-1")).until("2026-12-01")
     assert isinstance(decide(life.case, policy(), at("2026-11-27")), CarryOut) or life.told()[-1][1] == "due"
 
 
-def announcement(amount: str) -> PaymentAnnounced:
-    payment = paid(amount, "2026-11-25", payment_id=BANK)
-    return PaymentAnnounced(payment=payment, told_by="bank", confirm_by=BY)
+def told_on_25(amount: str) -> PaymentAnnounced:
+    return announced(amount, "2026-11-25")
+
+
+# What was agreed is kept by money that is announced
+
+
+def announced(amount: str, on: date | str, by: date | str = BY) -> PaymentAnnounced:
+    payment = paid(amount, on, payment_id=BANK)
+    return PaymentAnnounced.model_validate({"payment": payment, "told_by": "bank", "confirm_by": by})
+
+
+@pytest.mark.parametrize("amount", [None, "500.00"])
+def test_a_promise_is_kept_by_what_is_announced_in_time(amount: str | None) -> None:
+    of = apply(case(), promise("2026-12-10", amount), at(DUE))
+    late = apply(of, announced(amount or "1250.00", "2026-12-20"), at("2026-12-20"))
+    of = apply(of, announced(amount or "1250.00", "2026-12-10"), at("2026-12-11"))
+    states = [promises(each, policy(), date(2026, 12, 21))[0].state for each in (of, late)]
+    assert states == [PromiseState.KEPT, PromiseState.BROKEN]
+
+
+def test_an_instalment_that_is_announced_is_neither_missed_nor_thanked_for() -> None:
+    plan = agreed(METRO, count=3)
+    first = plan.terms.instalments[0]
+    amount, end = str(Money(first.amount, "USD")), first.due_on + timedelta(days=20)
+    told_of = announced(amount, first.due_on, first.due_on + timedelta(days=7))
+    _, without = live(plan, TODAY, end)
+    assert "plan_cure_1" in [name for _, name in without]
+    after, log = live(plan, TODAY, end, {first.due_on: [told_of]})
+    names = [name for _, name in log]
+    assert "plan_reminder_1" in names
+    assert not {"plan_cure_1", "plan_thanks_1"} & set(names)
+    booked = paid(amount, first.due_on)
+    _, log = live(
+        after, end + timedelta(days=1), end + timedelta(days=3), {end + timedelta(days=2): [booked]}
+    )
+    assert "plan_thanks_1" in [name for _, name in log]
+
+
+def test_a_plan_is_not_kept_before_its_money_is_booked() -> None:
+    plan = agreed(METRO, count=3)
+    last = plan.terms.instalments[-1].due_on
+    told_of = announced("84200.00", last)
+    after, log = live(plan, TODAY, TODAY + timedelta(days=5), {TODAY: [told_of]})
+    assert after.ended is None
+    after, log = live(after, TODAY + timedelta(days=6), TODAY + timedelta(days=8), {
+        TODAY + timedelta(days=6): [paid("84200.00", last)]
+    })  # fmt: skip
+    assert (TODAY + timedelta(days=6), "kept") in log
+
+
+def test_an_offer_that_is_announced_to_be_paid_does_not_lapse() -> None:
+    of = made(case(), under=offering())
+    [offer_id] = of.offers
+    of = apply(of, OfferAccepted(offer_id=offer_id, by="Ann"), at("2027-01-06"))
+    later = at("2027-01-25")
+    lapsed = decide(of, offering(), later)
+    assert isinstance(lapsed, CarryOut)
+    assert lapsed.step is Note.OFFER_LAPSED
+    coming = apply(of, announced("1000.00", "2027-01-14", "2027-01-21"), at("2027-01-16"))
+    waits = decide(coming, offering(), at("2027-01-20"))
+    assert isinstance(waits, Wait)
+    waits = decide(coming, offering(), later)
+    assert isinstance(waits, Wait)
+    assert waits.waiting_on is WaitingOn.PERSON
+    assert [task.kind for task in waits.tasks if task.kind == UNCONFIRMED_CASH] == [UNCONFIRMED_CASH]
+    assert is_settled(apply(coming, paid("1000.00", "2027-01-14"), later), offering())
