@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from activities.rulebook import load_rulebook
+from benchmarks.accounting import cpu_seconds
 from deploy.local_postgres import LocalPostgres
 from domain import portfolio_csv
 from domain.day_figures import figures
@@ -93,13 +94,15 @@ _BARE = "SELECT (SELECT sum(amount_minor) FROM settled_invoices) + (SELECT sum(a
 
 @dataclass
 class Timed:
-    """One question: seconds in the database and altogether, round by round, beside the bare sum of that round."""
+    """One question: seconds in the database and altogether, round by round, beside the bare sum of that round;
+    `cpu` is the processor time of all the database's processes for one round, which load does not stretch."""
 
     title: str
     aim_ms: int | None
     database: list[float] = field(default_factory=list)
     whole: list[float] = field(default_factory=list)
     bare: list[float] = field(default_factory=list)
+    cpu: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,8 @@ def measure() -> Scale:
         upgrade(server.url)
         engine = create_engine(server.url, statement_timeout_s=0)
         _fill(engine)
-        clock = _DatabaseTime(engine)
+        assert server.pid is not None, "it has just started"
+        clock = _DatabaseTime(engine, server.pid)
         timed = [_timed(engine, clock, *each) for each in _QUESTIONS]
         imported = _import(engine, Path(folder))
         engine.dispose()
@@ -196,6 +200,10 @@ def _timed(
             found.bare.append(bare.database)
             found.database.append(ours.database)
             found.whole.append(ours.whole)
+        used = clock.cpu()
+        for _ in range(ROUNDS):
+            ask(session)
+        found.cpu = (clock.cpu() - used) / ROUNDS
     return found
 
 
@@ -208,7 +216,8 @@ class _Reading:
 class _DatabaseTime:
     """Seconds from sending a statement to its last row, over all statements of a reading."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, pid: int) -> None:
+        self._pid = pid
         self._reading: _Reading | None = None
         self._sent = 0.0
         sa.event.listen(engine, "before_cursor_execute", self._send)
@@ -219,6 +228,10 @@ class _DatabaseTime:
         self._reading, began = _Reading(), time.perf_counter()
         yield self._reading
         self._reading.whole = time.perf_counter() - began
+
+    def cpu(self) -> float:
+        """Processor time used so far by the server and all its processes."""
+        return cpu_seconds({"database": self._pid})["database"]
 
     def _send(self, *_: object) -> None:
         self._sent = time.perf_counter()

@@ -173,11 +173,12 @@ def _known(as_of: date, *, unsettled: bool = False) -> Subquery:
     ).where(SettledInvoiceRow.issued_on <= as_of)
     if unsettled:
         history = history.where(SettledInvoiceRow.settled_on > as_of)
+    moved = func.sum(LedgerEntryRow.amount_minor)
     changed = (
         select(
             LedgerEntryRow.invoice_id,
-            func.sum(LedgerEntryRow.amount_minor).label("by_then"),
-            func.sum(LedgerEntryRow.amount_minor).filter(LedgerEntryRow.entry_on <= before).label("before"),
+            cast(moved, BigInteger).label("by_then"),
+            cast(moved.filter(LedgerEntryRow.entry_on <= before), BigInteger).label("before"),
         )
         .where(LedgerEntryRow.kind != INVOICED, LedgerEntryRow.entry_on <= as_of)
         .group_by(LedgerEntryRow.invoice_id)
@@ -211,7 +212,7 @@ def _unsettled(on: date) -> ColumnElement[bool]:
 
 def _left(changes: ColumnElement[Any], *, is_open: ColumnElement[bool]) -> ColumnElement[int]:
     """What is left to pay; what was paid too much is not owed back."""
-    left = cast(CaseRow.amount_minor + func.coalesce(changes, 0), BigInteger)
+    left = CaseRow.amount_minor + func.coalesce(changes, 0)
     return case((is_open, func.greatest(left, 0)), else_=0)
 
 

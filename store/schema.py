@@ -222,7 +222,7 @@ class SettledInvoiceRow(Base):
     due_on: Mapped[date]
     amount_minor: Mapped[Minor]
     currency: Mapped[Currency]
-    settled_on: Mapped[date]
+    settled_on: Mapped[date] = mapped_column(index=True)  # what was open on a day is what was settled after
 
 
 class EventRow(Base):
