@@ -179,7 +179,7 @@ def _report(session: Session) -> Any:
 _QUESTIONS: tuple[tuple[str, int | None, Callable[[Session], Any]], ...] = (
     ("ageing by seller", 200, _ageing),
     ("ageing by seller, 200 days before", None, _ageing_before),
-    ("ageing by account manager", 200, _by_owner),
+    ("ageing by account manager", None, _by_owner),
     ("customers by balance, the 20 largest", 200, _by_balance),
     ("trend of 12 months", 1_000, _trend),
     ("the whole report", None, _report),
