@@ -118,9 +118,10 @@ def disputes(session: Session, period: Period, rules: Rules) -> list[DisputeCycl
         EventRow.at < period.ends_at,
         or_(
             EventRow.kind == "dispute_raised",
+            and_(EventRow.kind == "payment_received", EventRow.payload["deductions"][0].is_not(None)),
             and_(
-                EventRow.kind == "payment_received",
-                EventRow.payload["deductions"][0].is_not(None),
+                EventRow.kind.in_(("payment_announced", "payment_recognised")),
+                EventRow.payload["payment"]["deductions"][0].is_not(None),
             ),
         ),
     )

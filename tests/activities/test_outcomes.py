@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -103,10 +104,17 @@ def test_disputes_from_raised_to_resolved_and_those_that_are_open(december: Offi
     assert (on_the_10th["resolved"], on_the_10th["open"]) == (0, 2)
 
 
-def test_a_deduction_is_a_dispute(office: Office) -> None:
+@pytest.mark.parametrize("source", [None, "bank"])
+def test_a_deduction_is_a_dispute_whoever_books_the_payment(office: Office, source: str | None) -> None:
+    sellers = office.rulebook.sellers.items()
+    named = {id_: seller.model_copy(update={"cash_source": source}) for id_, seller in sellers}
+    office.use(replace(office.rulebook, sellers=named))
     office.open()
     office.pay("INV-1", "1200.00", deductions=[{"amount": "50.00", "reason": "freight"}])
+    assert len(office.events("INV-1", "payment_announced")) == (source is not None)
     assert told(office)["disputes"]["open_amounts"] == {"USD": "50.00"}
+    received = [row["amount"] for row in told(office)["recovered"]]
+    assert received == ([] if source is not None else ["1200.00"])
 
 
 def test_what_was_received_counts_for_the_last_step_on_an_earlier_day(december: Office) -> None:
