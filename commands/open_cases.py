@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from domain.vocabulary import PlanState
 from settings import Settings
 from store import portfolio
 from store.plans import open_plans
-from store.schema import CaseRow, CustomerRow
+from store.schema import CaseRow, CustomerRow, PlanRow
 
 
 class OpenAccount(NamedTuple):
@@ -36,10 +37,13 @@ def open_accounts(session: Session, now: datetime) -> Iterator[OpenAccount]:
         select(CustomerRow).where(CustomerRow.customer_id.in_(owing)).order_by(CustomerRow.customer_id)
     )
     offers = Settings().offers
+    plans_of: defaultdict[str, list[PlanRow]] = defaultdict(list)
+    for plan in open_plans(session):
+        plans_of[plan.customer_id].append(plan)
     for customer in session.scalars(customers):
         account = portfolio.account_of(session, customer, business_holidays, now, offers=offers)
         rows = {row.invoice_id: row for row in portfolio.open_rows(session, customer.customer_id)}
-        stored = open_plans(session, {customer.customer_id})
+        stored = plans_of[customer.customer_id]
         planned = {each for plan in stored for each in plan.invoices} - set(rows)
         every = [*rows.values(), *(session.get_one(CaseRow, each) for each in sorted(planned))]
         pursued = portfolio.pursued(session, account, every)
