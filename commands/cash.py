@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from commands.open_cases import open_accounts
-from commands.place import Place, find
+from commands.place import find
 from commands.terminal import count, day, notes, out, print_json, table, total, words
 from domain.expected_cash import (
     WITHOUT_DAY,
@@ -40,7 +40,7 @@ def print_cash(weeks: int, *, state: Path | None, as_json: bool) -> None:
     place = find(state)
     with place.reading() as session:
         today = place.today(session, "UTC")
-        expected = foretell(session, place)
+        expected = foretell(session, place.now(session))
     first = today - timedelta(days=today.weekday())
     if as_json:
         print_json(_document(expected, today, first, weeks))
@@ -73,9 +73,8 @@ def print_cash(weeks: int, *, state: Path | None, as_json: bool) -> None:
             out().print(words(f"Not counted, {name}: {_sum(apart)} ({count(len(invoices), 'invoice')})"))
 
 
-def foretell(session: Session, place: Place) -> list[Expected]:
+def foretell(session: Session, now: datetime) -> list[Expected]:
     """What is expected of every open case, each by the day of its customer."""
-    now = place.now(session)
     usual = PayDays(days_late(session, now.date()))
     expected: list[Expected] = []
     for account in open_accounts(session, now):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from commands.open_cases import open_accounts
-from commands.place import Place, find
+from commands.place import find
 from commands.risk import as_document, percent, read_model
 from commands.terminal import amount, count, day, notes, out, print_json, table, words
 from domain.late_model import LateModel
@@ -57,7 +57,8 @@ def print_watch(state: Path | None, model: Path | None, *, as_json: bool) -> Non
     place = find(state)
     with place.reading() as session:
         watched = sorted(
-            _watch(session, place, trained), key=lambda each: (each.write_off_on, each.row.invoice_id)
+            _watch(session, place.now(session), trained),
+            key=lambda each: (each.write_off_on, each.row.invoice_id),
         )
     if as_json:
         print_json([_document(each) for each in watched])
@@ -103,8 +104,7 @@ def _reasons(each: Watched) -> tuple[str, ...]:
     return () if each.at_risk_from is None else (f"flagged from {day(each.at_risk_from)}",)
 
 
-def _watch(session: Session, place: Place, trained: LateModel | None) -> Iterator[Watched]:
-    now = place.now(session)
+def _watch(session: Session, now: datetime, trained: LateModel | None) -> Iterator[Watched]:
     past = past_invoices(session)
     # Of today it is not known yet what will be paid: what was open at the end of yesterday is scored.
     yesterday = now.date() - timedelta(days=1)
