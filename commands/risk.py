@@ -59,11 +59,7 @@ def as_document(score: LateScore) -> dict[str, Any]:
         "invoice_id": score.invoice_id,
         "p_late5": round(score.p_late5, 6),
         "p_late30": round(score.p_late30, 6),
-        "band": score.band,
         "reasons": list(score.reasons),
-        "customer_late5": round(score.customer_late5, 6),
-        "customer_late30": round(score.customer_late30, 6),
-        "past": score.past,
     }
 
 
