@@ -220,9 +220,9 @@ def _balances(place: Place) -> str:
     except SQLAlchemyError as problem:
         raise Unwell(str(problem).splitlines()[0], "see schema") from None
     if wrong:
-        first = f"{wrong[0].customer_id} in {wrong[0].currency}"
+        number = count(len(wrong), "balance differs", "balances differ")
         raise Unwell(
-            f"{count(len(wrong), 'balance')} differ from the sum over the cases, that of {first} first",
+            f"{number} from the sum over the cases, first {wrong[0].customer_id} in {wrong[0].currency}",
             "DATABASE_URL=… python -m store.balances, as the owner of the schema; tell us how it came to that",
         )
     return "each is the sum over the customer's open cases"

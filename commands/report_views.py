@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -149,10 +150,21 @@ def _say_invoices(invoices: list[Listed], figure: str, value: Any, currency: str
     parts = dict.fromkeys(name for each in invoices for name in each.parts)
     for name in parts:
         of_it = [each for each in invoices if name in each.parts]
+        was_open = name == "opening_90"
+        left = sum(each.opening if was_open else each.owed for each in of_it)
         sums = f"{amount(sum(each.minor for each in of_it), currency)} made out"
-        sums += f", {amount(sum(each.owed for each in of_it), currency)} open"
-        out().print(words(f"{name}: {count(len(of_it), 'invoice')}, {sums}"))
-    out().print(words(f"{figure} {currency}: {value if isinstance(value, dict) else shown(value)}"))
+        sums += f", {amount(left, currency)} open{' 90 days before' if was_open else ''}"
+        out().print(words(f"{name}: {count(len(of_it), 'invoice')}, {sums}"), soft_wrap=True)
+    out().print(words(f"{figure} {currency}: {_told(value)}"), soft_wrap=True)
+
+
+def _told(value: Any) -> str:
+    """A figure in words; ageing has one for each bucket, and a bucket has number and amount."""
+    if not isinstance(value, dict):
+        return shown(value)
+    if "count" in value:
+        return f"{count(value['count'], 'invoice')}, {shown(value['amount'])}"
+    return "; ".join(f"{age} {_told(value[age])}" for age in AGES)
 
 
 def print_customers(session: Session, today: date, number: int, *, as_json: bool) -> None:
@@ -177,7 +189,8 @@ def print_customers(session: Session, today: date, number: int, *, as_json: bool
     listed = table(["Customer", "Name", *columns, "", "Earliest due"], right=columns, wide=["Name"])
     for row in rows:
         listed.add_row(
-            *(words(row[key]) for key in ("customer_id", "name", "open_amount", "overdue_amount")),
+            *(words(row[key]) for key in ("customer_id", "name")),
+            *(words(f"{Decimal(row[key]):,}") for key in ("open_amount", "overdue_amount")),
             *(words(f"{row['open_cases']:,}"), words(row["currency"]), words(day(row["earliest_due_on"]))),
         )
     out().print(listed)
