@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from domain.case import Case
+from domain.cash_source import awaited
 from domain.offer_credit import left_to_pay
 from domain.offers import offer_state
 from domain.pauses import (
@@ -30,6 +31,8 @@ from domain.vocabulary import OfferState
 class Basis(StrEnum):
     """Why money is expected."""
 
+    ANNOUNCED = "announced"
+    """The ERP or the bank told of it, and the one that counts has not booked it yet."""
     PROMISE = "promise"
     INSTALMENT = "instalment"
     OFFER = "offer"
@@ -86,6 +89,13 @@ def expected_of_case(
     if disputed:
         yield part(Basis.DISPUTED, disputed)
         left -= disputed
+    announced = 0
+    for coming in awaited(case):
+        minor = min(left, coming.left)
+        if minor:
+            yield part(Basis.ANNOUNCED, minor, coming.announced.payment.received_on)
+        announced += minor
+        left -= minor
     plan = standing_plan(case, today)
     if plan is not None and plan.plan_id in case.plans_accepted:
         planned = min(left, planned_amount(case, today))
@@ -103,7 +113,8 @@ def expected_of_case(
     if offer is not None and left:
         yield part(Basis.OFFER, min(left, max(0, left_to_pay(case, offer))), offer.until)
         return
-    promised = min(left, promised_amount(case, policy, today))
+    # What is announced keeps its part of a promise.
+    promised = min(left, max(0, promised_amount(case, policy, today) - announced))
     standing = [each for each in promises(case, policy, today) if each.state is PromiseState.OPEN]
     for promise in sorted(standing, key=lambda each: each.pay_by, reverse=True):
         # What has come in counts for the earlier ones: the last is the one still to be paid.

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain import facts
 from domain.case import apply
 from domain.expected_cash import Basis, Expected, expected_of_case, expected_of_plan, is_held
 from domain.pay_dates import PayDays
@@ -22,9 +23,9 @@ TODAY = date(2026, 12, 3)
 USUAL = date(2026, 12, 14)
 
 
-def expected(*facts: object, today: date = TODAY) -> dict[Basis, tuple[int, date | None]]:
+def expected(*known: object, today: date = TODAY) -> dict[Basis, tuple[int, date | None]]:
     lived = case()
-    for fact in facts:
+    for fact in known:
         lived = apply(lived, fact, at("2026-12-02"))
     parts = list(expected_of_case(lived, policy(), today, USUAL))
     assert sum(part.minor for part in parts) == max(0, lived.balance)
@@ -62,6 +63,34 @@ def test_what_is_disputed_or_held_has_no_day() -> None:
         Basis.PREDICTED: (100_000, USUAL),
     }
     assert expected(hold(), promise("2026-12-08")) == {Basis.HELD: (125_000, None)}
+
+
+def test_announced_money_is_expected_as_it_is_dated_and_keeps_its_part_of_a_promise() -> None:
+    announced = facts.PaymentAnnounced(
+        payment=paid("400.00", on="2026-12-02"), told_by="erp", confirm_by=date(2026, 12, 9)
+    )
+    assert expected(announced) == {Basis.ANNOUNCED: (40_000, TODAY), Basis.PREDICTED: (85_000, USUAL)}
+    assert expected(promise("2026-12-08", "1000.00"), announced) == {
+        Basis.ANNOUNCED: (40_000, TODAY),
+        Basis.PROMISE: (60_000, date(2026, 12, 8)),
+        Basis.PREDICTED: (25_000, USUAL),
+    }
+    assert expected(announced, paid("400.00", on="2026-12-02", source="bank", payment_id="camt-1")) == {
+        Basis.PREDICTED: (85_000, USUAL)
+    }
+
+
+def test_of_a_plan_the_announced_money_is_told_once() -> None:
+    plan = agreed(METRO, count=3)
+    coming = facts.PaymentAnnounced(
+        payment=paid("30000.00", PLANNED_ON), told_by="erp", confirm_by=date(2026, 12, 9)
+    )
+    parts = of_plan(told(plan, coming))
+    assert [(each.basis, each.minor) for each in parts] == [
+        (Basis.ANNOUNCED, 3_000_000),
+        (Basis.INSTALMENT, 2_613_400),
+        (Basis.INSTALMENT, 2_806_600),
+    ]
 
 
 def test_nothing_is_expected_of_what_is_paid() -> None:
