@@ -13,6 +13,7 @@ import typer
 from commands.options import (
     Amount,
     Currency,
+    Day,
     InvoiceArgument,
     Json,
     Note,
@@ -22,7 +23,6 @@ from commands.options import (
     RequiredAmount,
     RequiredDay,
     State,
-    Until,
     those_given,
 )
 from domain.vocabulary import DisputeOutcome, DisputeReason, HoldReason
@@ -171,7 +171,7 @@ def credit(
 def hold(
     invoice: InvoiceArgument,
     reason: Annotated[HoldReason, typer.Option()] = HoldReason.MANUAL,
-    until: Until = None,
+    until: Day = None,
     hold_id: OwnId = None,
     note: Note = None,
     as_json: Json = False,

@@ -17,6 +17,12 @@ def to_day(text: str) -> date:
         raise typer.BadParameter(f"{text!r} is not a date such as 2026-12-01") from None
 
 
+def day_of(text: str | None) -> date | None:
+    """The day of an option that may be left out."""
+    return None if text is None else to_day(text)
+
+
+Day = Annotated[str | None, typer.Option(metavar="DATE", help="YYYY-MM-DD.", show_default=False)]
 State = Annotated[
     Path | None,
     typer.Option(
@@ -37,7 +43,6 @@ Amount = Annotated[str | None, typer.Option(help="Decimal number, 1250.00.", sho
 RequiredAmount = Annotated[str, typer.Option(help="Decimal number, 1250.00.", show_default=False)]
 Currency = Annotated[str | None, typer.Option(help="ISO 4217; the invoice's.", show_default=False)]
 OnDay = Annotated[str | None, typer.Option(metavar="DATE", help="YYYY-MM-DD; today.", show_default=False)]
-Until = Annotated[str | None, typer.Option(metavar="DATE", help="YYYY-MM-DD.", show_default=False)]
 RequiredDay = Annotated[str, typer.Option(metavar="DATE", help="YYYY-MM-DD.", show_default=False)]
 OwnId = Annotated[str | None, typer.Option(help="A repeat changes nothing; a fresh one.", show_default=False)]
 Note = Annotated[str | None, typer.Option(show_default=False)]

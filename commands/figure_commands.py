@@ -1,4 +1,4 @@
-"""What finance asks of the work: what was done and brought, how two periods compare, what the policies do.
+"""What finance asks: the figures of a day, what was done and brought, how two periods compare, what the policies do.
 
 What a command does is imported when it runs.
 """
@@ -14,6 +14,68 @@ import typer
 from commands.options import Json, State, to_day
 
 app = typer.Typer()
+
+AsOf = Annotated[
+    date | None,
+    typer.Option(parser=to_day, metavar="DATE", help="Today unless named.", show_default=False),
+]
+FromCsv = Annotated[
+    Path | None,
+    typer.Option("--from-csv", metavar="CSV", help="Of a file, not of what is stored.", show_default=False),
+]
+
+
+@app.command()
+def report(
+    as_of: AsOf = None,
+    from_csv: FromCsv = None,
+    months: Annotated[
+        int | None,
+        typer.Option(
+            "--trend", metavar="MONTHS", min=1, max=120, help="Of so many month ends.", show_default=False
+        ),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--by", metavar="GROUP", help="Ageing by tier, country, owner or seller.", show_default=False
+        ),
+    ] = None,
+    figure: Annotated[
+        str | None,
+        typer.Option(
+            "--list", metavar="FIGURE", help="The invoices behind a figure of --json.", show_default=False
+        ),
+    ] = None,
+    customers: Annotated[
+        int | None,
+        typer.Option(
+            "--customers", metavar="N", min=1, max=100_000, help="Who owes most.", show_default=False
+        ),
+    ] = None,
+    as_closed: Annotated[
+        date | None,
+        typer.Option(
+            parser=to_day, metavar="DATE", help="As it was known when the day was closed.", show_default=False
+        ),
+    ] = None,
+    as_json: Json = False,
+    state: State = None,
+) -> None:
+    """Ageing, DSO, CEI, days late, collection rate and concentration; docs/report.md has the formulas."""
+    from commands.report import print_report
+
+    print_report(
+        as_of,
+        from_csv,
+        months=months,
+        by=by,
+        figure=figure,
+        customers=customers,
+        as_closed=as_closed,
+        state=state,
+        as_json=as_json,
+    )
 
 
 @app.command()
@@ -57,16 +119,8 @@ def improvement(
     ] = None,
     before: Annotated[str | None, typer.Option(metavar="DATE..DATE", show_default=False)] = None,
     after: Annotated[str | None, typer.Option(metavar="DATE..DATE", show_default=False)] = None,
-    as_of: Annotated[
-        date | None,
-        typer.Option(parser=to_day, metavar="DATE", help="Today unless named.", show_default=False),
-    ] = None,
-    from_csv: Annotated[
-        Path | None,
-        typer.Option(
-            "--from-csv", metavar="CSV", help="Of a file, not of what is stored.", show_default=False
-        ),
-    ] = None,
+    as_of: AsOf = None,
+    from_csv: FromCsv = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE.pdf", show_default=False)
     ] = None,
@@ -87,10 +141,7 @@ def improvement(
 
 @app.command("hold-out")
 def hold_out(
-    as_of: Annotated[
-        date | None,
-        typer.Option(parser=to_day, metavar="DATE", help="Today unless named.", show_default=False),
-    ] = None,
+    as_of: AsOf = None,
     as_json: Json = False,
     state: State = None,
 ) -> None:
