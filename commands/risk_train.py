@@ -25,7 +25,8 @@ from domain.skill import Skill
 _JUDGED = 0.2
 #: Below these there is too little to learn from, or to judge by.
 _FEWEST, _FEWEST_LATE = 500, 25
-#: Chosen on the first half of 2020 of the history in benchmarks/README.md, not on what is judged there.
+#: Chosen on the first half of 2020 of the history in benchmarks/README.md, which says how far they were seen beside
+#: what is judged there.
 _PARAMETERS: dict[str, Any] = {
     "n_estimators": 200,
     "max_depth": 6,
