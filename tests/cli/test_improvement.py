@@ -270,7 +270,9 @@ def test_what_does_not_fit_is_refused(
     ("name", "go_live", "as_of"),
     [
         ("ibm/invoices.csv", "2013-01-01", "2013-12-31"),
-        ("datarisk/invoices_asof_2020-12-31.csv", "2020-01-01", "2020-12-31"),
+        pytest.param(
+            *("datarisk/invoices_asof_2020-12-31.csv", "2020-01-01", "2020-12-31"), marks=pytest.mark.slow
+        ),
     ],
 )
 def test_real_books(

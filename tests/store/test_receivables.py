@@ -180,7 +180,11 @@ def test_the_groups_of_a_breakdown_add_up_to_the_ageing(session: Session, dimens
 
 
 @pytest.mark.parametrize(
-    ("folder", "name"), [("ibm", "invoices.csv"), ("datarisk", "invoices_asof_2020-12-31.csv")]
+    ("folder", "name"),
+    [
+        ("ibm", "invoices.csv"),
+        pytest.param("datarisk", "invoices_asof_2020-12-31.csv", marks=pytest.mark.slow),
+    ],
 )
 def test_real_portfolios_after_import(session: Session, folder: str, name: str) -> None:
     path = DATA / folder / name
