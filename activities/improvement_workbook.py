@@ -32,6 +32,8 @@ from store.improvement import MOST_INVOICES, InvoiceOfPeriods
 
 #: A cell holds 32,767 characters, and a name has no need of them.
 _LONGEST_TEXT = 500
+#: How high a line is, and how many characters wide what explains a figure is.
+_LINE, _WHAT_WIDTH = 15, 80
 
 
 def improvement_workbook(
@@ -72,6 +74,9 @@ def improvement_workbook(
     _actions(book, formats, actions)
     if held is not None:
         _hold_out(book, formats, held)
+    for sheet in book.worksheets():
+        sheet.set_landscape()
+        sheet.fit_to_pages(1, 0)
     book.close()
     return file.getvalue()
 
@@ -89,6 +94,7 @@ class _Formats:
         )
         self.bold = book.add_format({"bold": True})
         self.wrap = book.add_format({"text_wrap": True, "valign": "top"})
+        self.beside = book.add_format({"text_wrap": True, "valign": "top", "indent": 1})
         self.soft = book.add_format({"font_color": "#5b6b73", "text_wrap": True, "valign": "top"})
         self.day = book.add_format({"num_format": "yyyy-mm-dd", "align": "left"})
         self.count = book.add_format({"num_format": "#,##0", "valign": "top"})
@@ -128,7 +134,7 @@ def _summary(book: Any, formats: _Formats, told: Improvement) -> None:
     sheet.set_column(0, 0, 52)
     sheet.set_column(1, 3, 20)
     sheet.set_column(4, 4, 30)
-    sheet.set_column(5, 5, 70)
+    sheet.set_column(5, 5, _WHAT_WIDTH)
     sheet.write_string(0, 0, "Collections improvement report", formats.title)
     facts = [
         ("Go-live", told.go_live),
@@ -170,11 +176,11 @@ def _summary(book: Any, formats: _Formats, told: Improvement) -> None:
                 sheet.write_number(row, column, _number(value, unit, told.currency), formats.of(unit))
             elif column < 3:
                 sheet.write_string(row, column, "not shown", formats.soft)
-        sheet.write_string(row, 4, made_of(compared), formats.wrap)
+        sheet.write_string(row, 4, made_of(compared), formats.beside)
         lacking = "; ".join(why for why in (compared.before.why, compared.after.why) if why)
-        sheet.write_string(
-            row, 5, compared.definition.what + (f". {lacking}" if lacking else ""), formats.soft
-        )
+        what = compared.definition.what + (f". {lacking}" if lacking else "")
+        sheet.write_string(row, 5, what, formats.soft)
+        sheet.set_row(row, _LINE * -(-len(what) // _WHAT_WIDTH))
     row += 2
     _capital(sheet, formats, told, row)
 
@@ -184,7 +190,7 @@ def _capital(sheet: Any, formats: _Formats, told: Improvement, row: int) -> None
     sheet.write_string(row, 0, "Working capital freed", formats.bold)
     freed = told.capital
     if freed is None:
-        sheet.write_string(row + 1, 0, NO_CAPITAL, formats.wrap)
+        sheet.write_string(row + 1, 0, NO_CAPITAL)
         return
     sheet.write_string(row, 1, CAPITAL)
     inputs = (
@@ -217,6 +223,7 @@ def _months(book: Any, formats: _Formats, told: Improvement) -> None:
     ]
     sheet.set_column(0, 1, 12)
     sheet.set_column(2, len(heads) - 1, 20)
+    sheet.set_row(0, 4 * _LINE)
     for column, head in enumerate(heads):
         sheet.write_string(0, column, head, formats.head)
     for row, month in enumerate(told.months, start=1):
@@ -251,6 +258,7 @@ def _months(book: Any, formats: _Formats, told: Improvement) -> None:
         chart.set_y_axis(
             {
                 "min": 0 if unit is Unit.PERCENT else None,
+                "max": 1 if unit is Unit.PERCENT and _is_nearly_all(told, key) else None,
                 "num_format": "0%" if unit is Unit.PERCENT else "0",
                 "major_gridlines": {"visible": True, "line": {"color": "#dfe5e8"}},
             }
@@ -264,6 +272,11 @@ def _months(book: Any, formats: _Formats, told: Improvement) -> None:
         )
 
 
+def _is_nearly_all(told: Improvement, key: str) -> bool:
+    """Whether a share comes so near to all that its axis ends there."""
+    return any(value is not None and value > 80 for value in (getattr(each, key) for each in told.months))
+
+
 def _invoices(book: Any, formats: _Formats, told: Improvement, lines: Sequence[InvoiceOfPeriods]) -> None:
     sheet = book.add_worksheet(f"Invoices {told.currency}")
     heads = (
@@ -275,6 +288,7 @@ def _invoices(book: Any, formats: _Formats, told: Improvement, lines: Sequence[I
         sheet.set_column(column, column, width)
         sheet.write_string(0, column, head, formats.head)
     sheet.freeze_panes(1, 1)
+    sheet.repeat_rows(0)
     row = 0
     for line in lines[:MOST_INVOICES]:
         row += 1
