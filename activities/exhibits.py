@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import errno
 import hashlib
+import logging
 import os
 import stat
 import time
@@ -22,9 +23,11 @@ from urllib.parse import unquote, urlsplit
 
 from activities.e_invoice_page import e_invoice_html
 from activities.phrasing import paper_of, template
-from activities.rendering import PdfRenderer, RenderingFailed
+from activities.rendering import PdfRenderer, PdfUnavailable, RenderingFailed
 from domain.e_invoice import EInvoice, Syntax
 from domain.letter import AccountFacts, ExhibitFacts, InvoiceFacts, numbered_exhibits
+
+_log = logging.getLogger(__name__)
 
 MEGABYTE = 1024 * 1024
 #: Beyond these, one exhibit is left out.
@@ -127,8 +130,16 @@ def _gather(
             syntax=None if document is None else document.syntax,
         )
     except (ExhibitUnusable, RenderingFailed) as problem:
-        sha256 = hashlib.sha256(body).hexdigest() if body else None
-        return Exhibit(number, item, named, known, len(body), sha256, problem=_told(problem))
+        why = _told(problem)
+    except PdfUnavailable:
+        raise
+    except Exception as problem:  # whatever a stranger's document makes of a page, the letter goes out
+        _log.warning(
+            "exhibit %d of invoice %r cannot be shown: %s", number, item.invoice_id, type(problem).__name__
+        )
+        why = "it cannot be read"
+    sha256 = hashlib.sha256(body).hexdigest() if body else None
+    return Exhibit(number, item, named, known, len(body), sha256, problem=why)
 
 
 def exhibit_file(folder: Path | None, named: ExhibitFacts) -> tuple[bytes, MediaType]:

@@ -78,6 +78,8 @@ _LONGEST_ID = 140
 _LONGEST_WHOLE = 15
 
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
+#: No column's name is longer, and what looks for a currency in it need not read more.
+_LONGEST_NAME = 200
 _NAMED_CURRENCY = re.compile(r"(?P<name>.+?)\s*(?:\((?P<one>[A-Z]{3})\)|in (?P<other>[A-Z]{3}))", re.ASCII)
 _SIGNS = {
     **dict.fromkeys(("crdt", "credit", "cr", "c", "h", "haben", "gutschrift", "+"), Sign.CREDIT),
@@ -312,7 +314,7 @@ class _File:
         named, currencies = [], set()
         for cell in cells:
             found = self._field_of.get(_key(cell), "")
-            with_currency = _NAMED_CURRENCY.fullmatch(cell.strip())
+            with_currency = _NAMED_CURRENCY.fullmatch(" ".join(cell[:_LONGEST_NAME].split()))
             if not found and with_currency is not None:
                 found = self._field_of.get(_key(with_currency["name"]), "")
                 found = found if found in _AMOUNT_COLUMNS else ""

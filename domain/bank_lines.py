@@ -167,13 +167,18 @@ def _line_id(
     file: _Told,
 ) -> str:
     """An id that stays the same in every message about the payment; the n-th of those that are all alike in
-    one file gets one of its own."""
+    one file gets one of its own.
+
+    A table may know no other day than that of the value. A message's id is of the booking day alone, whichever
+    days it tells.
+    """
+    day = entry.booked or (entry.value if file.prefix == CSV_LINE_PREFIX else None)
     told = [
         account,
         f"{amount.normalize():f}",
         currency,
         sign,
-        entry.booked and day_of(entry.booked).isoformat(),
+        day and day_of(day).isoformat(),
         transaction.bank_reference or entry.bank_reference,
         transaction.end_to_end_id,
         transaction.debtor_iban or transaction.debtor,

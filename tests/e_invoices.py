@@ -74,3 +74,40 @@ def ubl(
         f'<cac:Price><cbc:PriceAmount currencyID="{currency}">10.00</cbc:PriceAmount></cac:Price>'
         f"</cac:{kind}Line></{kind}>"
     ).encode()
+
+
+def cii(buyer: str = "Acme GmbH") -> bytes:
+    """An invoice in CII, of a seller and a buyer with addresses."""
+
+    def party(role: str, name: str) -> str:
+        return (
+            f"<ram:{role}TradeParty><ram:Name>{escape(name)}</ram:Name><ram:PostalTradeAddress>"
+            "<ram:PostcodeCode>10115</ram:PostcodeCode><ram:LineOne>Ringstr. 1</ram:LineOne>"
+            "<ram:CityName>Berlin</ram:CityName><ram:CountryID>DE</ram:CountryID>"
+            f"</ram:PostalTradeAddress></ram:{role}TradeParty>"
+        )
+
+    def day(text: str) -> str:
+        return f'<udt:DateTimeString format="102">{text}</udt:DateTimeString>'
+
+    names = "urn:un:unece:uncefact:data:standard:"
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?><rsm:CrossIndustryInvoice xmlns:rsm="{names}CrossIndustryInvoice:100"'
+        f' xmlns:ram="{names}ReusableAggregateBusinessInformationEntity:100"'
+        f' xmlns:udt="{names}UnqualifiedDataType:100"><rsm:ExchangedDocumentContext>'
+        "<ram:GuidelineSpecifiedDocumentContextParameter><ram:ID>urn:cen.eu:en16931:2017</ram:ID>"
+        "</ram:GuidelineSpecifiedDocumentContextParameter></rsm:ExchangedDocumentContext>"
+        "<rsm:ExchangedDocument><ram:ID>2027/0018</ram:ID><ram:TypeCode>380</ram:TypeCode>"
+        f"<ram:IssueDateTime>{day('20270104')}</ram:IssueDateTime></rsm:ExchangedDocument>"
+        "<rsm:SupplyChainTradeTransaction><ram:ApplicableHeaderTradeAgreement>"
+        f"{party('Seller', 'Northwind GmbH')}{party('Buyer', buyer)}</ram:ApplicableHeaderTradeAgreement>"
+        "<ram:ApplicableHeaderTradeDelivery/><ram:ApplicableHeaderTradeSettlement>"
+        "<ram:InvoiceCurrencyCode>EUR</ram:InvoiceCurrencyCode><ram:SpecifiedTradePaymentTerms>"
+        f"<ram:DueDateDateTime>{day('20270203')}</ram:DueDateDateTime></ram:SpecifiedTradePaymentTerms>"
+        "<ram:SpecifiedTradeSettlementHeaderMonetarySummation><ram:LineTotalAmount>100.00</ram:LineTotalAmount>"
+        "<ram:TaxBasisTotalAmount>100.00</ram:TaxBasisTotalAmount>"
+        '<ram:TaxTotalAmount currencyID="EUR">19.00</ram:TaxTotalAmount>'
+        "<ram:GrandTotalAmount>119.00</ram:GrandTotalAmount><ram:DuePayableAmount>119.00</ram:DuePayableAmount>"
+        "</ram:SpecifiedTradeSettlementHeaderMonetarySummation></ram:ApplicableHeaderTradeSettlement>"
+        "</rsm:SupplyChainTradeTransaction></rsm:CrossIndustryInvoice>"
+    ).encode()

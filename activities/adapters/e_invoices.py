@@ -69,7 +69,7 @@ def read(data: bytes) -> EInvoice:
         vat=_amount(terms, "BT-110", "VAT"),
         remittance=_text(terms, "BT-83"),
         terms=_text(terms, "BT-20"),
-        preceding=tuple(each["BT-25"] for each in terms.get("BG-3", ()) if each.get("BT-25")),
+        preceding=tuple(filter(None, (_text(each, "BT-25") for each in terms.get("BG-3", ())))),
         payee=_party(terms.get("BG-10")).name,
         purchase_order=_text(terms, "BT-13"),
         contract=_text(terms, "BT-12"),
@@ -156,25 +156,34 @@ def _decimal(text: str, what: str) -> Decimal:
     return value
 
 
-def _party(told: Mapping[str, Any] | None) -> Party:
-    told = told or {}
-    contact: Mapping[str, Any] = next(iter(told.get("contacts") or ()), {})
-    name, trading_name = told.get("name"), told.get("biz_name")
+def _party(told: Any) -> Party:
+    """A party; of what is told several times, as an address may be, the first."""
+    party = _group(told)
+    contact = _group(party.get("contacts"))
+    name, trading_name = _text(party, "name"), _text(party, "biz_name")
+    identifiers = _group(party.get("identifiers"))
     return Party(
         name=name or trading_name,
         trading_name=trading_name if name else None,
-        identifiers=tuple(str(value) for value in (told.get("identifiers") or {}).values()),
-        legal_identifier=told.get("legal_identifier"),
-        vat_identifier=told.get("vat_identifier"),
-        address_lines=tuple(filter(None, (told.get(f"addr_l{line}") for line in (1, 2, 3)))),
-        city=told.get("city"),
-        region=told.get("country_subdivision"),
-        postal_code=told.get("postcode"),
-        country=told.get("country_code"),
-        contact_name=contact.get("name"),
-        contact_email=contact.get("email"),
-        contact_phone=contact.get("phone"),
+        identifiers=tuple(filter(None, (_text(identifiers, scheme) for scheme in identifiers))),
+        legal_identifier=_text(party, "legal_identifier"),
+        vat_identifier=_text(party, "vat_identifier"),
+        address_lines=tuple(filter(None, (_text(party, f"addr_l{line}") for line in (1, 2, 3)))),
+        city=_text(party, "city"),
+        region=_text(party, "country_subdivision"),
+        postal_code=_text(party, "postcode"),
+        country=_text(party, "country_code"),
+        contact_name=_text(contact, "name"),
+        contact_email=_text(contact, "email"),
+        contact_phone=_text(contact, "phone"),
     )
+
+
+def _group(told: Any) -> Mapping[str, Any]:
+    """A group of terms; of one that is repeated the first."""
+    if isinstance(told, list):
+        told = told[0] if told else None
+    return told if isinstance(told, Mapping) else {}
 
 
 def _line(told: Mapping[str, Any]) -> DocumentLine:
@@ -191,11 +200,14 @@ def _line(told: Mapping[str, Any]) -> DocumentLine:
 
 
 def _vat_share(told: Mapping[str, Any]) -> VatShare:
+    """The VAT of one category, which is shown and not reckoned with: a figure that cannot be read is left out."""
+
+    def number(term: str) -> Decimal | None:
+        text = _text(told, term)
+        return Decimal(text) if text is not None and _AMOUNT.fullmatch(text) else None
+
     return VatShare(
-        taxable=_amount(told, "BT-116", "taxable amount"),
-        vat=_amount(told, "BT-117", "VAT of a category"),
-        rate=_amount(told, "BT-119", "VAT rate"),
-        category=_text(told, "BT-118"),
+        taxable=number("BT-116"), vat=number("BT-117"), rate=number("BT-119"), category=_text(told, "BT-118")
     )
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from domain.letter import ExhibitFacts, NoticeFacts
 from domain.vocabulary import Step, Tone
 from settings import ROOT
 from tests.activities.test_languages import LOCALES
-from tests.e_invoices import ubl
+from tests.e_invoices import cii, ubl
 from tests.letters import invoice, notice
 
 DATA = Path(os.environ.get("DUECOURSE_DATA", ROOT.parent / "shared" / "data")) / "einvoices"
@@ -144,6 +145,56 @@ def test_a_document_that_cannot_be_read_is_shown_as_it_stands(renderer: PdfRende
     assert (exhibit.problem, exhibit.format) == (None, "text")
     assert exhibit.pdf is not None
     assert "root:" not in PdfReader(io.BytesIO(exhibit.pdf)).pages[0].extract_text()
+
+
+def with_address_twice(data: bytes) -> bytes:
+    """A document of CII whose parties have each address two times."""
+    start, end = b"<ram:PostalTradeAddress>", b"</ram:PostalTradeAddress>"
+    first, *others = data.split(start)
+    return first + b"".join(
+        start + (address := other.partition(end)[0]) + end + start + address + end + other.partition(end)[2]
+        for other in others
+    )
+
+
+def test_of_an_address_that_stands_twice_the_first_is_shown() -> None:
+    once = cii()
+    assert words(page(with_address_twice(once))) == words(page(once))
+    assert "To Acme GmbH Ringstr. 1 10115 Berlin Germany" in words(page(once))
+
+
+def test_a_share_of_vat_that_cannot_be_read_is_left_out() -> None:
+    share = (
+        b'<cac:TaxSubtotal><cbc:TaxableAmount currencyID="EUR">100.00</cbc:TaxableAmount>'
+        b'<cbc:TaxAmount currencyID="EUR">25.00</cbc:TaxAmount><cac:TaxCategory><cbc:ID>S</cbc:ID>'
+        b"<cbc:Percent>25 %</cbc:Percent><cac:TaxScheme><cbc:ID>VAT</cbc:ID></cac:TaxScheme>"
+        b"</cac:TaxCategory></cac:TaxSubtotal></cac:TaxTotal>"
+    )
+    data = ubl().replace(b"</cac:TaxTotal>", share)
+    [told] = e_invoices.read(data).vat_shares
+    assert (told.rate, told.taxable, told.vat) == (None, Decimal("100.00"), Decimal("25.00"))
+    assert "25.00" in words(page(data))
+    assert e_invoices.read(data.replace(b"25 %", b"25")).vat_shares[0].rate == Decimal(25)
+
+
+def test_an_exhibit_whose_page_cannot_be_written_leaves_the_others_alone(
+    renderer: PdfRenderer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A city that is no text stands for whatever else a document may come to one day."""
+    (tmp_path / "note.txt").write_text("Delivered", encoding="utf-8")
+    note = ExhibitFacts(kind="delivery", title="Note", uri="note.txt", media_type="text/plain")
+    item = invoice(days=5, exhibits=(lying(tmp_path, ubl()), note))
+    told = notice(Step.OVERDUE, Tone.PROFESSIONAL, [item])
+    read = e_invoices.read
+
+    def odd(data: bytes) -> object:
+        document = read(data)
+        return replace(document, buyer=replace(document.buyer, city=["Berlin", "Berlin"]))  # type: ignore[arg-type]
+
+    monkeypatch.setattr(e_invoices, "read", odd)
+    shown = gather(told, tmp_path, renderer)
+    assert [each.problem for each in shown] == ["it cannot be read", None]
+    assert "it cannot be read" in statement_html(told, shown)
 
 
 def test_what_others_attached_to_it_does_not_stand_in_its_way(renderer: PdfRenderer, tmp_path: Path) -> None:

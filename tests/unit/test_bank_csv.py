@@ -179,6 +179,15 @@ def test_lines_that_are_all_alike_are_counted_in_each_file() -> None:
     assert len({once[0].line_id, other_day.line_id, other_text.line_id}) == 3
 
 
+def test_rows_that_have_a_value_date_alone_are_known_by_it() -> None:
+    header = "Valuta;Betrag;Auftraggeber;Verwendungszweck"
+    options = Options(account=ACCOUNT, currency="EUR")
+    [january] = lines(table("05.01.2027;100,00;Acme;rent", header=header), options)
+    [february] = lines(table("05.02.2027;100,00;Acme;rent", header=header), options)
+    assert january.line_id != february.line_id
+    assert january == lines(table("05.01.2027;100,00;Acme;rent", header=header), options)[0]
+
+
 def before(*told: tuple[str, str, str | None, str | None], prefix: str = "bank-") -> list[ToldBefore]:
     return [
         ToldBefore(f"{prefix}{at}", ACCOUNT, "CRDT", "EUR", Decimal(amount), date.fromisoformat(day), *ids)
@@ -309,6 +318,15 @@ def test_delimiter_line_ending_and_byte_order_mark_are_found(
     text = table(GOOD, "", ",,,,,").decode().replace(",", delimiter).replace("\n", ending)
     [line] = lines(mark + text.encode())
     assert line.line_id == lines(table(GOOD))[0].line_id
+
+
+def test_a_header_of_blanks_is_read_at_once() -> None:
+    """A search for a currency in it that tried every run of blanks would take minutes."""
+    header = f"Date,Amount,a{' ' * 60_000}b"
+    started = time.perf_counter()
+    assert refused(table("2027-01-15,5,x", header=header))[0].startswith("line 2, currency: is missing")
+    assert time.perf_counter() - started < 5
+    assert lines(table("15.01.2027;5,00", header="Buchungstag;Betrag   (EUR) "), HERE)[0].currency == "EUR"
 
 
 def test_a_large_file_is_read_in_seconds() -> None:
