@@ -8,10 +8,11 @@ tells of the same money is recognised.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from typing import Literal, NamedTuple
 
 from domain.bank_lines import LINE_PREFIX
+from domain.calendar import zone_info
 from domain.case import Case, derived_id
 from domain.contract import PaymentReceived
 from domain.facts import PaymentAnnounced, PaymentRecognised
@@ -64,7 +65,8 @@ def taken(
 ) -> PaymentReceived | PaymentRecognised | PaymentAnnounced:
     """What a payment told of an invoice comes to: booked, recognised as money that is booked, or announced.
 
-    `by_hand` is booked whoever tells. A repeat comes to what it came to before.
+    `by_hand` is booked whoever tells, what is announced and not confirmed even where another payment is like it.
+    A repeat comes to what it came to before.
     """
     payment_id, by = payment.payment_id, told_by(payment)
     if payment_id in case.payments:
@@ -77,6 +79,8 @@ def taken(
         return PaymentAnnounced(
             payment=payment, told_by=by, confirm_by=confirm_by if before is None else before.fact.confirm_by
         )
+    if by_hand and _unconfirmed(case).get(payment_id, 0) > 0:
+        return payment
     same = next(_same_money(case, payment), None)
     return payment if same is None else PaymentRecognised(payment=payment, of=same)
 
@@ -84,7 +88,8 @@ def taken(
 def _same_money(case: Case, payment: PaymentReceived) -> Iterator[str]:
     """The booked payments of which the other source tells with this one, those of the nearest day first.
 
-    Each stands for one: a second payment of the same amount is another one.
+    Each stands for one: a second payment of the same amount is another one, and so is one that came after the
+    booked one had been taken back.
     """
     if (payment.method or "").lower() in _NOT_BY_TRANSFER:
         return
@@ -96,51 +101,55 @@ def _same_money(case: Case, payment: PaymentReceived) -> Iterator[str]:
         and told_by(booked.fact) != told_by(payment)
         and case.minor(booked.fact.amount) == case.minor(payment.amount)
         and (booked.fact.method or "").lower() not in _NOT_BY_TRANSFER
+        and not _back_before(case, booked.fact, payment)
     ]
     yield from (booked_id for apart, booked_id in sorted(found) if apart <= SAME_MONEY)
 
 
 def awaited(case: Case) -> list[Awaited]:
-    """What was announced and neither booked by the named source nor taken back, the oldest first.
-
-    A booked payment confirms what was announced of its amount first; else several make up one, or one several.
-    """
+    """What was announced and neither booked by the named source, nor taken back, nor said not to be waited for, the
+    oldest first."""
     if not case.announced:
         return []
-    matched = {stamped.fact.of for stamped in case.recognised.values()}
-    booked = sorted(
-        (each.fact for id_, each in case.payments.items() if id_ not in matched),
-        key=lambda payment: (payment.received_on, payment.payment_id),
-    )
-    unused = {payment.payment_id: case.minor(payment.amount) for payment in booked}
-    waiting = sorted(
-        (
-            each.fact
-            for id_, each in case.announced.items()
-            if not (id_ in case.payments or id_ in case.recognised or hold_id(each.fact) in case.released)
-        ),
-        key=lambda announced: (announced.payment.received_on, announced.payment.payment_id),
-    )
-    left = {
-        announced.payment.payment_id: case.minor(announced.payment.amount)
-        - _taken_back(case, announced.payment.payment_id)
-        for announced in waiting
-    }
-    for exactly in (True, False):
-        for announced in waiting:
-            of = announced.payment.payment_id
-            for payment in booked:
-                by = payment.payment_id
-                fits = unused[by] == left[of] if exactly else unused[by] > 0
-                if left[of] > 0 and fits and _confirms(payment, announced):
-                    used = min(left[of], unused[by])
-                    left[of] -= used
-                    unused[by] -= used
-    return [
-        Awaited(announced, left[announced.payment.payment_id])
-        for announced in waiting
-        if left[announced.payment.payment_id] > 0
+    waiting = [
+        Awaited(fact, left - _taken_back(case, payment_id))
+        for payment_id, left in _unconfirmed(case).items()
+        if hold_id(fact := case.announced[payment_id].fact) not in case.released
     ]
+    return sorted(
+        (each for each in waiting if each.left > 0),
+        key=lambda each: (each.announced.payment.received_on, each.announced.payment.payment_id),
+    )
+
+
+def _unconfirmed(case: Case) -> dict[str, int]:
+    """Minor units of each announced payment that the named source has not booked.
+
+    A booked payment confirms what was announced of its amount first; else several make up one, or one several. What
+    was taken back, or is not waited for, uses up its booking too: it would confirm the next payment otherwise.
+    """
+    matched = {stamped.fact.of for stamped in case.recognised.values()}
+    booked = [each.fact for id_, each in case.payments.items() if id_ not in matched]
+    announced = [
+        each.fact
+        for id_, each in case.announced.items()
+        if id_ not in case.payments and id_ not in case.recognised
+    ]
+    unused = {payment.payment_id: case.minor(payment.amount) for payment in booked}
+    left = {each.payment.payment_id: case.minor(each.payment.amount) for each in announced}
+    pairs = sorted(
+        (_unlikeness(payment, each.payment), each.payment.payment_id, payment.payment_id)
+        for each in announced
+        for payment in booked
+        if _confirms(case, payment, each)
+    )
+    for exactly in (True, False):
+        for _, of, by in pairs:
+            if unused[by] == left[of] or not exactly:
+                used = min(left[of], unused[by])
+                left[of] -= used
+                unused[by] -= used
+    return left
 
 
 def announced_amount(case: Case) -> int:
@@ -169,8 +178,33 @@ def _taken_back(case: Case, payment_id: str) -> int:
     )
 
 
-def _confirms(payment: PaymentReceived, announced: PaymentAnnounced) -> bool:
+def _confirms(case: Case, payment: PaymentReceived, announced: PaymentAnnounced) -> bool:
+    """Whether the named source may mean what was announced with a payment that it booked."""
+    told = announced.payment
+    by_transfer = (payment.method or "").lower() not in _NOT_BY_TRANSFER
     return (
         told_by(payment) != announced.told_by
-        and payment.received_on >= announced.payment.received_on - _BOOKED_BEFORE
+        and (by_transfer or announced.told_by != "bank")
+        and payment.received_on >= told.received_on - _BOOKED_BEFORE
+        and not _back_before(case, payment, told)
+        and not _back_before(case, told, payment)
     )
+
+
+def _unlikeness(payment: PaymentReceived, announced: PaymentReceived) -> tuple[bool, timedelta, date]:
+    """The nearest day is the likeliest, of the days on or after the announced one: books follow the money."""
+    apart = payment.received_on - announced.received_on
+    return apart < timedelta(0), abs(apart), announced.received_on
+
+
+def _back_before(case: Case, payment: PaymentReceived, other: PaymentReceived) -> bool:
+    """Whether all of a payment had been taken back before the day of another one: they are not the same money."""
+    zone = UTC if case.account.zone is None else zone_info(case.account.zone)
+    standing = case.minor(payment.amount)
+    for stamped in case.reversals.values():
+        if (
+            case.booked_as(stamped.fact.payment_id) == payment.payment_id
+            and stamped.at.astimezone(zone).date() < other.received_on
+        ):
+            standing -= case.minor(stamped.fact.amount)
+    return standing <= 0

@@ -154,6 +154,74 @@ def test_a_reversal_under_either_id_takes_back_the_money_once(id_: str) -> None:
     assert told(early, None, *both)[0].balance == 125_000
 
 
+@pytest.mark.parametrize(
+    ("on", "came", "left"),
+    [("2026-12-04", PaymentRecognised, 0), ("2026-12-05", PaymentReceived, 125_000)],
+    ids=["the line of the same money, told late", "money that came again"],
+)
+def test_a_payment_that_was_taken_back_is_not_the_next_one(on: str, came: type, left: int) -> None:
+    back, _ = told(case(), None, paid(payment_id="DD-1"))
+    back = apply(back, reversed_("DD-1"), at("2026-12-04"))
+    again = told(back, None, paid(on=on, payment_id=BANK))
+    assert (again[1], again[0].paid) == ([came], left)
+
+
+def test_a_payment_that_was_taken_back_in_part_is_still_the_same_money() -> None:
+    short, _ = told(case(), None, paid(payment_id="DD-1"))
+    short = apply(short, reversed_("DD-1", "15.00"), at("2026-12-03"))
+    assert told(short, None, paid(on="2026-12-05", payment_id=BANK))[1] == [PaymentRecognised]
+
+
+@pytest.mark.parametrize("first_line", [None, "told", "told and returned"])
+def test_a_booking_that_was_taken_back_does_not_confirm_the_next_payment(first_line: str | None) -> None:
+    after, _ = told(case(), "erp", paid(payment_id="DD-1"))
+    if first_line is not None:
+        after, _ = told(after, "erp", paid(payment_id="bank-0"))
+    after = apply(after, reversed_("DD-1"), at("2026-12-04"))
+    if first_line == "told and returned":
+        after = apply(after, reversed_("bank-0", reversal_id="R-2"), at("2026-12-04"))
+    after, _ = told(after, "erp", paid(on="2026-12-08", payment_id=BANK))
+    assert [(each.announced.payment.payment_id, each.left) for each in awaited(after)] == [(BANK, 125_000)]
+    assert collectable(after, policy(), DUE) == 0
+
+
+@pytest.mark.parametrize("booked_on", ["2026-11-30", "2026-12-01", "2026-12-08"])
+def test_a_booking_of_what_is_not_waited_for_does_not_confirm_the_next_payment(booked_on: str) -> None:
+    after, _ = told(case(), "erp", paid("400.00", payment_id=BANK))
+    after = apply(after, released("cash-bank-1"), at("2026-12-02"))
+    after, _ = told(
+        after, "erp", paid("400.00", booked_on), paid("400.00", "2026-12-10", payment_id="bank-2")
+    )
+    assert [each.announced.payment.payment_id for each in awaited(after)] == ["bank-2"]
+
+
+@pytest.mark.parametrize("end", [released("cash-bank-1"), reversed_(BANK, "400.00")])
+def test_what_is_not_waited_for_takes_no_booking_from_the_next_payment(end: object) -> None:
+    after, _ = told(case(), "erp", paid("400.00", payment_id=BANK))
+    after = apply(after, end, at("2026-12-02"))
+    after, _ = told(
+        after, "erp", paid("400.00", "2026-12-10", payment_id="bank-2"), paid("400.00", "2026-12-10")
+    )
+    assert awaited(after) == []
+
+
+def test_a_payment_by_card_does_not_confirm_a_line_of_the_bank() -> None:
+    both = (paid("400.00", method="card"), paid("400.00", "2026-12-08", payment_id=BANK))
+    after, _ = told(case(), "erp", *both)
+    assert [each.left for each in awaited(after)] == [40_000]
+
+
+def test_a_line_that_is_waited_for_is_booked_by_hand_whatever_is_booked_like_it() -> None:
+    before = (paid("400.00", payment_id="bank-0"), paid("400.00", payment_id="P-0"))
+    line = paid("400.00", "2026-12-04", payment_id=BANK)
+    after, _ = told(case(), "erp", *before, line)
+    assert [each.announced.payment.payment_id for each in awaited(after)] == [BANK]
+    after, came = told(after, "erp", line, by_hand=True)
+    assert (came, after.paid, awaited(after)) == ([PaymentReceived], 80_000, [])
+    after, came = told(after, "erp", paid("400.00", "2026-12-04", payment_id="P-1"))
+    assert (came, after.paid) == ([PaymentRecognised], 80_000)
+
+
 def test_money_that_went_back_is_not_waited_for() -> None:
     after, _ = told(case(), "erp", paid("400.00", payment_id=BANK))
     assert awaited(apply(after, reversed_(BANK, "400.00"), at(DUE))) == []
