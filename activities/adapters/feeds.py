@@ -13,11 +13,14 @@ import ipaddress
 import re
 import socket
 import ssl
+import string
+import threading
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from lxml import etree
 
@@ -30,6 +33,8 @@ FETCH_SECONDS = 20.0
 MOST_REDIRECTS = 3
 _LONGEST_TITLE, _LONGEST_SUMMARY, _LONGEST_LINK = 300, 2_000, 500
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+#: What IANA gives out as public addresses of IPv6; outside lie those that carry one of IPv4 (mapped, NAT64), too.
+_PUBLIC_6 = ipaddress.IPv6Network("2000::/3")
 
 #: Looks a host up; tests put their own in.
 Resolver = Callable[[str, int], list[str]]
@@ -131,13 +136,15 @@ def fetch_feed(url: str, *, seconds: float = FETCH_SECONDS, resolve: Resolver | 
     for _ in range(MOST_REDIRECTS + 1):
         try:
             answer = _get(address, deadline, at_home=at_home, resolve=resolve or _resolved)
+            if isinstance(answer, bytes):
+                return answer
+            address, at_home = _checked(urljoin(address.geturl(), answer)), False
         except TimeoutError:
             raise FeedUnusable(f"did not answer within {seconds:.0f} s") from None
         except (OSError, http.client.HTTPException) as problem:
             raise FeedUnusable(f"cannot be fetched: {type(problem).__name__}") from None
-        if isinstance(answer, bytes):
-            return answer
-        address, at_home = _checked(urljoin(address.geturl(), answer)), False
+        except ValueError:  # of a host that cannot be written as one, of brackets that do not close
+            raise FeedUnusable("leads to what is no address") from None
         if address.scheme != "https":
             raise FeedUnusable("is redirected to an address that does not begin with https://")
     raise FeedUnusable(f"is redirected more than {MOST_REDIRECTS} times")
@@ -161,47 +168,92 @@ def _resolved(host: str, port: int) -> list[str]:
     return [str(each[4][0]) for each in found]
 
 
+def _is_public(number: str) -> bool:
+    """Whether an address is one host of the internet: none of a private network, however it is written."""
+    address = ipaddress.ip_address(number)
+    if address.version == 6 and (address not in _PUBLIC_6 or address.sixtofour or address.teredo):
+        return False
+    return address.is_global and not address.is_multicast
+
+
 def _get(address: SplitResult, deadline: float, *, at_home: bool, resolve: Resolver) -> bytes | str:
-    """The body, or where the answer redirects to."""
+    """The body, or where the answer redirects to. Raises TimeoutError at the deadline, ValueError where the host is
+    none."""
     host = address.hostname or ""
     port = address.port or (443 if address.scheme == "https" else 80)
     numbers = resolve(host, port)
-    if not at_home and not (numbers and all(ipaddress.ip_address(each).is_global for each in numbers)):
+    if not at_home and not (numbers and all(map(_is_public, numbers))):
         raise FeedUnusable("leads to an address that is not public")
     # To the very address that was checked: a second look-up might find another.
     plain = socket.create_connection((numbers[0], port), timeout=_left(deadline))
     with plain:
         if address.scheme == "https":
             context = ssl.create_default_context()
-            plain = context.wrap_socket(plain, server_hostname=host)
-        connection = http.client.HTTPConnection(host, port, timeout=_left(deadline))
-        connection.sock = plain
-        with plain:
+            plain = context.wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False)
+        with plain, _shut_down_at(deadline, plain):
+            if isinstance(plain, ssl.SSLSocket):
+                plain.do_handshake()
+            connection = http.client.HTTPConnection(host, port)
+            connection.sock = plain
             path = f"{address.path or '/'}{'?' + address.query if address.query else ''}"
             headers = {
                 "Accept": "application/rss+xml, application/atom+xml, application/xml",
                 "User-Agent": "Duecourse",
             }
-            connection.request("GET", path, headers=headers)
+            connection.request("GET", _in_ascii(path), headers=headers)
             answer = connection.getresponse()
             if answer.status in _REDIRECTS:
-                return answer.getheader("Location") or ""
+                return _in_ascii((answer.getheader("Location") or "").encode("latin-1"))
             if answer.status != 200:
                 raise FeedUnusable(f"answers {answer.status}")
-            return _body(answer, plain, deadline)
+            return _body(answer)
 
 
-def _body(answer: http.client.HTTPResponse, connection: socket.socket, deadline: float) -> bytes:
-    """All of it, however slowly it drips, within the time and the size."""
+def _in_ascii(text: str | bytes) -> str:
+    """A part of an address with everything outside ASCII percent-encoded."""
+    return quote(text, safe=string.printable)
+
+
+@contextmanager
+def _shut_down_at(deadline: float, connection: socket.socket) -> Iterator[None]:
+    """Shut the connection down at the deadline, and raise TimeoutError then.
+
+    A time-out of the socket bounds one wait alone: a server that sends a byte now and then, of a handshake, a header
+    or a trailer, would never meet it.
+    """
+    lock = threading.Lock()
+    is_over = is_cut = False
+
+    def cut() -> None:
+        nonlocal is_cut
+        with lock:  # so that no other connection is met that got the same number since
+            if not is_over:
+                is_cut = True
+                # Of the plain socket: that of TLS would go on unencrypted from here on.
+                with suppress(OSError):
+                    socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+    watch = threading.Timer(_left(deadline), cut)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        with lock:
+            is_over = True
+        watch.cancel()
+        if is_cut:
+            raise TimeoutError from None
+
+
+def _body(answer: http.client.HTTPResponse) -> bytes:
+    """All of it, within the size."""
     body = bytearray()
-    while True:
-        connection.settimeout(_left(deadline))
-        piece = answer.read1(64 * 1024)
-        if not piece:
-            return bytes(body)
+    while piece := answer.read1(64 * 1024):
         body += piece
         if len(body) > LARGEST_FEED:
             raise FeedUnusable(f"has more than {LARGEST_FEED // MEGABYTE} MB")
+    return bytes(body)
 
 
 def _left(deadline: float) -> float:

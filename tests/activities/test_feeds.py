@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import http.server
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -163,6 +164,13 @@ def test_over_tls_the_certificate_must_fit(tmp_path: Path, monkeypatch: pytest.M
         (says(b"", 301, Location="https://10.1.2.3/"), "not public"),
         (says(b"", 301, Location="https://[::ffff:10.1.2.3]/"), "not public"),
         (says(b"", 302, Location="file:///etc/passwd"), "no address of a feed"),
+        (says(b"", 302, Location="//[x"), "no address"),
+        (says(b"", 302, Location="https://.example.com/"), "no address"),
+        (says(b"", 302, Location=f"https://{'a' * 64}.example/"), "no address"),
+        (
+            says(b"", 302, Location="https://exa\u2100mple.com/".encode().decode("latin-1")),
+            "cannot be fetched|no address",
+        ),
         (says(b"", 302), "does not begin with https"),
     ],
 )
@@ -171,21 +179,83 @@ def test_what_answers_otherwise_is_refused(answer: Answer, reason: str) -> None:
         fetch_feed(url)
 
 
-def test_a_feed_that_drips_is_given_up() -> None:
+@contextmanager
+def dripping(beginning: bytes, piece: bytes, scheme: str) -> Iterator[str]:
+    """A server that sends a piece every twentieth of a second; after eight seconds it ends."""
+    over = threading.Event()
+
+    def drip() -> None:
+        connection, _ = server.accept()
+        with connection, suppress(OSError):
+            connection.sendall(beginning)
+            for _ in range(160):
+                if over.wait(0.05):
+                    return
+                connection.sendall(piece)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        yield f"{scheme}://127.0.0.1:{server.getsockname()[1]}/"
+        over.set()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("beginning", "piece", "scheme"),
+    [
+        pytest.param(b"\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb", b"\x03", "https", id="handshake"),
+        pytest.param(b"", b"H", "http", id="status"),
+        pytest.param(b"", b"HTTP/1.1 100 Continue\r\n\r\n", "http", id="continue"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nX: ", b"x", "http", id="header"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n", b" ", "http", id="body"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"x", "http", id="chunk"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ", b"x", "http", id="trailer"
+        ),
+    ],
+)
+def test_a_feed_that_drips_is_given_up(beginning: bytes, piece: bytes, scheme: str) -> None:
+    began = time.monotonic()
+    with (
+        dripping(beginning, piece, scheme) as url,
+        pytest.raises(FeedUnusable, match="did not answer within"),
+    ):
+        fetch_feed(url, seconds=0.5)
+    assert time.monotonic() - began < 6
+
+
+def test_a_feed_that_drips_over_tls_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate = certificate_for_localhost(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     over = threading.Event()
 
     def drip(handler: http.server.BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
-        handler.end_headers()
-        while not over.wait(0.05):
-            handler.wfile.write(b" ")
-            handler.wfile.flush()
+        handler.flush_headers()
+        for _ in range(160):
+            if over.wait(0.05):
+                return
+            handler.wfile.write(b"x")
 
     began = time.monotonic()
-    with served(drip) as url, pytest.raises(FeedUnusable, match="did not answer within"):
-        fetch_feed(url, seconds=0.5)
-    over.set()
-    assert time.monotonic() - began < 20
+    with served(drip, certificate) as url:
+        with pytest.raises(FeedUnusable, match="did not answer within"):
+            fetch_feed(url, seconds=1)
+        over.set()
+    assert time.monotonic() - began < 7
+
+
+def test_an_address_outside_ascii_is_asked_for_percent_encoded() -> None:
+    asked: list[str] = []
+
+    def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
+        asked.append(handler.path)
+        says(RSS)(handler)
+
+    with served(answer) as url:
+        assert fetch_feed(url.replace("/feed.xml", "/f\u00e9/%20")) == RSS
+    assert asked == ["/f%C3%A9/%20?a=1"]
 
 
 @pytest.mark.parametrize(
@@ -207,6 +277,31 @@ def test_a_host_that_leads_into_the_own_network_is_not_asked() -> None:
     for numbers in (["10.0.0.7"], ["93.184.216.34", "127.0.0.1"], []):
         with pytest.raises(FeedUnusable, match="not public"):
             fetch_feed("https://news.example/", resolve=lambda host, port, found=numbers: found)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "64:ff9b::a00:1",
+        "64:ff9b:1::a00:1",
+        "2002:a00:1::",
+        "2001:0:a00:1::1",
+        "::10.0.0.1",
+        "::ffff:10.0.0.1",
+        "::ffff:0:10.0.0.1",
+        "fec0::1",
+        "fd00::1",
+        "fe80::1%lo",
+        "ff0e::1",
+        "224.0.0.251",
+        "239.255.255.250",
+        "100.64.0.1",
+        "no number",
+    ],
+)
+def test_an_address_that_is_private_in_disguise_is_not_asked(number: str) -> None:
+    with pytest.raises(FeedUnusable, match=r"not public|no address"):
+        fetch_feed("https://news.example/", seconds=1, resolve=lambda host, port: [number])
 
 
 # Proposing
