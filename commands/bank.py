@@ -161,9 +161,13 @@ def _book(
         lines, waiting = lines_of(file.content)
         result.waiting += waiting
         known = store.known(session, [line.line_id for line in lines])
-        known |= store.told_otherwise(session, [line for line in lines if line.line_id not in known])
+        otherwise = store.told_otherwise(session, [line for line in lines if line.line_id not in known])
         for line in lines:
             if line.line_id in known:
+                result.known += 1
+                continue
+            if (told_as := otherwise.get(line.line_id)) is not None:
+                store.keep_repeated(session, line, told_as, file.sha256)
                 result.known += 1
                 continue
             booking = book(line, items, lambda back: store.payments_of(session, back))

@@ -17,6 +17,8 @@ class LineOutcome(StrEnum):
     """The payment that it sends back is taken back."""
     UNMATCHED = "unmatched"
     IGNORED = "ignored"
+    REPEATED = "repeated"
+    """Another form of statement told of its money, under another id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,12 @@ class Booking:
     """Minor units by invoice; of a return what is taken back."""
     returns: str | None = None
     """Of a return: the line whose money went back."""
+
+
+def repeated(line: BankLine, told_as: Sequence[str]) -> Booking:
+    """A line of whose money other lines told before."""
+    more = f" and {len(told_as) - 1} more" if len(told_as) > 1 else ""
+    return Booking(line, LineOutcome.REPEATED, f"told before as {told_as[0]}{more}")
 
 
 def book(line: BankLine, items: OpenItems, earlier: Callable[[BankLine], Sequence[Earlier]]) -> Booking:

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from domain.bank import Sign
-from domain.bank_booking import Booking, Earlier, LineOutcome
+from domain.bank_booking import Booking, Earlier, LineOutcome, repeated
 from domain.bank_lines import BankLine
 from domain.bank_repeats import ToldBefore, told_in_another_form
 from domain.cash_application import OpenInvoice, Payer
@@ -38,8 +38,9 @@ def known(session: Session, line_ids: Sequence[str]) -> set[str]:
     return found
 
 
-def told_otherwise(session: Session, lines: Sequence[BankLine]) -> set[str]:
-    """Those of these lines whose money another form of statement told of before."""
+def told_otherwise(session: Session, lines: Sequence[BankLine]) -> dict[str, tuple[str, ...]]:
+    """Those of these lines whose money another form of statement told of before, with the ids of the lines
+    that are kept of it. One of which was told again already stands for no other."""
     found: list[ToldBefore] = []
     for at in range(0, len(lines), _BATCH):
         batch = lines[at : at + _BATCH]
@@ -48,6 +49,8 @@ def told_otherwise(session: Session, lines: Sequence[BankLine]) -> set[str]:
         same = select(BankLineRow).where(
             BankLineRow.account.in_({line.account for line in batch}),
             or_(BankLineRow.bank_reference.in_(references), BankLineRow.end_to_end_id.in_(ids)),
+            BankLineRow.told_again.is_(None),
+            BankLineRow.outcome != LineOutcome.REPEATED,
         )
         found += [
             ToldBefore(
@@ -92,6 +95,13 @@ def keep(session: Session, booking: Booking, file_sha256: bytes) -> bool:
     return session.scalar(added) is not None
 
 
+def keep_repeated(session: Session, line: BankLine, told_as: Sequence[str], file_sha256: bytes) -> None:
+    """Keep a line of whose money `told_as` told before, so that neither stands for another payment."""
+    keep(session, repeated(line, told_as), file_sha256)
+    again = update(BankLineRow).where(BankLineRow.line_id.in_(told_as), BankLineRow.told_again.is_(None))
+    session.execute(again.values(told_again=line.line_id))
+
+
 def untold(session: Session) -> list[BankLineRow]:
     """The lines that are booked and whose customer's account has not been told yet, the oldest first."""
     waiting = (
@@ -121,6 +131,7 @@ def payments_of(session: Session, line: BankLine) -> list[Earlier]:
         BankLineRow.currency == line.currency,
         BankLineRow.account == line.account,
         BankLineRow.amount == line.amount,
+        BankLineRow.outcome != LineOutcome.REPEATED,
     )
     return [
         Earlier(row.line_id, LineOutcome(row.outcome), row.customer_id, row.allocations)

@@ -554,11 +554,12 @@ class BankLineRow(Base):
     end_to_end_id: Mapped[str | None]
     bank_reference: Mapped[str | None]
     texts: Mapped[list[str]]  # references first, then what the payer wrote
-    outcome: Mapped[str]  # applied, returned, unmatched or ignored
+    outcome: Mapped[str]  # applied, returned, unmatched, ignored or repeated
     customer_id: Mapped[str | None]
     allocations: Mapped[dict[str, Any]]  # minor units by invoice
     returns: Mapped[str | None]  # of money that went back: the line that brought it
     why: Mapped[str]
+    told_again: Mapped[str | None]  # the line, a repeated one, in which another form told of the same money
     told_at: Mapped[datetime | None]  # when the case or account was told of it
     recorded_at: Mapped[Recorded]
 

@@ -225,7 +225,35 @@ def test_what_another_form_told_is_known(
     news = lines(table(*(f"2027-01-15,{row}" for row in rows), header=header), HERE)
     found = told_in_another_form(news, before(*told))
     assert [line.line_id in found for line in news] == same
-    assert told_in_another_form(news, before(*told, prefix="bank-csv-")) == set()
+    assert told_in_another_form(news, before(*told, prefix="bank-csv-")) == {}
+
+
+@pytest.mark.parametrize("ids", ["B-1,", ",E-1"])
+def test_each_line_is_compared_with_what_is_of_its_own_day(ids: str) -> None:
+    """Banks and payers use a reference again: what is months away is another payment."""
+    header = "Date,Amount,Bank reference,End to end ID"
+    reference, end_to_end = (told or None for told in ids.split(","))
+    kept = before(("2027-01-05", "100", reference, end_to_end))
+    news = lines(table(f"2027-01-05,50,{ids}", f"2027-03-05,100,{ids}", header=header), HERE)
+    assert told_in_another_form(news, kept) == {}
+    months = [f"2027-0{month}-05,100,{ids}" for month in (3, 2, 1)]
+    *_, january = news = lines(table(*months, header=header), HERE)
+    assert told_in_another_form(news, kept) == {january.line_id: ("bank-0",)}
+    *_, nearest = news = lines(table(f"2027-01-12,100,{ids}", f"2027-01-06,100,{ids}", header=header), HERE)
+    assert told_in_another_form(news, kept) == {nearest.line_id: ("bank-0",)}
+
+
+def test_a_bundle_is_found_beside_another_of_its_reference() -> None:
+    header = "Date,Amount,Bank reference"
+    kept = before(
+        ("2027-01-05", "60", "B-1", None), ("2027-01-05", "40", "B-1", None),
+        ("2027-02-05", "70", "B-1", None), ("2027-02-05", "30", "B-1", None),
+    )  # fmt: skip
+    february, january = news = lines(table("2027-02-05,100,B-1", "2027-01-05,100,B-1", header=header), HERE)
+    assert told_in_another_form(news, kept) == {
+        january.line_id: ("bank-0", "bank-1"),
+        february.line_id: ("bank-2", "bank-3"),
+    }
 
 
 # What is refused
