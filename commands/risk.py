@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +24,20 @@ def print_scores(
 ) -> None:
     """Score what is open at the end of a day, or each invoice issued from a day on at its own issue.
 
-    Raises BadInput where the file or the model cannot be used.
+    Raises BadInput where the file or the model cannot be used, and where the model learned from later days.
     """
     if as_of is not None and at_issue is not None:
         raise BadInput("--at-issue: give either a day for all (--as-of), or a day from which on, not both")
     trained = None if model is None else read_model(model)
+    on = as_of or datetime.now(UTC).date()
+    if trained is not None:
+        _check_day(
+            trained, "--as-of" if at_issue is None else "--at-issue", on if at_issue is None else at_issue
+        )
     past, left_out = read_past(csv)
     if at_issue is not None:
         scores = scores_at_issue(past, at_issue) if trained is None else trained.at_issue(past, at_issue)
     else:
-        on = as_of or datetime.now(UTC).date()
         scores = scores_on(past, on) if trained is None else trained.on(past, on)
     if left_out:
         note(f"{count(left_out, 'row')} left out: flagged, or without a date of issue")
@@ -51,6 +55,16 @@ def read_model(file: Path) -> LateModel:
         return load_model(data, str(file))
     except InvalidModel as problem:
         raise BadInput(clean(str(problem))) from None
+
+
+def _check_day(model: LateModel, option: str, on: date) -> None:
+    """A score must follow from what was known at the end of its day, and so must the model that gives it. The last
+    day it learned from may be scored: what it knows is what was known at that day's end."""
+    if on < model.known_until:
+        raise BadInput(
+            f"{option}: {on} is before {model.known_until}, up to which the model had learned how invoices went: give "
+            f"that day or a later one, or train on less: risk-train --before {on + timedelta(days=1)}"
+        )
 
 
 def as_document(score: LateScore) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import starter
+from tests.unit.test_late_model import document
 
 HEADER = "invoice_id,customer_id,issue_date,due_date,amount,currency,settled_date,flags\n"
 
@@ -63,6 +64,21 @@ def test_what_does_not_fit_is_said(
 ) -> None:
     assert starter.main(["risk", str(portfolio(tmp_path)), *words]) == 2
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--as-of", "--at-issue"])
+def test_a_model_scores_no_day_before_it_had_learned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    file, model = portfolio(tmp_path), tmp_path / "model.json"
+    model.write_text(json.dumps(document()))
+    said = ["risk", str(file), "--model", str(model), "--json", option]
+    assert starter.main([*said, "2026-06-29"]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert f"{option}: 2026-06-29 is before 2026-06-30" in told.err
+    assert "risk-train --before 2026-06-30" in told.err
+    assert starter.main([*said, "2026-06-30"]) == 0
 
 
 def test_a_file_with_faults_gives_no_scores(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
