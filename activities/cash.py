@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from activities.casework import CaseWork
 from activities.rulebook import Rulebook
 from domain import contract as wire
-from domain.cash_source import CashSource, hold_id, taken
-from domain.decide import UNCONFIRMED_CASH
+from domain.cash_source import CashSource, awaited, hold_id, taken
+from domain.facts import PaymentAnnounced
 from domain.pauses import calendar_of
+from domain.unconfirmed import UNCONFIRMED_CASH
 from store import worklist
 
 
@@ -22,7 +25,7 @@ def file_payment(
     confirm_by = calendar.add_business_days(work.today(pursued), within)
     fact = taken(pursued.case, payment, source, confirm_by, by_hand=by_hand)
     recorded = work.file(invoice_id, fact, payment.fact_id)
-    if recorded and isinstance(fact, wire.PaymentReceived):
+    if recorded and not isinstance(fact, PaymentAnnounced):
         _close_confirmed(work, invoice_id)
     return recorded
 
@@ -36,16 +39,22 @@ def is_booked_for(rulebook: Rulebook, sellers: set[str], told_by: CashSource) ->
 
 def close_unawaited(work: CaseWork, invoice_id: str, released: str) -> None:
     """Take off the worklist what a person said is not to be waited for: a hold of its name was released."""
-    for payment_id, announced in work.case(invoice_id).case.announced.items():
-        if hold_id(announced.fact) == released:
-            work.close_items(UNCONFIRMED_CASH, payment_id, by="hold_released", outcome="it is not waited for")
+    announced = work.case(invoice_id).case.announced
+    refs = {payment_id for payment_id, each in announced.items() if hold_id(each.fact) == released}
+    _close(work, invoice_id, refs, by="hold_released", outcome="it is not waited for")
 
 
 def _close_confirmed(work: CaseWork, invoice_id: str) -> None:
     """Take off the worklist what was announced and is booked now."""
-    asked = {task.ref for task in work.decide(invoice_id).tasks if task.kind == UNCONFIRMED_CASH}
+    case = work.case(invoice_id).case
+    refs = case.announced.keys() - {each.announced.payment.payment_id for each in awaited(case)}
+    _close(work, invoice_id, refs, by="duecourse", outcome="the payment is booked")
+
+
+def _close(work: CaseWork, invoice_id: str, refs: Set[str], *, by: str, outcome: str) -> None:
+    """A bank line may be announced for several invoices: only this one's item is closed."""
+    if not refs:
+        return
     for task in worklist.list_open(work.session, kind=UNCONFIRMED_CASH, invoice_id=invoice_id):
-        if task.ref not in asked:
-            worklist.close_task(
-                work.session, task.item_id, at=work.now, by="duecourse", outcome="the payment is booked"
-            )
+        if task.ref in refs:
+            worklist.close_task(work.session, task.item_id, at=work.now, by=by, outcome=outcome)

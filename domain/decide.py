@@ -17,7 +17,6 @@ from typing import Literal
 
 from domain.answers import next_note
 from domain.case import Case, Taken
-from domain.cash_source import awaited, hold_id, said
 from domain.channels import window_of
 from domain.cycles import moved_since_closing, reopened_on
 from domain.decision import LOOK_AGAIN, AskApproval, CarryOut, Decision, NextStep, TaskRequest, Wait
@@ -29,12 +28,11 @@ from domain.policy import Policy
 from domain.proof import await_proof
 from domain.risk import assess, flagged_from
 from domain.slots import slot
+from domain.unconfirmed import confirmations_end, unconfirmed
 from domain.vocabulary import CallOutcome, CustomerKind, Note, Step, WaitingOn, step_name
 
 #: How long a claim may be under way before its outcome counts as unknown.
 _CLAIM_TIME = timedelta(minutes=15)
-#: Under which staff find a payment that only one of two sources tells of.
-UNCONFIRMED_CASH = "unconfirmed_cash"
 
 
 def decide(case: Case, policy: Policy, now: datetime) -> Decision:
@@ -161,9 +159,9 @@ def _paused(case: Case, policy: Policy, now: datetime, today: date) -> Decision 
     if stop.rule == "unapplied_cash":
         tasks.append(TaskRequest(kind="apply_cash", ref=str(case.epoch), why=f"{stop.why}: apply it"))
     tasks.extend(_beyond_limit(case, policy, today))
-    tasks.extend(_unconfirmed(case, today))
+    tasks.extend(unconfirmed(case, today))
     wait = Wait(until=until, waiting_on=stop.waiting_on, why=stop.why, rule=stop.rule, tasks=tuple(tasks))
-    ends = [*_promises_end(case, policy, today), *_announcements_end(case, policy)]
+    ends = [*_promises_end(case, policy, today), *confirmations_end(case, policy)]
     return _no_later(wait, now, [_flag_at(case, policy, today), *ends])
 
 
@@ -178,30 +176,6 @@ def _beyond_limit(case: Case, policy: Policy, today: date) -> list[TaskRequest]:
         for p in promises(case, policy, today)
         if p.state is PromiseState.BEYOND_LIMIT or (p.state is PromiseState.OPEN and p.asked_for > p.pay_by)
     ]
-
-
-def _unconfirmed(case: Case, today: date) -> list[TaskRequest]:
-    """Payments of which one source told, and the one that the seller named has said nothing in its time."""
-    return [
-        TaskRequest(
-            kind=UNCONFIRMED_CASH,
-            ref=each.announced.payment.payment_id,
-            why=(
-                f"{said(each)}: book it there, or say that it is not to be waited for "
-                f"(release {case.invoice_id} --hold-id {hold_id(each.announced)})"
-            ),
-        )
-        for each in awaited(case)
-        if today > each.announced.confirm_by
-    ]
-
-
-def _announcements_end(case: Case, policy: Policy) -> list[datetime]:
-    """When the time of the named source is over for each payment that the other told of."""
-    if not case.announced:
-        return []
-    calendar = calendar_of(case.account, policy)
-    return [calendar.midnight_after(each.announced.confirm_by) for each in awaited(case)]
 
 
 # -- does a block date fall due? -------------------------------------------------------------------
@@ -276,7 +250,7 @@ def _awake(case: Case, policy: Policy, now: datetime, today: date, decision: Dec
     instants = [
         _block_at(case, policy, now, today),
         *_promises_end(case, policy, today),
-        *_announcements_end(case, policy),
+        *confirmations_end(case, policy),
     ]
     if case.taken(Step.AT_RISK) is None:
         instants.append(_flag_at(case, policy, today))
@@ -288,7 +262,7 @@ def _awake(case: Case, policy: Policy, now: datetime, today: date, decision: Dec
 
 def _next(case: Case, policy: Policy, now: datetime, today: date) -> Decision:
     due = choose(case, policy, now, today)
-    tasks = (*_beyond_limit(case, policy, today), *_unconfirmed(case, today))
+    tasks = (*_beyond_limit(case, policy, today), *unconfirmed(case, today))
     if not isinstance(due, Due):
         return due.model_copy(update={"tasks": (*due.tasks, *tasks)}) if tasks else due
     step = NextStep(step=due.rung.step, at=due.at)

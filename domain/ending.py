@@ -10,6 +10,7 @@ from domain.decision import LOOK_AGAIN, CarryOut, Close, Decision, NextStep, Tas
 from domain.pauses import calendar_of, is_settled
 from domain.policy import Policy
 from domain.thanks import told_after
+from domain.unconfirmed import confirmations_end, unconfirmed
 from domain.vocabulary import Note, Outcome, Step, WaitingOn
 
 
@@ -51,12 +52,25 @@ def ended(case: Case, policy: Policy, now: datetime, today: date) -> Decision | 
     if referral is None or case.last != referral or reopened_on(case, policy, today) is not None:
         return None
     if case.recalled is not None and case.recalled.epoch == case.epoch:
-        return _recalled(case, now) if case.requested is None else None
+        return _recalled(case, now, today) if case.requested is None else None
     until = referral.at + timedelta(days=policy.referral_watch_days)
     if now < until and closed is not Outcome.REFERRED:
         why = f"referred; payments and recall are watched for until {calendar.local_date(until)}"
-        return Wait(until=until, waiting_on=WaitingOn.SETTLEMENT, why=why, rule="referred")
-    return Close(outcome=Outcome.REFERRED, why="referred; the watch time has passed", rule="referred")
+        ends = (end for end in confirmations_end(case, policy) if end > now)
+        return Wait(
+            until=min([until, *ends]),
+            waiting_on=WaitingOn.SETTLEMENT,
+            why=why,
+            rule="referred",
+            tasks=unconfirmed(case, today),
+        )
+    # Nobody looks again: what is still announced is asked about, whatever time the named source has left.
+    return Close(
+        outcome=Outcome.REFERRED,
+        why="referred; the watch time has passed",
+        rule="referred",
+        tasks=unconfirmed(case, date.max),
+    )
 
 
 def _told_after(
@@ -77,10 +91,11 @@ def _told_after(
     )
 
 
-def _recalled(case: Case, now: datetime) -> Wait:
+def _recalled(case: Case, now: datetime, today: date) -> Wait:
     why = "recalled from the partner; a person decides how to go on"
     task = TaskRequest(kind="recalled", ref=str(case.cycle), why=why)
-    return Wait(until=now + LOOK_AGAIN, waiting_on=WaitingOn.PERSON, why=why, rule="recall", tasks=(task,))
+    tasks = (task, *unconfirmed(case, today))
+    return Wait(until=now + LOOK_AGAIN, waiting_on=WaitingOn.PERSON, why=why, rule="recall", tasks=tasks)
 
 
 def _overpaid(case: Case) -> tuple[TaskRequest, ...]:

@@ -89,12 +89,10 @@ def expected_of_case(
     if disputed:
         yield part(Basis.DISPUTED, disputed)
         left -= disputed
-    announced = 0
     for coming in awaited(case):
         minor = min(left, coming.left)
         if minor:
             yield part(Basis.ANNOUNCED, minor, coming.announced.payment.received_on)
-        announced += minor
         left -= minor
     plan = standing_plan(case, today)
     if plan is not None and plan.plan_id in case.plans_accepted:
@@ -113,8 +111,7 @@ def expected_of_case(
     if offer is not None and left:
         yield part(Basis.OFFER, min(left, max(0, left_to_pay(case, offer))), offer.until)
         return
-    # What is announced keeps its part of a promise.
-    promised = min(left, max(0, promised_amount(case, policy, today) - announced))
+    promised = min(left, promised_amount(case, policy, today))
     standing = [each for each in promises(case, policy, today) if each.state is PromiseState.OPEN]
     for promise in sorted(standing, key=lambda each: each.pay_by, reverse=True):
         # What has come in counts for the earlier ones: the last is the one still to be paid.

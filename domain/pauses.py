@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from domain.calendar import Calendar
 from domain.case import Account, Case, hold_ends
-from domain.cash_source import Awaited, announced_amount, announced_between, awaited, said
+from domain.cash_source import Awaited, announced_amount, announced_between, awaited, hold_id, said
 from domain.facts import OfferMade, PlanTabled
 from domain.money import Money
 from domain.offers import open_counter, standing_offer, unpaid_agreements
@@ -181,7 +181,7 @@ def frozen_amount(case: Case) -> int:
 
 
 def promised_amount(case: Case, policy: Policy, today: date) -> int:
-    """Minor units under open promises: their sum, less what has come in for them."""
+    """Minor units under open promises: their sum, less what has come in, or is announced, for them."""
     by_epoch: dict[int, list[Promise]] = {}
     for promise in promises(case, policy, today):
         if promise.state is PromiseState.OPEN and promise.amount is None:
@@ -194,7 +194,8 @@ def promised_amount(case: Case, policy: Policy, today: date) -> int:
             since = min(promise.made_on for promise in made)
             until = max(promise.deadline for promise in made)
             named = sum(promise.amount or 0 for promise in made)
-            promised += max(0, named - case.received_between(since, until))
+            came = case.received_between(since, until) + announced_between(case, since, until)
+            promised += max(0, named - came)
     return min(promised, case.balance)
 
 
@@ -370,11 +371,11 @@ def resumed_on(case: Case, policy: Policy, today: date) -> date | None:
     if case.snoozed is not None:
         ends.append(case.snoozed.fact.until + timedelta(days=1))
     for holds, released in ((case.holds, case.released), (case.account.holds, case.account.released)):
-        for hold_id, stamped in holds.items():
+        for name, stamped in holds.items():
             last_day = hold_ends(stamped.fact)
             over = [] if last_day is None else [last_day + timedelta(days=1)]
-            if hold_id in released:
-                over.append(calendar.local_date(max(released[hold_id], stamped.at)))
+            if name in released:
+                over.append(calendar.local_date(max(released[name], stamped.at)))
             if over:
                 ends.append(min(over))
     for promise in promises(case, policy, today):
@@ -390,6 +391,15 @@ def resumed_on(case: Case, policy: Policy, today: date) -> date | None:
         answered = case.offers.get(offer_id) or case.offers_ended.get(offer_id)
         undecided = counter.fact.decide_by + timedelta(days=1)
         ends.append(undecided if answered is None else min(undecided, calendar.local_date(answered.at)))
+    for told in case.announced.values():
+        ended = [
+            back.at
+            for back in case.reversals.values()
+            if back.fact.payment_id == told.fact.payment.payment_id
+        ]
+        if hold_id(told.fact) in case.released:
+            ended.append(case.released[hold_id(told.fact)])
+        ends.extend(calendar.local_date(max(each, told.at)) for each in ended)
     for dispute_id in case.disputes:
         thawed_at = case.thawed_at(dispute_id)
         if thawed_at is not None:

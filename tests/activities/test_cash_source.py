@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from activities.rulebook import Rulebook
+from store.schema import TaskState
 from tests.activities.conftest import Office, Post, payment
 from tests.activities.test_account import cash
 
@@ -119,6 +120,38 @@ def test_a_released_wait_leaves_the_worklist(office: Office) -> None:
     office.review("INV-1")
     office.tell("INV-1", "hold_released", hold_id="cash-bank-1")
     assert office.kinds() == []
+
+
+def test_a_line_over_two_invoices_is_released_for_one(office: Office) -> None:
+    by(office, "erp")
+    for invoice_id in ("INV-1", "INV-2"):
+        office.open(invoice_id)
+    told = cash("700.00", ("INV-1", "400.00"), ("INV-2", "300.00"), payment_id=LINE)
+    assert office.tell_account("C-1", "cash_received", **told).errors == ()
+    office.now += timedelta(days=9)
+    for invoice_id in ("INV-1", "INV-2"):
+        office.review(invoice_id)
+    assert [task.invoice_id for task in office.tasks("unconfirmed_cash")] == ["INV-1", "INV-2"]
+    office.tell("INV-1", "hold_released", hold_id="cash-bank-1")
+    states = {task.invoice_id: task.state for task in office.tasks("unconfirmed_cash")}
+    assert states == {"INV-1": TaskState.DONE, "INV-2": TaskState.OPEN}
+
+
+def test_a_booking_takes_only_what_it_confirms_off_the_worklist(office: Office) -> None:
+    """Whatever is decided at that moment: the promise is to be confirmed first."""
+    by(office, "erp")
+    office.open("INV-1")
+    line(office, "500.00")
+    line(office, "300.00", id_="bank-2")
+    office.now += timedelta(days=9)
+    office.review("INV-1")
+    assert office.kinds() == ["unconfirmed_cash", "unconfirmed_cash"]
+    pay_by = str(office.today + timedelta(days=5))
+    office.tell("INV-1", "promise_made", promise_id="PR-1", pay_by=pay_by, source="phone")
+    assert office.review("INV-1").decision.rule == "confirmation"
+    erp(office, "500.00")
+    states = {task.ref: task.state for task in office.tasks("unconfirmed_cash")}
+    assert states == {LINE: TaskState.DONE, "bank-2": TaskState.OPEN}
 
 
 def test_the_same_id_with_another_amount_is_listed(office: Office) -> None:

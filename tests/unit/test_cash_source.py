@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from domain.case import Case, apply
 from domain.cash_source import CashSource, awaited, taken
 from domain.contract import PaymentReceived
-from domain.decide import UNCONFIRMED_CASH, decide
+from domain.decide import decide
 from domain.decision import CarryOut, Wait
+from domain.expected_cash import Basis, expected_of_case
 from domain.facts import OfferAccepted, PaymentAnnounced, PaymentRecognised
 from domain.money import Money
-from domain.pauses import PromiseState, collectable, is_settled, promises
+from domain.pauses import PromiseState, collectable, is_settled, promised_amount, promises
+from domain.unconfirmed import UNCONFIRMED_CASH
 from domain.vocabulary import Note, WaitingOn
 from tests.unit.living import DUE, Life, at, case, paid, policy, promise, released, reversed_
 from tests.unit.test_offers import made, offering
@@ -268,6 +270,31 @@ def test_a_wait_that_is_released_goes_on_with_the_ladder() -> None:
     assert isinstance(decide(life.case, policy(), at("2026-11-27")), CarryOut) or life.told()[-1][1] == "due"
 
 
+@pytest.mark.parametrize("end", [released("cash-bank-1"), reversed_(BANK)])
+def test_a_case_whose_announced_payment_does_not_come_resumes_without_a_jump(end: object) -> None:
+    life = Life.of(case()).tell(at("2026-12-10"), announced("1250.00", "2026-12-10", "2026-12-17"))
+    life.tell(at("2027-01-20", "08:00"), end).until("2027-03-31")
+    resumed = [(day, step) for day, step in life.told() if not day.startswith(("11-", "12-"))]
+    assert resumed[0] == ("01-20", "overdue_2")
+    assert [step for _, step in resumed[1:3]] == ["call", "am_alert"]
+
+
+def test_money_that_is_announced_for_a_referred_case_is_asked_about() -> None:
+    life = Life.of(case()).tell(at("2027-02-11"), announced("1250.00", "2027-02-11", "2027-02-18"))
+    life.until("2027-02-18")
+    assert life.told()[-1] == ("02-01", "referral")
+    assert not life.tasks
+    life.until("2027-02-19")
+    assert (UNCONFIRMED_CASH, BANK) in life.tasks
+
+
+def test_money_that_is_announced_when_a_referred_case_closes_is_asked_about() -> None:
+    life = Life.of(case()).tell(at("2027-07-30"), announced("1250.00", "2027-07-30", "2027-08-06"))
+    life.until("2027-08-31")
+    assert life.told("close") == [("07-31", "referred")]
+    assert (UNCONFIRMED_CASH, BANK) in life.tasks
+
+
 def told_on_25(amount: str) -> PaymentAnnounced:
     return announced(amount, "2026-11-25")
 
@@ -287,6 +314,24 @@ def test_a_promise_is_kept_by_what_is_announced_in_time(amount: str | None) -> N
     of = apply(of, announced(amount or "1250.00", "2026-12-10"), at("2026-12-11"))
     states = [promises(each, policy(), date(2026, 12, 21))[0].state for each in (of, late)]
     assert states == [PromiseState.KEPT, PromiseState.BROKEN]
+
+
+def test_what_is_announced_for_a_promise_is_waited_for_once() -> None:
+    of = apply(case(), promise("2026-12-10", "500.00"), at(DUE))
+    assert collectable(of, policy(), DUE) == 75_000
+    of = apply(of, announced("400.00", "2026-12-03"), at("2026-12-03"))
+    today = date(2026, 12, 3)
+    assert (promised_amount(of, policy(), today), collectable(of, policy(), today)) == (10_000, 75_000)
+    parts = {part.basis: part.minor for part in expected_of_case(of, policy(), today, date(2027, 1, 7))}
+    assert parts == {Basis.ANNOUNCED: 40_000, Basis.PROMISE: 10_000, Basis.PREDICTED: 75_000}
+
+
+def test_what_was_announced_before_a_promise_is_no_part_of_it() -> None:
+    of = apply(case(), announced("400.00", "2026-11-27"), at("2026-11-27"))
+    of = apply(of, promise("2026-12-10", "500.00"), at(DUE))
+    assert collectable(of, policy(), DUE) == 35_000
+    parts = {part.basis: part.minor for part in expected_of_case(of, policy(), DUE, date(2027, 1, 7))}
+    assert parts == {Basis.ANNOUNCED: 40_000, Basis.PROMISE: 50_000, Basis.PREDICTED: 35_000}
 
 
 def test_an_instalment_that_is_announced_is_neither_missed_nor_thanked_for() -> None:
