@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ from store.schema import BankLineRow, CaseRow
 
 #: What is told with a payment, at most: the contract's `Text` takes more, a person reads no more.
 _REFERENCE = 500
+#: So long after its case was closed an invoice is known when a payment names it.
+_NAMED_AFTERWARDS = timedelta(days=90)
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,8 @@ def _book(
 ) -> None:
     """Keep every line that is new, with what is made of it, in one transaction."""
     sellers_by_erp = {id_ for id_, seller in rulebook.sellers.items() if seller.cash_source == "erp"}
-    invoices = store.open_invoices(session)
+    invoices = store.invoices(session, now - _NAMED_AFTERWARDS)
+    told_by_erp = store.ToldByErp(session)
     items = OpenItems(invoices, store.payers(session, {invoice.customer_id for invoice in invoices}))
     for file in files:
         assert file.content is not None
@@ -170,10 +173,9 @@ def _book(
                 store.keep_repeated(session, line, told_as, file.sha256)
                 result.known += 1
                 continue
-            booking = book(line, items, lambda back: store.payments_of(session, back))
-            if booking.outcome is LineOutcome.APPLIED and not sellers_by_erp.isdisjoint(
-                store.sellers_of(session, booking.allocations)
-            ):
+            booking = book(line, items, lambda back: store.payments_of(session, back), told_by_erp)
+            applied = booking.outcome is LineOutcome.APPLIED and not booking.told_first
+            if applied and not sellers_by_erp.isdisjoint(store.sellers_of(session, booking.allocations)):
                 booking = replace(booking, why=f"{booking.why}; not asked for until the ERP books it")
             if not store.keep(session, booking, file.sha256):
                 result.known += 1

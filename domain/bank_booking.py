@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from domain.bank import Sign
 from domain.bank_lines import BankLine
-from domain.cash_application import Applied, OpenItems, Unmatched
+from domain.cash_application import Applied, OpenItems, ToldFirst, Unmatched
 
 
 class LineOutcome(StrEnum):
@@ -43,6 +43,8 @@ class Booking:
     """Minor units by invoice; of a return what is taken back."""
     returns: str | None = None
     """Of a return: the line whose money went back."""
+    told_first: bool = False
+    """The ERP told of the same money, and has booked it."""
 
 
 def repeated(line: BankLine, told_as: Sequence[str]) -> Booking:
@@ -51,9 +53,14 @@ def repeated(line: BankLine, told_as: Sequence[str]) -> Booking:
     return Booking(line, LineOutcome.REPEATED, f"told before as {told_as[0]}{more}")
 
 
-def book(line: BankLine, items: OpenItems, earlier: Callable[[BankLine], Sequence[Earlier]]) -> Booking:
+def book(
+    line: BankLine,
+    items: OpenItems,
+    earlier: Callable[[BankLine], Sequence[Earlier]],
+    told_first: Callable[[BankLine, Sequence[str]], Sequence[ToldFirst]] = lambda *_: (),
+) -> Booking:
     """What is made of a line. What is applied is taken off the open items; `earlier` finds the payments that came
-    in under the ids of a return, with its amount."""
+    in under the ids of a return, with its amount, `told_first` those on some invoices that the ERP told of."""
     if line.sign is Sign.DEBIT:
         if not line.comes_back:
             return Booking(line, LineOutcome.IGNORED, "a payment of our own")
@@ -66,10 +73,17 @@ def book(line: BankLine, items: OpenItems, earlier: Callable[[BankLine], Sequenc
         incoming = line.incoming
     except ValueError as problem:
         return Booking(line, LineOutcome.UNMATCHED, str(problem))
-    found = items.apply(incoming)
+    found = items.apply(incoming, lambda invoice_ids: told_first(line, invoice_ids))
     if isinstance(found, Applied):
         allocations = {invoice_id: money.minor for invoice_id, money in found.allocations}
-        return Booking(line, LineOutcome.APPLIED, found.why, found.customer_id, allocations)
+        return Booking(
+            line,
+            LineOutcome.APPLIED,
+            found.why,
+            found.customer_id,
+            allocations,
+            told_first=found.told_first,
+        )
     return Booking(line, LineOutcome.UNMATCHED, "; ".join([found.why, *_suggestions(found)]))
 
 

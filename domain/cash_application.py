@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import combinations
@@ -34,7 +34,7 @@ _CREDITOR_REFERENCE = re.compile(r"RF\d\d(?=.)")
 
 @dataclass(frozen=True, slots=True)
 class OpenInvoice:
-    """An invoice that money may be meant for."""
+    """An invoice that money may be meant for: one that is open, or one that was closed not long ago."""
 
     invoice_id: str
     number: str
@@ -67,12 +67,27 @@ class Incoming:
 
 
 @dataclass(frozen=True, slots=True)
+class ToldFirst:
+    """A payment of one customer that the ERP told of before the bank did."""
+
+    payment_id: str
+    customer_id: str
+    allocations: tuple[tuple[str, Money], ...]
+
+
+#: The payments on these invoices that may be the money that came in, those of the nearest day first.
+FirstTold = Callable[[Sequence[str]], Sequence[ToldFirst]]
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
     """Money that is booked for one customer; what no invoice takes becomes unapplied cash."""
 
     customer_id: str
     allocations: tuple[tuple[str, Money], ...]
     why: str
+    told_first: bool = False
+    """The ERP told of the same money, and has booked it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +127,7 @@ class OpenItems:
                     self._digits[digits].append(invoice.invoice_id)
             self._owed[invoice.customer_id].append(invoice.invoice_id)
             self._of_amount[invoice.balance].append(invoice.invoice_id)
+        self._matched: set[ToldFirst] = set()
         self._by_iban: defaultdict[str, set[str]] = defaultdict(set)
         self._by_name: defaultdict[str, set[str]] = defaultdict(set)
         for payer in payers:
@@ -120,18 +136,42 @@ class OpenItems:
             for name in payer.names:
                 self._by_name[_key(name)].add(payer.customer_id)
 
-    def apply(self, incoming: Incoming) -> Applied | Unmatched:
-        """What the money is for. What is applied is taken off the balances."""
+    def apply(self, incoming: Incoming, told_first: FirstTold = lambda _: ()) -> Applied | Unmatched:
+        """What the money is for. What is applied is taken off the balances, but for what the ERP told of first:
+        that is off them already."""
         if incoming.money.minor <= 0:
             return Unmatched(f"{_said(incoming.money)} is no payment")
         payer = self._payer(incoming)
         named = self._meant(incoming, payer)
+        same = self._same_money(payer, named, told_first)
+        if same is not None:
+            return same
         found = self._by_number(incoming, payer, named) if named else self._by_payer(incoming, payer)
         if isinstance(found, Applied):
             for invoice_id, money in found.allocations:
                 invoice = self._open[invoice_id]
                 self._open[invoice_id] = replace(invoice, balance=invoice.balance - money)
         return found
+
+    # By what the ERP told
+
+    def _same_money(
+        self, payer: str | None, named: Sequence[OpenInvoice], told_first: FirstTold
+    ) -> Applied | None:
+        """The payment on the invoices that are named, or else on any of the payer's, that is this money. Each
+        stands for one."""
+        if len({invoice.customer_id for invoice in named}) > 1:
+            return None
+        meant = [invoice.invoice_id for invoice in named] or self._owed.get(payer or "", [])
+        told = (
+            next((each for each in told_first(meant) if each not in self._matched), None) if meant else None
+        )
+        if told is None:
+            return None
+        self._matched.add(told)
+        numbers = _listed(self._open[invoice_id].number for invoice_id, _ in told.allocations)
+        why = f"the ERP told of it first: payment {told.payment_id} on {numbers}"
+        return Applied(told.customer_id, told.allocations, why, told_first=True)
 
     # By number
 

@@ -25,7 +25,7 @@ SAME_MONEY = timedelta(days=5)
 #: So long before the other's day the named source may have booked what is announced.
 _BOOKED_BEFORE = timedelta(days=10)
 #: Ways of paying of an ERP's payment that is no single line of a bank statement.
-_NOT_BY_TRANSFER = frozenset({"card", "cash", "check", "cheque"})
+NOT_BY_TRANSFER = frozenset({"card", "cash", "check", "cheque"})
 
 
 class Awaited(NamedTuple):
@@ -91,7 +91,7 @@ def _same_money(case: Case, payment: PaymentReceived) -> Iterator[str]:
     Each stands for one: a second payment of the same amount is another one, and so is one that came after the
     booked one had been taken back.
     """
-    if (payment.method or "").lower() in _NOT_BY_TRANSFER:
+    if (payment.method or "").lower() in NOT_BY_TRANSFER:
         return
     told = {stamped.fact.of for stamped in case.recognised.values()}
     found = [
@@ -100,7 +100,7 @@ def _same_money(case: Case, payment: PaymentReceived) -> Iterator[str]:
         if booked_id not in told
         and told_by(booked.fact) != told_by(payment)
         and case.minor(booked.fact.amount) == case.minor(payment.amount)
-        and (booked.fact.method or "").lower() not in _NOT_BY_TRANSFER
+        and (booked.fact.method or "").lower() not in NOT_BY_TRANSFER
         and not _back_before(case, booked.fact, payment)
     ]
     yield from (booked_id for apart, booked_id in sorted(found) if apart <= SAME_MONEY)
@@ -181,7 +181,7 @@ def _taken_back(case: Case, payment_id: str) -> int:
 def _confirms(case: Case, payment: PaymentReceived, announced: PaymentAnnounced) -> bool:
     """Whether the named source may mean what was announced with a payment that it booked."""
     told = announced.payment
-    by_transfer = (payment.method or "").lower() not in _NOT_BY_TRANSFER
+    by_transfer = (payment.method or "").lower() not in NOT_BY_TRANSFER
     return (
         told_by(payment) != announced.told_by
         and (by_transfer or announced.told_by != "bank")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Text, cast, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -13,8 +14,9 @@ from domain.bank import Sign
 from domain.bank_booking import Booking, Earlier, LineOutcome, repeated
 from domain.bank_lines import BankLine
 from domain.bank_repeats import ToldBefore, told_in_another_form
-from domain.cash_application import OpenInvoice, Payer
-from domain.contract import CashReceived
+from domain.cash_application import OpenInvoice, Payer, ToldFirst
+from domain.cash_source import NOT_BY_TRANSFER, SAME_MONEY, told_by
+from domain.contract import CashReceived, PaymentReceived, PaymentReversed
 from domain.money import Money
 from store import worklist
 from store.schema import BankLineRow, CaseRow, CustomerRow, EventRow
@@ -162,9 +164,9 @@ def apply_by_hand(
     return True
 
 
-def open_invoices(session: Session) -> list[OpenInvoice]:
-    """Every open invoice with what is left to pay, less what lines were applied whose payment is not
-    recorded yet."""
+def invoices(session: Session, closed_since: datetime) -> list[OpenInvoice]:
+    """Every open invoice, and those closed since then, with what is left to pay, less what lines were applied
+    whose payment is not recorded yet."""
     rows = session.execute(
         select(
             CaseRow.invoice_id,
@@ -173,36 +175,107 @@ def open_invoices(session: Session) -> list[OpenInvoice]:
             CaseRow.due_on,
             CaseRow.balance_minor,
             CaseRow.currency,
-        ).where(CaseRow.closed_at.is_(None))
+            CaseRow.closed_at,
+        ).where(or_(CaseRow.closed_at.is_(None), CaseRow.closed_at >= closed_since))
     ).all()
-    pending = _pending(session)
+    pending: Counter[str] = Counter()
+    for invoice_id, minor, _ in _waiting(session):
+        pending[invoice_id] += minor
     return [
         OpenInvoice(
             row.invoice_id,
             row.number,
             row.customer_id,
             row.due_on,
-            Money(row.balance_minor - pending.get(row.invoice_id, 0), row.currency),
+            Money(row.balance_minor - pending[row.invoice_id] if row.closed_at is None else 0, row.currency),
         )
         for row in rows
     ]
 
 
-def _pending(session: Session) -> dict[str, int]:
+def _waiting(session: Session) -> Iterator[tuple[str, int, date]]:
+    """What lines were applied to an invoice whose payment is not recorded yet, in minor units, and of which
+    day."""
     recorded = select(EventRow.id).where(
         EventRow.kind == CashReceived.fact_kind,
         EventRow.event_id == BankLineRow.line_id,
         EventRow.customer_id == BankLineRow.customer_id,
         EventRow.invoice_id.is_(None),
     )
-    waiting = select(BankLineRow.allocations).where(
+    waiting = select(BankLineRow.allocations, BankLineRow.received_on).where(
         BankLineRow.outcome == LineOutcome.APPLIED, BankLineRow.why != _BY_HAND, ~recorded.exists()
     )
-    pending: dict[str, int] = {}
-    for allocations in session.scalars(waiting):
-        for invoice_id, minor in allocations.items():
-            pending[invoice_id] = pending.get(invoice_id, 0) + minor
-    return pending
+    for allocations, received_on in session.execute(waiting):
+        yield from ((invoice_id, minor, received_on) for invoice_id, minor in allocations.items())
+
+
+class ToldByErp:
+    """The payments that the ERP told of and no line is known for. A line that waits to be recorded stands for
+    one of its amount."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._waiting: dict[str, list[tuple[int, date]]] = {}
+        for invoice_id, minor, received_on in _waiting(session):
+            self._waiting.setdefault(invoice_id, []).append((minor, received_on))
+
+    def __call__(self, line: BankLine, invoice_ids: Sequence[str]) -> list[ToldFirst]:
+        """Those on these invoices of the line's amount, so near to its day that a case takes them for the same
+        money, those of the nearest day first."""
+        if line.received_on is None:
+            return []
+        found: dict[tuple[str, str], list[tuple[str, PaymentReceived]]] = {}
+        for at in range(0, len(invoice_ids), _BATCH):
+            for customer_id, invoice_id, payment in self._unmatched(invoice_ids[at : at + _BATCH]):
+                found.setdefault((customer_id, payment.payment_id), []).append((invoice_id, payment))
+        near: list[tuple[timedelta, ToldFirst]] = []
+        for (customer_id, payment_id), parts in found.items():
+            apart = max(abs(payment.received_on - line.received_on) for _, payment in parts)
+            same = all(payment.currency == line.currency for _, payment in parts)
+            if (
+                same
+                and apart <= SAME_MONEY
+                and sum(part.money.minor for _, part in parts) == line.money.minor
+            ):
+                allocations = tuple((invoice_id, payment.money) for invoice_id, payment in parts)
+                near.append((apart, ToldFirst(payment_id, customer_id, allocations)))
+        near.sort(key=lambda each: (each[0], each[1].payment_id))
+        return [told for _, told in near]
+
+    def _unmatched(self, invoice_ids: Sequence[str]) -> Iterator[tuple[str, str, PaymentReceived]]:
+        kinds = (PaymentReceived.fact_kind, PaymentReversed.fact_kind, "payment_recognised")
+        events = list(
+            self._session.scalars(
+                select(EventRow)
+                .where(EventRow.invoice_id.in_(invoice_ids), EventRow.kind.in_(kinds))
+                .order_by(EventRow.id)
+            )
+        )
+        gone = {
+            (event.invoice_id, event.payload.get("of") or event.payload.get("payment_id"))
+            for event in events
+            if event.kind != PaymentReceived.fact_kind
+        }
+        told: dict[str, list[tuple[str, PaymentReceived]]] = {}
+        for event in events:
+            if event.kind != PaymentReceived.fact_kind or (event.invoice_id, event.event_id) in gone:
+                continue
+            payment = PaymentReceived.model_validate(event.payload)
+            if event.invoice_id is None or told_by(payment) != "erp":
+                continue
+            if (payment.method or "").lower() not in NOT_BY_TRANSFER:
+                told.setdefault(event.invoice_id, []).append((event.customer_id, payment))
+        for invoice_id, payments in told.items():
+            for minor, received_on in self._waiting.get(invoice_id, ()):
+                near = [
+                    (apart, at)
+                    for at, (_, payment) in enumerate(payments)
+                    if payment.money.minor == minor
+                    and (apart := abs(payment.received_on - received_on)) <= SAME_MONEY
+                ]
+                if near:
+                    del payments[min(near)[1]]
+            yield from ((customer_id, invoice_id, payment) for customer_id, payment in payments)
 
 
 def sellers_of(session: Session, invoice_ids: Iterable[str]) -> set[str]:

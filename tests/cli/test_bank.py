@@ -225,3 +225,27 @@ async def test_what_the_erp_told_and_the_bank_tells_again_is_booked_once(
     assert await balance(office, "BANK-8001") == "150.00"
     await office.done("pay", "BANK-8001", "--payment-id", "P-82", "--amount", "100.00", "--received-on", day)
     assert await balance(office, "BANK-8001") == "50.00"
+
+
+async def test_what_the_erp_told_of_is_not_applied_to_another_invoice(office: Office, tmp_path: Path) -> None:
+    rows = (("BANK-9001", 0, "100.00", "Acme"), ("BANK-9002", 5, "100.00", "Acme"))
+    await office.done("import", portfolio(tmp_path, *rows))
+    day = str(today_in(noon_zone()))
+    await office.done("pay", "BANK-9001", "--payment-id", "P-91", "--amount", "100.00", "--received-on", day)
+    told = entry("100.00", payment("100.00", "thanks", on=day, debtor="Acme Ltd"), on=day, reference="B-91")
+    [line] = await office.json("bank", office.save("one.xml", statement(told)))
+    assert line["allocations"] == [{"invoice_id": "BANK-9001", "amount": "100.00"}]
+    assert line["why"] == "the ERP told of it first: payment P-91 on BANK-9001"
+    for _ in range(100):
+        story = (await office.json("show", "BANK-9001"))["timeline"]
+        if any(each["kind"] == "payment_recognised" for each in story):
+            break
+        await asyncio.sleep(0.1)
+    assert [each["kind"] for each in story].count("payment_recognised") == 1
+    assert [await balance(office, id_) for id_ in ("BANK-9001", "BANK-9002")] == ["0.00", "100.00"]
+    again = entry("100.00", payment("100.00", "BANK-9001", on=day), on=day, reference="B-92")
+    [line] = await office.json("bank", office.save("two.xml", statement(again)))
+    assert (line["outcome"], line["why"].partition(";")[0]) == (
+        "unmatched",
+        "BANK-9001 is named and owes nothing: paid twice?",
+    )

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
+import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from domain.bank import Sign
 from domain.bank_booking import Booking, LineOutcome
 from domain.bank_lines import BankLine
-from store import bank
+from store import bank, facts
 from store.schema import BankLineRow
+from tests.store.rows import NOON, add_case
 
 FILE = b"\0" * 32
 
@@ -53,3 +55,66 @@ def test_a_return_takes_back_the_line_that_is_booked(session: Session) -> None:
     back = replace(line("bank-9", date(2027, 1, 8), sign=Sign.DEBIT), comes_back=True)
     [paid] = bank.payments_of(session, back)
     assert (paid.line_id, paid.allocations) == (told_as, {"INV-1": 10_000})
+
+
+def tell(session: Session, kind: str, event_id: str, **payload: str) -> None:
+    facts.append_event(
+        session, customer_id="C-1", invoice_id="INV-1", kind=kind, event_id=event_id, payload=payload, at=NOON
+    )
+
+
+def paid(session: Session, payment_id: str, **given: str) -> None:
+    payload = {"payment_id": payment_id, "amount": "100.00", "currency": "EUR", "received_on": "2027-01-05"}
+    tell(session, "payment_received", payment_id, **{**payload, **given})
+
+
+def matching(session: Session, incoming: BankLine) -> list[str]:
+    return [told.payment_id for told in bank.ToldByErp(session)(incoming, ["INV-1"])]
+
+
+def test_what_the_erp_told_is_found_by_amount_and_day_until_a_line_stands_for_it(session: Session) -> None:
+    add_case(session, currency="EUR", balance_minor=0, closed_at=NOON)
+    incoming = line("bank-1", date(2027, 1, 6))
+    paid(session, "P-far", received_on="2026-12-31")
+    paid(session, "P-2", received_on="2027-01-02")
+    paid(session, "P-1")
+    assert matching(session, incoming) == ["P-1", "P-2"]
+    [told, _] = bank.ToldByErp(session)(incoming, ["INV-1"])
+    assert [(id_, money.minor) for id_, money in told.allocations] == [("INV-1", 10_000)]
+    assert matching(session, replace(incoming, amount=Decimal("99.00"))) == []
+    assert bank.ToldByErp(session)(incoming, []) == []
+
+    tell(session, "payment_recognised", "bank-0", of="P-1")
+    assert matching(session, incoming) == ["P-2"]
+    applied = Booking(
+        line("bank-7", date(2027, 1, 5)), LineOutcome.APPLIED, "named", "C-1", {"INV-1": 10_000}
+    )
+    assert bank.keep(session, applied, FILE)
+    assert matching(session, incoming) == []
+
+
+@pytest.mark.parametrize(
+    ("payment_id", "given"),
+    [("bank-5", {}), ("P-1", {"source": "bank"}), ("P-1", {"method": "card"}), ("P-1", {"currency": "USD"})],
+)
+def test_what_is_no_transfer_that_the_erp_told_is_not_found(
+    session: Session, payment_id: str, given: dict[str, str]
+) -> None:
+    add_case(session, currency="EUR")
+    paid(session, payment_id, **given)
+    assert matching(session, line("bank-1", date(2027, 1, 5))) == []
+
+
+def test_money_that_went_back_is_not_found(session: Session) -> None:
+    add_case(session, currency="EUR")
+    paid(session, "P-1")
+    tell(session, "payment_reversed", "R-1", payment_id="P-1")
+    assert matching(session, line("bank-1", date(2027, 1, 5))) == []
+
+
+def test_an_invoice_is_known_for_a_while_after_its_case_was_closed(session: Session) -> None:
+    add_case(session, "INV-1", balance_minor=0, closed_at=NOON)
+    add_case(session, "INV-2", balance_minor=0, closed_at=NOON - timedelta(days=100))
+    add_case(session, "INV-3", balance_minor=500)
+    known = bank.invoices(session, NOON - timedelta(days=90))
+    assert {each.invoice_id: each.balance.minor for each in known} == {"INV-1": 0, "INV-3": 500}

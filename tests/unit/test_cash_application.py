@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.cash_application import Applied, Incoming, OpenInvoice, OpenItems, Payer, Unmatched
+from domain.cash_application import Applied, Incoming, OpenInvoice, OpenItems, Payer, ToldFirst, Unmatched
 from domain.money import Money
 
 
@@ -167,6 +168,41 @@ def test_two_payments_of_one_statement_do_not_take_the_same_invoice() -> None:
     again = items.apply(told)
     assert isinstance(again, Unmatched)
     assert again.why == "INV-1001 is named and owes nothing: paid twice?"
+
+
+@pytest.mark.parametrize("texts", [("Invoice INV-3001 January",), ()])
+def test_money_that_the_erp_told_of_is_applied_where_it_is_booked(texts: tuple[str, ...]) -> None:
+    """Not to another invoice of the same amount; a second transfer of it is another payment."""
+    items = OpenItems([owed("INV-3001", "0.00"), owed("INV-3002", "100.00")], PAYERS)
+    told = ToldFirst("P-1", "ACME", (("id-INV-3001", usd("100.00")),))
+    asked: list[list[str]] = []
+
+    def told_first(invoice_ids: Sequence[str]) -> list[ToldFirst]:
+        asked.append(list(invoice_ids))
+        return [told]
+
+    incoming = Incoming(usd("100.00"), texts=texts, debtor="Acme Ltd")
+    found = items.apply(incoming, told_first)
+    why = "the ERP told of it first: payment P-1 on INV-3001"
+    assert found == Applied("ACME", told.allocations, why, told_first=True)
+    assert asked == [["id-INV-3001"] if texts else ["id-INV-3001", "id-INV-3002"]]
+    again = items.apply(incoming, told_first)
+    if texts:
+        assert isinstance(again, Unmatched)
+        assert again.why == "INV-3001 is named and owes nothing: paid twice?"
+    else:
+        assert isinstance(again, Applied)
+        assert again.allocations == (("id-INV-3002", usd("100.00")),)
+
+
+def test_of_a_payer_whom_nobody_knows_the_erp_told_nothing() -> None:
+    def told_first(_: Sequence[str]) -> list[ToldFirst]:
+        raise AssertionError("nothing is to be asked for")
+
+    items = OpenItems(INVOICES, PAYERS)
+    assert isinstance(items.apply(Incoming(usd("100.00")), told_first), Unmatched)
+    several = Incoming(usd("100.00"), texts=("INV-1001 INV-2001",))
+    assert isinstance(items.apply(several, told_first), Unmatched)
 
 
 def test_an_ambiguous_combination_is_not_chosen() -> None:
