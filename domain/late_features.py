@@ -65,7 +65,7 @@ def described_at_issue(invoices: Sequence[PastInvoice], since: date) -> Iterator
     """Each invoice issued from `since` on, at the end of its own day of issue."""
     known, habits = Experience(invoices), _Portfolio(invoices)
     for day, issued in known.days():
-        habits.learn(day)
+        habits.learn(day, at_issue=True)
         for index in issued if day >= since else ():
             score = known.score(index, day, at_issue=True)
             yield Described(index, day, habits.describe(index, day, score), score)
@@ -112,23 +112,37 @@ class _Portfolio:
         self._invoices = invoices
         self._events = events_of(invoices)
         self._next = 0
+        self._put_off: list[tuple[int, What, int]] = []
         self._habits: defaultdict[str, _Habits] = defaultdict(_Habits)
         self._sizes: defaultdict[tuple[str, tuple[str, int]], list[int]] = defaultdict(lambda: [0, 0])
 
-    def learn(self, day: date) -> None:
-        """Take in what was known at the end of `day`."""
+    def learn(self, day: date, *, at_issue: bool = False) -> None:
+        """Take in what was known at the end of `day`.
+
+        At issue, how an invoice went that was settled on its own day of issue is put off until the next day is
+        taken in: of itself it must say nothing.
+        """
+        for event in self._put_off:
+            self._take_in(*event)
+        self._put_off.clear()
         until = day.toordinal()
         while self._next < len(self._events) and self._events[self._next][0] <= until:
-            on, what, index = self._events[self._next]
+            event = self._events[self._next]
             self._next += 1
-            invoice = self._invoices[index]
-            habits = self._habits[invoice.customer_id]
-            if what is What.IS_ISSUED:
-                self._issue(habits, index, on)
-            elif what is What.IS_SETTLED:
-                self._settle(habits, index)
-            elif what is What.IS_LATE_OR_NOT:
-                self._find_late(habits, index, on)
+            on, what, index = event
+            if at_issue and what is not What.IS_ISSUED and on == self._invoices[index].issued_on.toordinal():
+                self._put_off.append(event)
+            else:
+                self._take_in(*event)
+
+    def _take_in(self, on: int, what: What, index: int) -> None:
+        habits = self._habits[self._invoices[index].customer_id]
+        if what is What.IS_ISSUED:
+            self._issue(habits, index, on)
+        elif what is What.IS_SETTLED:
+            self._settle(habits, index)
+        elif what is What.IS_LATE_OR_NOT:
+            self._find_late(habits, index, on)
 
     def _issue(self, habits: _Habits, index: int, on: int) -> None:
         invoice = self._invoices[index]
@@ -175,8 +189,7 @@ class _Portfolio:
         last_issue = (
             habits.before_on if habits.issued_on == invoice.issued_on.toordinal() else habits.issued_on
         )
-        own = (amount, 1) if index in habits.open else (0.0, 0)
-        usual = (habits.amounts - own[0]) / (habits.issued - own[1]) if habits.issued > own[1] else amount
+        usual = (habits.amounts - amount) / (habits.issued - 1) if habits.issued > 1 else amount
         return (
             score.p_late5,
             score.customer_late5,

@@ -249,9 +249,7 @@ class Experience:
     def _own(self, of: _Lateness, index: int) -> tuple[int, int]:
         """Late and known ones of the customer of an invoice, without the invoice itself."""
         late, known = of.by_customer.get(self._invoices[index].customer_id, (0, 0))
-        if index in of.outcomes:
-            return late - of.outcomes[index], known - 1
-        return late, known
+        return _without(of, index, late, known)
 
     def _weigh(self, of: _Lateness, index: int, past_due: int | None) -> _Weighed:
         """`past_due` is how many days it is open after its due date; None before that, and at issue."""
@@ -259,7 +257,7 @@ class Experience:
         if past_due is not None and past_due >= of.days:
             return _Weighed(1.0, 1.0, 1.0, 1.0, 1.0)
         late, known = self._own(of, index)
-        all_late, all_known = of.late, of.known
+        all_late, all_known = _without(of, index, of.late, of.known)
         if past_due is not None:  # among those that were open as long after their due date
             between = range(past_due + 1, of.days)
             known = late + sum(self._settled_after[invoice.customer_id, days] for days in between)
@@ -283,7 +281,7 @@ class Experience:
         if habits is not None:
             yield habits
         if self._own(self._late, index)[1] < _FEW:
-            yield _of_everybody(self._late.late, self._late.known)
+            yield _of_everybody(*_without(self._late, index, self._late.late, self._late.known))
         if very_late.customer >= _TELLING_VERY_LATE:
             habits = _habit(*self._own(self._very_late, index), VERY_LATE)
             if habits is not None:
@@ -291,6 +289,14 @@ class Experience:
         if past_due is None or past_due < LATE:
             yield from _told(f"invoices of {_size_words(invoice)}", late.size_ratio)
             yield from _told(f"invoices with {_terms_words(invoice)} to pay", late.terms_ratio)
+
+
+def _without(of: _Lateness, index: int, late: int, known: int) -> tuple[int, int]:
+    """Late and known ones among which the invoice is counted where it is known, without it: what is settled on its
+    own day of issue must say nothing of itself."""
+    if index in of.outcomes:
+        return late - of.outcomes[index], known - 1
+    return late, known
 
 
 def events_of(invoices: Sequence[PastInvoice]) -> list[tuple[int, What, int]]:

@@ -147,19 +147,40 @@ _rows = st.lists(
 )
 
 
-@given(_rows, st.integers(0, 150), st.randoms(use_true_random=False))
-def test_a_model_is_told_nothing_that_was_not_known(
-    rows: list[tuple[str, int, int, int | None]], after: int, chance: Any
-) -> None:
-    day = DAY + days(after)
+def _invoices_of(rows: list[tuple[str, int, int, int | None]]) -> list[PastInvoice]:
     invoices = []
     for number, (customer, issued, terms, late) in enumerate(rows):
         on = DAY + days(issued)
         due = on + days(terms)
         settled = None if late is None else max(on, due + days(late))
-        invoices.append(
-            PastInvoice(f"I{number}", customer, on, due, Money(100 * (number + 1), "USD"), settled)
-        )
+        amount = Money(100 * (number + 1), "USD")
+        invoices.append(PastInvoice(f"I{number}", customer, on, due, amount, settled))
+    return invoices
+
+
+@given(_rows, st.integers(0, 24), st.none() | st.integers(-3, 60), st.integers(-20, 0))
+def test_at_issue_an_invoice_tells_nothing_of_itself(
+    rows: list[tuple[str, int, int, int | None]], which: int, settled_after: int | None, terms: int
+) -> None:
+    """Not even where it is settled on its day of issue, or is long due then."""
+    which %= len(rows)
+    invoices = _invoices_of(rows)
+    one = invoices[which]._replace(due_on=invoices[which].issued_on + days(terms), settled_on=None)
+    settled = None if settled_after is None else one.issued_on + days(settled_after)
+    described = []
+    for each in (one, one._replace(settled_on=settled)):
+        invoices[which] = each
+        (itself,) = [every for every in described_at_issue(invoices, DAY) if every.index == which]
+        described.append(itself)
+    assert described[0] == described[1]
+
+
+@given(_rows, st.integers(0, 150), st.randoms(use_true_random=False))
+def test_a_model_is_told_nothing_that_was_not_known(
+    rows: list[tuple[str, int, int, int | None]], after: int, chance: Any
+) -> None:
+    day = DAY + days(after)
+    invoices = _invoices_of(rows)
     changed = [
         each
         if each.settled_on is not None and each.settled_on <= day
