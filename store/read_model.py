@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
+from domain.calendar import Calendar
 from domain.case import Case
 from domain.contact import Pursued
 from domain.decision import Close, Decision, NextStep, Wait
@@ -30,7 +31,8 @@ def write(
     `customer` is who is written to, locked.
     """
     case, policy = pursued.case, pursued.policy
-    today = calendar_of(case.account, policy).local_date(now)
+    calendar = calendar_of(case.account, policy)
+    today = calendar.local_date(now)
     following: NextStep | None = decision.next_step if isinstance(decision, Wait) else None
     before = row.decision
     row.decision = decision.model_dump(mode="json")
@@ -44,8 +46,9 @@ def write(
     row.next_at = following.at if following is not None else row.waiting_until
     row.why = decision.why
     row.risk = assess(case, policy, today).band
-    paid = is_settled(case, policy) and case.cancelled_at is None and case.paid > 0
-    row.settled_on = (row.settled_on or _paid_on(case, today)) if paid else None
+    settled = is_settled(case, policy) and case.cancelled_at is None
+    paid = settled and case.paid > 0 and case.written_off == 0
+    row.settled_on = (row.settled_on or _settled_on(case, calendar, today)) if paid else None
     if not isinstance(decision, Close):
         row.outcome = row.closed_at = None
     if before != row.decision:
@@ -66,9 +69,16 @@ def write(
         )
 
 
-def _paid_on(case: Case, today: date) -> date:
-    """The day the last money came in, which is not always the day it was told."""
-    return min(max((made.fact.received_on for made in case.payments.values()), default=today), today)
+def _settled_on(case: Case, calendar: Calendar, today: date) -> date:
+    """The day of the last of what left nothing owed: of money the day it came in, which is not always the day it
+    was told."""
+    days = {made.fact.received_on for made in case.payments.values()}
+    taken_off = (*case.all_credits.values(), *case.waivers.values())
+    days |= {calendar.local_date(each.at) for each in taken_off}
+    days |= {
+        calendar.local_date(each.at) for each in case.amendments.values() if each.fact.amount is not None
+    }
+    return min(max(days, default=today), today)
 
 
 def close(row: CaseRow, outcome: Outcome, now: datetime) -> None:

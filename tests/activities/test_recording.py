@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from sqlalchemy import text
 from activities import ledger as ledger_activities
 from activities.casework import CaseWork
 from activities.interface import RecordFacts
+from domain.day_figures import figures
+from store.receivables import sums
 from tests.activities.conftest import Office, Post, payment, signal
 
 TODAY = date(2026, 12, 7)
@@ -27,6 +30,11 @@ def assert_ledger_agrees(office: Office, invoice_id: str = "INV-1") -> None:
     assert sum(minor for _, minor in office.entries(invoice_id)) == case.net
     assert office.on_account().get(case.currency, 0) == case.overpaid
     assert office.row(invoice_id).balance_minor == case.balance
+
+
+def report(office: Office, day: date) -> dict[str, Any]:
+    with office.sessions() as session:
+        return figures(sums(session, day)["USD"], day, "USD")
 
 
 # -- once -----------------------------------------------------------------------------------------------
@@ -134,6 +142,42 @@ def test_an_invoice_was_paid_when_the_money_came_not_when_it_was_told(office: Of
     office.later(days=10)
     office.tell("INV-1", "payment_received", **payment("1250.00", "P-1", date(2026, 12, 9)))
     assert office.row().settled_on == date(2026, 12, 9)
+
+
+def test_what_was_paid_in_parts_and_credited_was_settled_by_the_last_of_both(office: Office) -> None:
+    office.open()
+    office.pay("INV-1", "10.00")
+    office.later(days=100)
+    office.tell("INV-1", "credit_issued", credit_id="C-1", amount="1240.00", currency="USD")
+    assert office.row().settled_on == office.today
+    office.later(days=5)
+    office.tell("INV-1", "credit_issued", credit_id="C-2", amount="1.00", currency="USD")
+    assert office.row().settled_on == office.today - timedelta(days=5)
+
+
+def test_a_dispute_that_ended_with_the_rest_as_a_credit_settled_it(office: Office) -> None:
+    office.open()
+    office.pay("INV-1", "1000.00")
+    office.tell("INV-1", "dispute_raised", dispute_id="D", reason="quality", amount="250.00")
+    office.later(days=40)
+    credit = {"credit_id": "C", "amount": "250.00"}
+    office.tell("INV-1", "dispute_resolved", dispute_id="D", outcome="upheld", credit=credit)
+    assert office.row().settled_on == office.today
+
+
+def test_what_was_written_off_was_not_settled_until_the_money_comes_after_all(office: Office) -> None:
+    office.open()
+    office.pay("INV-1", "10.00")
+    office.later(days=100)
+    office.ask("INV-1", "write_off", amount="1240.00", reason="insolvent")
+    row = office.row()
+    assert (row.balance_minor, row.outcome, row.settled_on) == (0, "written_off", None)
+    told, before = (report(office, office.today - timedelta(days=days)) for days in (0, 1))
+    assert (told["settled_count"], told["open_count"]) == (0, 0)
+    assert (before["settled_count"], Decimal(before["open_amount"])) == (0, 1240)
+    office.later(days=5)
+    office.pay("INV-1", "1240.00", "P-2")
+    assert office.row().settled_on == office.today
 
 
 def test_a_reversal_before_its_payment_takes_back_at_most_the_payment(office: Office) -> None:
