@@ -186,6 +186,8 @@ class Reconciliation:
             if not _is_anchored(session, on.at.date()):
                 audit.anchor(session, on.at.date())
         with self._sessions.begin() as session:
+            # Figures that stand beside each other are of one moment.
+            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             snapshots.keep(session, on.at.date() - timedelta(days=1), on.at)
         return DayClosed(deferred=len(deferred))
 

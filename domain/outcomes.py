@@ -152,7 +152,8 @@ def dispute_cycles(case: Case, policy: Policy, period: Period) -> list[DisputeCy
     for dispute_id, raised in case.disputes.items():
         raised_on = calendar.local_date(raised.at)
         resolution = case.resolutions.get(dispute_id)
-        resolved_on = None if resolution is None else calendar.local_date(resolution.at)
+        # What is told of a dispute may be recorded before the dispute itself.
+        resolved_on = None if resolution is None else max(raised_on, calendar.local_date(resolution.at))
         if resolved_on is not None and resolved_on > period.last:
             resolved_on = None  # on the last day of the period it was open
         if raised_on > period.last or (resolved_on is not None and resolved_on < period.first):

@@ -71,6 +71,7 @@ _CARRIED_OVER = "history-"
 #: What stands for the step where money came before any.
 BEFORE_ANY_STEP = "none"
 _DERIVED = "payment_received:"
+_RECOGNISED = "payment_recognised"
 
 
 def _during(at: Any, period: Period) -> ColumnElement[bool]:
@@ -97,12 +98,19 @@ class Rules:
 
 def promises(session: Session, period: Period, today: date, rules: Rules) -> list[JudgedPromise]:
     """The promises that count in a period, each judged by the rule that steers its case."""
+    earliest = (period.first - _LONGEST_GRACE).isoformat()
     made = select(EventRow.invoice_id).where(
-        EventRow.kind == "promise_made",
         EventRow.invoice_id.is_not(None),
         EventRow.at < period.ends_at,
         # As text: dates sort like it, and no cast can trip over what another kind of row holds under this name.
-        EventRow.payload["pay_by"].astext >= (period.first - _LONGEST_GRACE).isoformat(),
+        or_(
+            and_(EventRow.kind == "promise_made", EventRow.payload["pay_by"].astext >= earliest),
+            and_(  # an approver of the customer's named the day: a promise as well
+                EventRow.kind == "invoice_status",
+                EventRow.payload["status"].astext == "scheduled",
+                EventRow.payload["pay_on"].astext >= earliest,
+            ),
+        ),
     )
     return [
         judged
@@ -299,7 +307,17 @@ def receipts_listed(period: Period) -> Select[Any]:
     `step` is the last one carried out on an earlier day: payments dated on the day of a step come before it.
     """
     paid = LedgerEntryRow
-    back, reversal = aliased(LedgerEntryRow), aliased(EventRow)
+    back, reversal, known = aliased(LedgerEntryRow), aliased(EventRow), aliased(EventRow)
+    # Where two sources tell of the same money, it is booked under one id; what took it back may name the other.
+    other_ids = (
+        select(known.event_id)
+        .where(
+            known.invoice_id == paid.invoice_id,
+            known.kind == _RECOGNISED,
+            known.payload["of"].astext == paid.event_id,
+        )
+        .correlate(paid)
+    )
     reversed_minor = (
         select(func.coalesce(func.sum(back.amount_minor), 0))
         .outerjoin(
@@ -316,6 +334,11 @@ def receipts_listed(period: Period) -> Select[Any]:
             or_(
                 back.event_id == func.concat(_DERIVED, paid.event_id),
                 reversal.payload["payment_id"].astext == paid.event_id,
+                reversal.payload["payment_id"].astext.in_(other_ids),
+                and_(
+                    back.event_id.startswith(f"{_RECOGNISED}:", autoescape=True),
+                    func.split_part(back.event_id, ":", 2).in_(other_ids),
+                ),
             ),
         )
         .scalar_subquery()

@@ -16,6 +16,7 @@ from commands.outcomes import Figure, listing, measures
 from domain.outcomes import Period
 from domain.plan import SendNote
 from tests.activities.conftest import Office
+from tests.activities.test_cash_source import LINE, erp, line
 
 DECEMBER = Period(date(2026, 12, 1), date(2026, 12, 31))
 
@@ -133,6 +134,44 @@ def test_a_reversal_that_came_before_its_payment_takes_it_back_as_well(office: O
     office.pay("INV-1", "1250.00", "P-1")
     (row,) = told(office)["recovered"]
     assert row["amount"] == "0.00"
+
+
+@pytest.mark.parametrize("bounced_first", [True, False])
+def test_money_that_went_back_under_the_other_sources_id_was_not_recovered(
+    office: Office, bounced_first: bool
+) -> None:
+    office.open()
+    erp(office)
+    back = {"reversal_id": "R-1", "payment_id": LINE, "amount": "1250.00", "reason": "bounced"}
+    if bounced_first:
+        office.tell("INV-1", "payment_reversed", **back)
+        line(office)
+    else:
+        line(office)
+        office.tell("INV-1", "payment_reversed", **back)
+    assert len(office.events("INV-1", "payment_recognised")) == 1
+    assert office.row().balance_minor == 125_000
+    (row,) = told(office)["recovered"]
+    assert row["amount"] == "0.00"
+
+
+def test_a_day_that_an_approver_named_is_a_promise(office: Office) -> None:
+    office.open()
+    scheduled = {"status_id": "S-1", "status": "scheduled", "pay_on": "2026-12-10"}
+    office.tell("INV-1", "invoice_status", **scheduled)
+    office.tell("INV-1", "invoice_status", status_id="S-2", status="approved")
+    office.later(days=20)
+    (row,) = listed(office, Figure.PROMISES)
+    assert (row["promise_id"], row["kept"]) == ("status-S-1", False)
+
+
+def test_what_was_resolved_before_it_was_told_took_no_time(office: Office) -> None:
+    office.open()
+    office.tell("INV-1", "dispute_resolved", dispute_id="D", outcome="rejected")
+    office.later(days=3)
+    office.tell("INV-1", "dispute_raised", dispute_id="D", reason="quality", amount="200.00")
+    disputed = told(office)["disputes"]
+    assert (disputed["resolved"], disputed["median_days"], disputed["open"]) == (1, 0.0, 0)
 
 
 def test_what_was_done_is_counted(december: Office) -> None:

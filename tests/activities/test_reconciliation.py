@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from activities.adapters.port import Accepted, LookupFailed, Unknown
 from activities.adapters.sendgrid import SendGridTransport
@@ -251,3 +252,16 @@ def test_the_close_keeps_the_figures_of_the_day_that_is_over(office: Office) -> 
         assert snapshots.kept(session, closed)[currency] == (at, told)
         (sums,) = receivables.sums(session, closed).values()
     assert figures(sums, closed, currency)["open_count"] == 0
+
+
+def test_the_figures_of_a_day_are_of_one_moment(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    levels: list[str] = []
+
+    def keep(session: Session, day: date, at: datetime) -> int:
+        levels.append(str(session.scalar(sa.text("SHOW transaction_isolation"))))
+        return real(session, day, at)
+
+    real = snapshots.keep
+    monkeypatch.setattr(snapshots, "keep", keep)
+    close_day(office)
+    assert levels == ["repeatable read"]
