@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from domain.day_figures import COLLECTED_WITHIN
 from domain.outcomes import Period
 from domain.receivables_book import Turn
-from store.receivables import issued_on
+from store.receivables import is_history, issued_on
 from store.schema import CaseRow, CustomerRow, SettledInvoiceRow
 
 #: A sheet has 1,048,576 rows; a workbook that people open has fewer.
@@ -107,7 +107,7 @@ def _invoices() -> FromClause:
         SettledInvoiceRow.due_on,
         SettledInvoiceRow.settled_on,
         SettledInvoiceRow.amount_minor.label("minor"),
-    )
+    ).where(is_history())
     own = select(
         CaseRow.invoice_id,
         CaseRow.customer_id,

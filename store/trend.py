@@ -31,7 +31,7 @@ from sqlalchemy.orm import Session
 from domain.day_figures import COLLECTED_WITHIN
 from domain.receivables import Receivable
 from domain.trend import Flow, flows_of
-from store.receivables import INVOICED, allow_memory, issued_on
+from store.receivables import INVOICED, allow_memory, is_history, issued_on
 from store.schema import CaseRow, LedgerEntryRow, SettledInvoiceRow
 
 
@@ -137,7 +137,7 @@ def _invoices() -> FromClause:
         SettledInvoiceRow.due_on,
         SettledInvoiceRow.settled_on,
         SettledInvoiceRow.amount_minor.label("minor"),
-    )
+    ).where(is_history())
     own = select(
         CaseRow.currency,
         issued_on().label("issued_on"),

@@ -6,8 +6,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 from domain.contract import Customer
+from domain.day_figures import figures
 from domain.money import Money
+from domain.outcomes import Period
 from domain.portfolio_csv import HistoryRow
+from store import improvement, past_invoices, receivables, trend
 from store.history import store_settled
 from store.portfolio import paid_history
 from store.schema import CustomerRow, SettledInvoiceRow
@@ -42,3 +45,29 @@ def test_an_invoice_with_a_case_of_its_own_is_not_history(sessions: Sessions) ->
     with sessions.begin() as session:
         assert store_settled(session, [row("INV-1"), row("H-1")], {}) == 1
         assert [each.invoice_id for each in session.scalars(select(SettledInvoiceRow))] == ["H-1"]
+
+
+def test_history_that_gets_a_case_counts_once_and_as_the_case_says(sessions: Sessions) -> None:
+    """The payment of an imported invoice bounced, and the ERP hands it over."""
+    told = row("INV-1")
+    with sessions.begin() as session:
+        store_settled(session, [told], {})
+    with sessions.begin() as session:
+        dates = {"issued_on": told.issued_on, "due_on": told.due_on}
+        add_case(session, "INV-1", "C-1", amount_minor=told.amount.minor, **dates)
+    day = date(2026, 12, 31)
+    with sessions() as session:
+        sums = receivables.sums(session, day)["USD"]
+        figured = figures(sums, day, "USD")
+        assert (figured["open_count"], figured["open_amount"], figured["settled_count"]) == (1, 1250.0, 0)
+        assert sums.sales == {told.issued_on: told.amount.minor}
+        flows = trend.flows(session)["USD"]
+        assert (
+            sum(flow.owed for flow in flows.values()) == sum(flow.sold for flow in flows.values()) == 125_000
+        )
+        turned = improvement.turns(session)["USD"].values()
+        assert (sum(turn.issued for turn in turned), sum(turn.paid for turn in turned)) == (1, 0)
+        assert len(improvement.invoices(session, "USD", [Period(told.issued_on, day)], day, 10)) == 1
+        assert [each.settled_on for each in past_invoices.past_invoices(session)] == [None]
+        assert past_invoices.days_late(session, day) == []
+        assert paid_history(session, "C-1") == []
