@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from fractions import Fraction
+from itertools import pairwise
 
 from domain.day_figures import COLLECTED_WITHIN
 from domain.outcomes import Period
@@ -253,8 +254,15 @@ def add_months(day: date, months: int) -> date:
 
 
 def chunks(period: Period) -> list[Period]:
-    """Its months, counted back from its end; what is left over at its beginning belongs to the first one."""
+    """Its months from its first day, where they are whole; else counted back from its end, and what is left over
+    at its beginning belongs to the first one."""
     after = period.last + timedelta(days=1)
+    # Six months from 31 August end before 28 February, from which no six months lead back to the 31st.
+    starts = [period.first]
+    while starts[-1] < after:
+        starts.append(add_months(period.first, len(starts)))
+    if starts[-1] == after:
+        return [Period(first, end - timedelta(days=1)) for first, end in pairwise(starts)]
     ends = [period.last]
     while (start := add_months(after, -len(ends))) > period.first:
         ends.append(start - timedelta(days=1))

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.improvement import LEAST_INVOICES, Improvement, chunks, periods
@@ -144,6 +144,14 @@ def test_the_months_of_a_period_are_all_of_it(first: date, days: int) -> None:
     assert (parts[0].first, parts[-1].last) == (period.first, period.last)
     assert sum(part.days for part in parts) == period.days
     assert all(28 <= part.days <= 62 for part in parts) or len(parts) == 1
+
+
+@given(st.dates(date(2023, 1, 1), date(2026, 12, 31)), st.integers(1, 12))
+@example(date(2025, 8, 31), 6)
+@example(date(2028, 2, 29), 12)
+def test_as_many_months_are_shown_on_each_side_as_are_compared(go_live: date, months: int) -> None:
+    before, after = periods(go_live, date(2029, 12, 31), months)
+    assert (len(chunks(before)), len(chunks(after))) == (months, months)
 
 
 days = st.dates(date(2026, 10, 1), date(2027, 3, 31))
