@@ -40,8 +40,8 @@ def print_cash(weeks: int, *, state: Path | None, as_json: bool) -> None:
     place = find(state)
     with place.reading() as session:
         today = place.today(session, "UTC")
-        expected = foretell(session, place.now(session))
-    first = today - timedelta(days=today.weekday())
+        first = today - timedelta(days=today.weekday())
+        expected = foretell(session, place.now(session), first)
     if as_json:
         print_json(_document(expected, today, first, weeks))
         return
@@ -73,8 +73,9 @@ def print_cash(weeks: int, *, state: Path | None, as_json: bool) -> None:
             out().print(words(f"Not counted, {name}: {_sum(apart)} ({count(len(invoices), 'invoice')})"))
 
 
-def foretell(session: Session, now: datetime) -> list[Expected]:
-    """What is expected of every open case, each by the day of its customer."""
+def foretell(session: Session, now: datetime, first: date = date.min) -> list[Expected]:
+    """What is expected of every open case, each by the day of its customer, but not before a first day: where a
+    customer still has yesterday, what is expected today would lie in no week."""
     usual = PayDays(days_late(session, now.date()))
     expected: list[Expected] = []
     for account in open_accounts(session, now):
@@ -92,6 +93,7 @@ def foretell(session: Session, now: datetime) -> list[Expected]:
         for plan in account.plans:
             if not held.intersection(case.invoice_id for case in plan.cases):
                 expected += expected_of_plan(plan, plan.calendar.local_date(now))
+    expected = [each if each.on is None else each._replace(on=max(each.on, first)) for each in expected]
     return sorted(
         expected, key=lambda each: (each.on or date.max, each.customer_id, each.invoices, each.basis)
     )
