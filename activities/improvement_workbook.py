@@ -307,7 +307,7 @@ def _invoices(book: Any, formats: _Formats, told: Improvement, lines: Sequence[I
     sheet.autofilter(0, 0, max(1, row), len(heads) - 1)
     if len(lines) > MOST_INVOICES:
         left = (
-            f"{len(lines) - MOST_INVOICES:,} more invoices are left out: a sheet this long opens for nobody."
+            f"There are more than {MOST_INVOICES:,}; the rest is left out: a longer sheet opens for nobody."
         )
         sheet.write_string(row + 1, 0, left)
 

@@ -34,6 +34,7 @@ from domain.improvement import Improvement, compare, periods
 from domain.outcomes import Period
 from domain.receivables import Receivable
 from domain.receivables_book import Book, turns
+from domain.wire import FIRST_DAY, LAST_DAY
 from settings import Settings
 from store import improvement as store_improvement
 from store import trend as store_trend
@@ -92,9 +93,12 @@ def period_named(text: str | None, option: str) -> Period | None:
         return None
     first, _, last = text.partition("..")
     try:
-        return Period(date.fromisoformat(first), date.fromisoformat(last))
+        period = Period(date.fromisoformat(first), date.fromisoformat(last))
     except ValueError:
         raise BadInput(f"{option}: {text!r} is not a period such as 2026-01-01..2026-06-30") from None
+    if not FIRST_DAY <= period.first <= period.last <= LAST_DAY:
+        raise BadInput(f"{option}: {text!r} lies outside {FIRST_DAY} to {LAST_DAY}")
+    return period
 
 
 def print_improvement(

@@ -10,11 +10,16 @@ import typer
 
 
 def to_day(text: str) -> date:
-    """A date written YYYY-MM-DD."""
+    """A date written YYYY-MM-DD, of the days that Duecourse reckons with."""
+    from domain.wire import FIRST_DAY, LAST_DAY
+
     try:
-        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007  a calendar date has no zone
+        day = datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007  a calendar date has no zone
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a date such as 2026-12-01") from None
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise typer.BadParameter(f"{text!r} lies outside {FIRST_DAY} to {LAST_DAY}")
+    return day
 
 
 def day_of(text: str | None) -> date | None:

@@ -292,6 +292,37 @@ def test_real_books(
     assert len(due) == on_time["made_of"]["after"]
 
 
+def test_a_sheet_that_is_too_long_says_that_it_ends_early(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.improvement_workbook.MOST_INVOICES", 3)
+    book = tmp_path / "book.xlsx"
+    words = ("--go-live", "2025-01-01", "--months", "5", "--as-of", "2025-06-30", "--from-csv", str(file))
+    assert run(capsys, *words, "--xlsx", str(book))[0] == 0
+    sheet = invoices_sheet(book)
+    assert sheet["A5"] == "There are more than 3; the rest is left out: a longer sheet opens for nobody."
+    assert "A6" not in sheet
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("improvement", "--go-live", "2025-01-01", "--before", "0001-01-01..2012-12-31"),
+        ("improvement", "--go-live", "0001-01-31"),
+        ("report", "--as-of", "0001-01-02"),
+        ("outcomes", "--to", "9999-12-31"),
+    ],
+)
+def test_a_day_that_nobody_reckons_with_is_refused_by_its_option(
+    words: tuple[str, ...], file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ("--after", "2025-01-01..2025-06-30", "--from-csv", str(file)) if "--before" in words else ()
+    assert starter.main([*words, *more]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert words[-2] in said
+    assert "lies outside 1970-01-01 to 2199-12-31" in said
+
+
 def invoices_sheet(book: Path) -> dict[str, Any]:
     return cells(book.read_bytes())["Invoices USD"]
 
