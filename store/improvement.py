@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, case, func, or_, select, union_all
+from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from domain.day_figures import COLLECTED_WITHIN
 from domain.outcomes import Period
 from domain.receivables_book import Turn
-from store.receivables import is_history, issued_on
-from store.schema import CaseRow, CustomerRow, SettledInvoiceRow
+from store.receivables import every_invoice
+from store.schema import CustomerRow
 
 #: A sheet has 1,048,576 rows; a workbook that people open has fewer.
 MOST_INVOICES = 200_000
@@ -37,7 +37,7 @@ class InvoiceOfPeriods(NamedTuple):
 
 def turns(session: Session) -> dict[str, dict[date, Turn]]:
     """What turned on each day, by currency."""
-    of = _invoices()
+    of = every_invoice()
     late = of.c.settled_on - of.c.due_on
     in_time = late <= COLLECTED_WITHIN
     found: defaultdict[str, defaultdict[date, Turn]] = defaultdict(lambda: defaultdict(Turn))
@@ -75,7 +75,7 @@ def invoices(
     session: Session, currency: str, periods: Sequence[Period], as_of: date, limit: int
 ) -> list[InvoiceOfPeriods]:
     """The invoices that the figures of some periods are made of, the earliest issued first; at most so many."""
-    of = _invoices()
+    of = every_invoice()
     settled_on = case((of.c.settled_on <= as_of, of.c.settled_on))
     days = (of.c.issued_on, of.c.due_on, settled_on)
     within = [day.between(period.first, min(period.last, as_of)) for day in days for period in periods]
@@ -95,26 +95,3 @@ def invoices(
         .limit(limit)
     )
     return [InvoiceOfPeriods(*row) for row in session.execute(rows)]
-
-
-def _invoices() -> FromClause:
-    """Every invoice: those paid before Duecourse came, and its own cases."""
-    history = select(
-        SettledInvoiceRow.invoice_id,
-        SettledInvoiceRow.customer_id,
-        SettledInvoiceRow.currency,
-        SettledInvoiceRow.issued_on,
-        SettledInvoiceRow.due_on,
-        SettledInvoiceRow.settled_on,
-        SettledInvoiceRow.amount_minor.label("minor"),
-    ).where(is_history())
-    own = select(
-        CaseRow.invoice_id,
-        CaseRow.customer_id,
-        CaseRow.currency,
-        issued_on().label("issued_on"),
-        CaseRow.due_on,
-        CaseRow.settled_on,
-        CaseRow.amount_minor,
-    )
-    return union_all(history, own).subquery("invoices")

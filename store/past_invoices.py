@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from domain.money import Money
 from domain.past_invoices import PastInvoice
 from domain.vocabulary import Outcome
-from store.receivables import is_history
 from store.schema import CaseRow, SettledInvoiceRow
 
 #: What ended so was not owed: it says nothing of how its customer pays.
@@ -27,7 +26,7 @@ def past_invoices(session: Session) -> list[PastInvoice]:
         SettledInvoiceRow.amount_minor,
         SettledInvoiceRow.currency,
         SettledInvoiceRow.settled_on,
-    ).where(is_history())
+    ).where(~SettledInvoiceRow.has_case)
     opened_on = cast(func.timezone("UTC", CaseRow.opened_at), Date)
     own = select(
         CaseRow.invoice_id,
@@ -51,7 +50,7 @@ def days_late(session: Session, until: date) -> list[tuple[str, int, int]]:
         select(
             SettledInvoiceRow.customer_id.label("customer_id"),
             (SettledInvoiceRow.settled_on - SettledInvoiceRow.due_on).label("days"),
-        ).where(SettledInvoiceRow.settled_on <= until, is_history()),
+        ).where(SettledInvoiceRow.settled_on <= until, ~SettledInvoiceRow.has_case),
         select(CaseRow.customer_id, CaseRow.settled_on - CaseRow.due_on).where(CaseRow.settled_on <= until),
     ).subquery()
     counted = select(paid.c.customer_id, paid.c.days, func.count()).group_by(paid.c.customer_id, paid.c.days)

@@ -22,7 +22,6 @@ from domain.pauses import calendar_of
 from domain.policy import Policy
 from domain.vocabulary import Channel, CustomerKind, HoldReason
 from store import canonical, facts
-from store.receivables import is_history
 from store.schema import (
     CaseRow,
     CreditHoldRow,
@@ -62,7 +61,7 @@ _OPEN = (
 _OPEN_WITH_SELLER = _OPEN.where(CaseRow.seller == bindparam("seller"))
 _PAID: CompoundSelect[date | None, date, date] = union_all(
     select(SettledInvoiceRow.issued_on, SettledInvoiceRow.due_on, SettledInvoiceRow.settled_on).where(
-        SettledInvoiceRow.customer_id == bindparam("customer_id"), is_history()
+        SettledInvoiceRow.customer_id == bindparam("customer_id"), ~SettledInvoiceRow.has_case
     ),
     select(CaseRow.issued_on, CaseRow.due_on, CaseRow.settled_on).where(
         CaseRow.customer_id == bindparam("customer_id"), CaseRow.settled_on.is_not(None)

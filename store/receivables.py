@@ -24,7 +24,6 @@ from sqlalchemy import (
     and_,
     case,
     cast,
-    exists,
     func,
     literal,
     null,
@@ -69,10 +68,27 @@ def issued_on() -> ColumnElement[date]:
     return func.coalesce(CaseRow.issued_on, func.least(opened_on, CaseRow.due_on))
 
 
-def is_history() -> ColumnElement[bool]:
-    """Whether an imported invoice has no case: one that got a case after its import, since its payment bounced,
-    say, counts as the case says, and once. Every reader of history asks; the database joins it as a set."""
-    return ~exists().where(CaseRow.invoice_id == SettledInvoiceRow.invoice_id).correlate(SettledInvoiceRow)
+def every_invoice() -> Subquery:
+    """Every invoice: those paid before Duecourse came, and its own cases."""
+    history = select(
+        SettledInvoiceRow.invoice_id,
+        SettledInvoiceRow.customer_id,
+        SettledInvoiceRow.currency,
+        SettledInvoiceRow.issued_on,
+        SettledInvoiceRow.due_on,
+        SettledInvoiceRow.settled_on,
+        SettledInvoiceRow.amount_minor.label("minor"),
+    ).where(~SettledInvoiceRow.has_case)
+    own = select(
+        CaseRow.invoice_id,
+        CaseRow.customer_id,
+        CaseRow.currency,
+        issued_on().label("issued_on"),
+        CaseRow.due_on,
+        CaseRow.settled_on,
+        CaseRow.amount_minor,
+    )
+    return union_all(history, own).subquery("invoices")
 
 
 def allow_memory(session: Session) -> None:
@@ -177,7 +193,7 @@ def _known(as_of: date, *, unsettled: bool = False) -> Subquery:
             ),
             else_=0,
         ).label("opening"),
-    ).where(SettledInvoiceRow.issued_on <= as_of, is_history())
+    ).where(SettledInvoiceRow.issued_on <= as_of, ~SettledInvoiceRow.has_case)
     if unsettled:
         history = history.where(SettledInvoiceRow.settled_on > as_of)
     moved = func.sum(LedgerEntryRow.amount_minor)
@@ -290,7 +306,7 @@ def _sales(as_of: date) -> Select[str, date, int]:
         select(
             SettledInvoiceRow.currency, SettledInvoiceRow.issued_on, func.sum(SettledInvoiceRow.amount_minor)
         )
-        .where(SettledInvoiceRow.issued_on <= as_of, is_history())
+        .where(SettledInvoiceRow.issued_on <= as_of, ~SettledInvoiceRow.has_case)
         .group_by(SettledInvoiceRow.currency, SettledInvoiceRow.issued_on)
     )
     own = (

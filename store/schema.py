@@ -212,7 +212,11 @@ class DailyFiguresRow(Base):
 
 
 class SettledInvoiceRow(Base):
-    """An invoice that was paid before Duecourse came: what behaviour is learned from."""
+    """An invoice that was paid before Duecourse came: what behaviour is learned from.
+
+    One that got a case later, since its payment bounced, say, counts as the case says, and once: every reader
+    leaves out those with `has_case`, which a trigger on `cases` sets.
+    """
 
     __tablename__ = "settled_invoices"
 
@@ -223,6 +227,7 @@ class SettledInvoiceRow(Base):
     amount_minor: Mapped[Minor]
     currency: Mapped[Currency]
     settled_on: Mapped[date] = mapped_column(index=True)  # what was open on a day is what was settled after
+    has_case: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class EventRow(Base):

@@ -31,8 +31,8 @@ from sqlalchemy.orm import Session
 from domain.day_figures import COLLECTED_WITHIN
 from domain.receivables import Receivable
 from domain.trend import Flow, flows_of
-from store.receivables import INVOICED, allow_memory, is_history, issued_on
-from store.schema import CaseRow, LedgerEntryRow, SettledInvoiceRow
+from store.receivables import INVOICED, allow_memory, every_invoice, issued_on
+from store.schema import CaseRow, LedgerEntryRow
 
 
 def flows(session: Session) -> dict[str, dict[date, Flow]]:
@@ -50,14 +50,14 @@ _Flows = Iterator[tuple[str, date, Flow]]
 
 def _issued(session: Session) -> _Flows:
     """Sold, and owed from then on."""
-    of = _invoices()
+    of = every_invoice()
     for currency, day, minor in session.execute(_by(of, of.c.issued_on, func.sum(of.c.minor))):
         yield currency, day, Flow(sold=int(minor), owed=int(minor))
 
 
 def _settled(session: Session) -> _Flows:
     """Paid in full: no longer owed, and no longer overdue where it was."""
-    of = _invoices()
+    of = every_invoice()
     rows = _by(
         of,
         of.c.settled_on,
@@ -72,7 +72,7 @@ def _settled(session: Session) -> _Flows:
 
 def _due(session: Session) -> _Flows:
     """Overdue from the day after it was due, and judged 60 days after it."""
-    of = _invoices()
+    of = every_invoice()
     late = or_(of.c.settled_on.is_(None), of.c.settled_on > of.c.due_on + 1)
     in_time = of.c.settled_on <= of.c.due_on + COLLECTED_WITHIN
     rows = _by(
@@ -96,7 +96,7 @@ def _due(session: Session) -> _Flows:
 def _out_of_order(session: Session) -> _Flows:
     """What is to be put right of invoices that were paid or due before they were issued, since nothing of them
     counts before that: what they changed, without what the other passes say of them."""
-    of = _invoices()
+    of = every_invoice()
     paid_before = and_(of.c.settled_on.is_not(None), of.c.settled_on < of.c.issued_on)
     dates = (of.c.currency, of.c.issued_on, of.c.due_on, of.c.settled_on)
     rows = select(*dates, func.count(), func.sum(of.c.minor)).group_by(*dates)
@@ -127,25 +127,6 @@ def _taken_for(
     in_time = settled is not None and settled <= judged_on
     collected = {"collected": number, "collected_minor": minor} if in_time else {}
     yield judged_on, Flow(due=number, due_minor=minor, **collected)
-
-
-def _invoices() -> FromClause:
-    """The dates and the amount of every invoice."""
-    history = select(
-        SettledInvoiceRow.currency,
-        SettledInvoiceRow.issued_on,
-        SettledInvoiceRow.due_on,
-        SettledInvoiceRow.settled_on,
-        SettledInvoiceRow.amount_minor.label("minor"),
-    ).where(is_history())
-    own = select(
-        CaseRow.currency,
-        issued_on().label("issued_on"),
-        CaseRow.due_on,
-        CaseRow.settled_on,
-        CaseRow.amount_minor,
-    )
-    return union_all(history, own).subquery("invoices")
 
 
 def _by(of: FromClause, day: ColumnElement[date], *sums: ColumnElement[Any]) -> Select[Any]:
