@@ -526,15 +526,26 @@ def _changed(work: CaseWork, message: MessageRow) -> str | None:
 
 def _due_contact(work: CaseWork, message: MessageRow) -> Contact | None:
     """The contact that a written message would be made for now; None where there is none any more."""
-    first = work.items(message.message_id)[0]
-    step = step_of(first.step)
+    items = work.items(message.message_id)
+    step = step_of(items[0].step)
     if step in PLAN_NOTES:
         return plan_book.contact(work, message.ref)
-    trigger = work.case(first.invoice_id)
-    decision = work.decide(first.invoice_id) if isinstance(step, Note) else ready(trigger, work.now)
-    if not isinstance(decision, CarryOut):
+    if isinstance(step, Note):
+        # Each case has a minute of its own: the message is due as soon as it is for one of them.
+        return next(filter(None, (_due_by(work, item.invoice_id, step) for item in items)), None)
+    trigger = work.case(items[0].invoice_id)
+    decision = ready(trigger, work.now)
+    if decision is None:
         return None
-    return compose(trigger, decision, work.siblings(first.invoice_id), work.now)
+    return compose(trigger, decision, work.siblings(items[0].invoice_id), work.now)
+
+
+def _due_by(work: CaseWork, invoice_id: str, note: Note) -> Contact | None:
+    """The contact that a case makes for a note that is due now."""
+    decision = work.decide(invoice_id)
+    if not isinstance(decision, CarryOut) or decision.step != note:
+        return None
+    return compose(work.case(invoice_id), decision, work.siblings(invoice_id), work.now)
 
 
 def _is_sooner(named: date | None, earliest: date | None) -> bool:

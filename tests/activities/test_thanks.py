@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from activities.adapters.port import Refused, Unknown
@@ -19,9 +21,9 @@ def shop(office: Office) -> Office:
     return office
 
 
-def remit(office: Office) -> None:
-    """One remittance over all three."""
-    shares = [{"invoice_id": f"INV-{number}", "amount": "1250.00"} for number in (1, 2, 3)]
+def remit(office: Office, numbers: Sequence[int] = (1, 2, 3)) -> None:
+    """One remittance over three invoices."""
+    shares = [{"invoice_id": f"INV-{number}", "amount": "1250.00"} for number in numbers]
     money = {"payment_id": "REMIT-1", "amount": "3750.00", "currency": "USD", "received_on": office.on(0)}
     office.tell_account("C-1", "cash_received", **money, allocations=shares)
 
@@ -46,6 +48,27 @@ def test_one_remittance_is_thanked_for_once_whoever_comes_first(shop: Office, po
     shop.later(days=10)
     assert [shop.live(f"INV-{number}").decision.kind for number in (1, 2, 3)] == ["close"] * 3
     assert len(post.taken) == 1
+
+
+def test_thanks_go_out_at_the_minute_of_whichever_invoice_is_first(office: Office, post: Post) -> None:
+    """Wake-ups are spread by invoice: what one of them wrote at its minute is sent then, with its papers."""
+    window = {"opens": "09:00", "closes": "16:00"}
+    office.policy("sandbox", thanks=True, settlement_days=5, window=window, jitter_minutes=10)
+    for number in (2, 3, 4):
+        office.open(f"INV-{number}", invoice={"due_on": office.on(20)})
+    office.later(hours=12)  # the window is closed: they wait for the morning
+    remit(office, (2, 3, 4))
+    minutes = {}
+    for number in (2, 3, 4):
+        decision = office.review(f"INV-{number}").decision
+        minutes[f"INV-{number}"] = decision.until if decision.kind == "wait" else office.now
+    first = min(minutes, key=lambda invoice_id: (minutes[invoice_id], invoice_id))
+    assert minutes[first] < minutes["INV-2"], "the spread has to matter here"
+    office.now = minutes[first]
+    message_id = office.contact(first)
+    assert message_id is not None
+    assert office.message(message_id).state == "SENT"
+    assert post.items == ["INV-2=thanks/0, INV-3=thanks/0, INV-4=thanks/0"]
 
 
 def test_a_single_payment_is_named_in_a_sentence(shop: Office, post: Post) -> None:
