@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -214,7 +215,7 @@ def _say(told: dict[str, Any]) -> None:
                 words(step),
                 words(f"{row['payments']:,}"),
                 words(f"{row['invoices']:,}"),
-                words(f"{row['amount']} {row['currency']}"),
+                words(f"{Decimal(row['amount']):,} {row['currency']}"),
             )
         out().print(received)
         out().print("The last step before the payment: what came after what, not what led to it.")
@@ -236,7 +237,7 @@ def _rate(lines: Any, name: str, told: dict[str, Any], made_of: str) -> None:
         lines.add_row(
             words(f"  by amount, {row['currency']}"),
             words(_figure(row["kept_pct"], "%")),
-            words(f"{row['kept']} kept, {row['broken']} broken"),
+            words(f"{Decimal(row['kept']):,} kept, {Decimal(row['broken']):,} broken"),
         )
 
 

@@ -20,8 +20,8 @@ from store import snapshots
 _FIGURES = (
     ("open_count", "Open invoices", ""),
     ("open_customers", "Customers who owe", ""),
-    ("open_amount", "Open", "money"),
-    ("overdue_amount", "of it overdue", "money"),
+    ("open_amount", "Open", ""),
+    ("overdue_amount", "of it overdue", ""),
     ("dso_balance_90", "DSO, balance method, 90 days", "days"),
     ("dso_balance_30", "DSO, balance method, 30 days", "days"),
     ("dso_countback", "DSO, count-back", "days"),
@@ -103,7 +103,7 @@ def _asked(as_of: date | None, csv: Path | None, state: Path | None) -> Iterator
 def _print_figures(portfolio: Portfolio, day: date, *, as_json: bool) -> None:
     reports = {each: figures(sums, day, each) for each, sums in portfolio.sums(day).items()}
     if not reports:
-        raise BadInput("There is no invoice to report on: import some (python starter.py import FILE)")
+        raise BadInput(report_views.NOTHING)
     _print(reports, as_json=as_json)
 
 
@@ -120,7 +120,9 @@ def _print_closed(day: date, state: Path | None, *, as_json: bool) -> None:
 
 def _print(reports: Mapping[str, dict[str, Any]], *, as_json: bool) -> None:
     if not as_json:
-        for currency, told in reports.items():
+        for number, (currency, told) in enumerate(reports.items()):
+            if number:
+                out().print()
             _say(told, currency)
     elif len(reports) == 1:
         print_json(next(iter(reports.values())))
@@ -132,13 +134,16 @@ def _say(told: Mapping[str, Any], currency: str) -> None:
     """The figures of a currency, then its ageing."""
     rows = table(["Figure", told["as_of"], ""], right=[told["as_of"]], wide=["Figure"])
     for key, name, unit in _FIGURES:
-        rows.add_row(
-            words(name), words(report_views.shown(told[key])), words(currency if unit == "money" else unit)
-        )
+        of = currency if key in report_views.MONEY else unit
+        rows.add_row(words(name), words(report_views.shown_figure(key, told[key], currency)), words(of))
     out().print(rows)
     ageing = table(["Days past due", "Invoices", currency], right=["Invoices", currency])
     for bucket in AGES:
         held = told["aging"][bucket]
-        ageing.add_row(words(bucket), words(f"{held['count']:,}"), words(report_views.shown(held["amount"])))
+        ageing.add_row(
+            words(bucket),
+            words(f"{held['count']:,}"),
+            words(report_views.shown_money(held["amount"], currency)),
+        )
     out().print()
     out().print(ageing)

@@ -13,15 +13,17 @@ from commands.failures import BadInput
 from commands.report_portfolio import Portfolio
 from commands.terminal import amount, count, day, note, out, print_json, table, words
 from domain.day_figures import AGES, MADE_OF, Kind, Tally, ageing, figures, major, part
-from domain.money import Money
+from domain.money import Money, exponent
 from domain.receivables import Listed, Question
 from domain.trend import month_ends, trend
 from store import balances
 from store.receivables import DIMENSIONS, breakdown, currencies
 
+#: The figures of a day that are amounts; the amounts of `aging` are too.
+MONEY = frozenset({"open_amount", "overdue_amount"})
 #: Invoices of a figure that are listed where people read; `--json` has them all.
 _LISTED = 50
-_NOTHING = "There is no invoice to report on: import some (python starter.py import FILE)"
+NOTHING = "There is no invoice to report on: import some (python starter.py import FILE)"
 
 
 def print_trend(portfolio: Portfolio, as_of: date, months: int, *, as_json: bool) -> None:
@@ -29,7 +31,7 @@ def print_trend(portfolio: Portfolio, as_of: date, months: int, *, as_json: bool
     ends = month_ends(as_of, months)
     found = {each: trend(flows, ends, each) for each, flows in sorted(portfolio.flows().items())}
     if not found:
-        raise BadInput(_NOTHING)
+        raise BadInput(NOTHING)
     if as_json:
         print_json([{"currency": currency, "months": rows} for currency, rows in found.items()])
         return
@@ -40,11 +42,16 @@ def print_trend(portfolio: Portfolio, as_of: date, months: int, *, as_json: bool
         ]
         listed = table(["Month end", *columns], right=columns)
         for row in rows:
+            owed = (row["open_amount"], row["overdue_amount"])
             told = [
-                *(row["open_amount"], row["overdue_amount"], row["dso_balance_90"], row["dso_countback"]),
-                *(row["collected_60d_amount_pct"], row["avg_days_to_pay"], row["month"]["avg_days_to_pay"]),
+                *(row["dso_balance_90"], row["dso_countback"], row["collected_60d_amount_pct"]),
+                *(row["avg_days_to_pay"], row["month"]["avg_days_to_pay"]),
             ]
-            listed.add_row(words(row["as_of"]), *(words(shown(each)) for each in told))
+            listed.add_row(
+                words(row["as_of"]),
+                *(words(shown_money(each, currency)) for each in owed),
+                *(words(shown(each)) for each in told),
+            )
         out().print(listed)
 
 
@@ -69,7 +76,10 @@ def print_breakdown(session: Session, as_of: date, by: str, *, as_json: bool) ->
             words(row["group"] or "–"),
             words(row["currency"]),
             words(f"{row['open_count']:,}"),
-            *(words(shown(each)) for each in (row["open_amount"], row["overdue_amount"], *aged)),
+            *(
+                words(shown_money(each, row["currency"]))
+                for each in (row["open_amount"], row["overdue_amount"], *aged)
+            ),
         )
     out().print(listed)
 
@@ -155,16 +165,16 @@ def _say_invoices(invoices: list[Listed], figure: str, value: Any, currency: str
         sums = f"{amount(sum(each.minor for each in of_it), currency)} made out"
         sums += f", {amount(left, currency)} open{' 90 days before' if was_open else ''}"
         out().print(words(f"{name}: {count(len(of_it), 'invoice')}, {sums}"), soft_wrap=True)
-    out().print(words(f"{figure} {currency}: {_told(value)}"), soft_wrap=True)
+    out().print(words(f"{figure} {currency}: {_told(value, figure, currency)}"), soft_wrap=True)
 
 
-def _told(value: Any) -> str:
+def _told(value: Any, figure: str, currency: str) -> str:
     """A figure in words; ageing has one for each bucket, and a bucket has number and amount."""
     if not isinstance(value, dict):
-        return shown(value)
+        return shown_figure(figure, value, currency)
     if "count" in value:
-        return f"{count(value['count'], 'invoice')}, {shown(value['amount'])}"
-    return "; ".join(f"{age} {_told(value[age])}" for age in AGES)
+        return f"{count(value['count'], 'invoice')}, {shown_money(value['amount'], currency)}"
+    return "; ".join(f"{age} {_told(value[age], figure, currency)}" for age in AGES)
 
 
 def print_customers(session: Session, today: date, number: int, *, as_json: bool) -> None:
@@ -201,3 +211,13 @@ def shown(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+
+
+def shown_money(value: float, currency: str) -> str:
+    """An amount in major units, which the figures round to two places, as its currency is written."""
+    return f"{value:,.{min(2, exponent(currency))}f}"
+
+
+def shown_figure(key: str, value: float | None, currency: str) -> str:
+    """A figure of a day by its key, as people read it."""
+    return shown_money(value, currency) if key in MONEY and value is not None else shown(value)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
+import starter
 from tests.cli.conftest import Office
 from tests.premises import noon_zone, today_in
 
@@ -123,3 +126,16 @@ async def test_views_that_cannot_be(office: Office, tmp_path: Path) -> None:
         said = await office.run("report", *words)
         assert said.code == 2
         assert why in said.err
+
+
+def test_yen_have_no_decimals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "yen.csv"
+    file.write_text(
+        "invoice_id,customer_id,issue_date,due_date,amount,currency,settled_date,flags\n"
+        "KO-1,C-1,2026-10-01,2026-10-31,1480000,JPY,,\n"
+    )
+    for view in ([], ["--trend", "1"], ["--list", "open_amount"]):
+        assert starter.main(["report", "--from-csv", str(file), "--as-of", "2026-11-22", *view]) == 0
+        told = capsys.readouterr().out
+        assert "1,480,000" in told
+        assert "1,480,000." not in told
