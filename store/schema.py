@@ -229,6 +229,14 @@ class SettledInvoiceRow(Base):
     settled_on: Mapped[date] = mapped_column(index=True)  # what was open on a day is what was settled after
     has_case: Mapped[bool] = mapped_column(server_default=text("false"))
 
+    __table_args__ = (
+        Index(  # for `store/trend.py`, which puts the few of these right
+            "settled_invoices_out_of_order_idx",
+            "invoice_id",
+            postgresql_where=text("due_on < issued_on OR settled_on < issued_on"),
+        ),
+    )
+
 
 class EventRow(Base):
     """A fact, append-only. Without an invoice it concerns the customer's account.

@@ -19,7 +19,6 @@ from sqlalchemy import (
     FromClause,
     Select,
     and_,
-    case,
     cast,
     func,
     or_,
@@ -64,7 +63,7 @@ def _settled(session: Session) -> _Flows:
         func.count(),
         func.sum(of.c.settled_on - of.c.issued_on),
         func.sum(of.c.minor),
-        func.sum(case((of.c.settled_on > of.c.due_on + 1, of.c.minor), else_=0)),
+        _sum_of(of.c.minor, of.c.settled_on > of.c.due_on + 1),
     ).where(of.c.settled_on.is_not(None))
     for currency, day, number, days, minor, late in session.execute(rows):
         yield currency, day, Flow(owed=-int(minor), overdue=-int(late), settled=number, days_to_pay=int(days))
@@ -78,11 +77,11 @@ def _due(session: Session) -> _Flows:
     rows = _by(
         of,
         of.c.due_on,
-        func.sum(case((late, of.c.minor), else_=0)),
+        _sum_of(of.c.minor, late),
         func.count(),
         func.sum(of.c.minor),
-        func.sum(case((in_time, 1), else_=0)),
-        func.sum(case((in_time, of.c.minor), else_=0)),
+        func.count().filter(in_time),
+        _sum_of(of.c.minor, in_time),
     )
     for currency, day, overdue, due, minor, collected, collected_minor in session.execute(rows):
         yield currency, day + timedelta(days=1), Flow(overdue=int(overdue))
@@ -127,6 +126,10 @@ def _taken_for(
     in_time = settled is not None and settled <= judged_on
     collected = {"collected": number, "collected_minor": minor} if in_time else {}
     yield judged_on, Flow(due=number, due_minor=minor, **collected)
+
+
+def _sum_of(amounts: ColumnElement[int], condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(amounts).filter(condition), 0)
 
 
 def _by(of: FromClause, day: ColumnElement[date], *sums: ColumnElement[Any]) -> Select[Any]:
