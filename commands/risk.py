@@ -31,7 +31,7 @@ def print_scores(
     trained = None if model is None else read_model(model)
     on = as_of or datetime.now(UTC).date()
     if trained is not None:
-        _check_day(
+        refuse_look_ahead(
             trained, "--as-of" if at_issue is None else "--at-issue", on if at_issue is None else at_issue
         )
     past, left_out = read_past(csv)
@@ -57,9 +57,9 @@ def read_model(file: Path) -> LateModel:
         raise BadInput(clean(str(problem))) from None
 
 
-def _check_day(model: LateModel, option: str, on: date) -> None:
+def refuse_look_ahead(model: LateModel, option: str, on: date) -> None:
     """A score must follow from what was known at the end of its day, and so must the model that gives it. The last
-    day it learned from may be scored: what it knows is what was known at that day's end."""
+    day it learned from may be scored: what it knows is what was known at that day's end. Raises BadInput."""
     if on < model.known_until:
         raise BadInput(
             f"{option}: {on} is before {model.known_until}, up to which the model had learned how invoices went: give "

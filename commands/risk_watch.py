@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from commands.open_cases import open_accounts
 from commands.place import find
-from commands.risk import as_document, percent, read_model
+from commands.risk import as_document, percent, read_model, refuse_look_ahead
 from commands.terminal import amount, count, day, notes, out, print_json, table, words
 from domain.late_model import LateModel
 from domain.lateness import LATE, LateScore, scores_on
@@ -52,12 +52,18 @@ class Watched:
 
 
 def print_watch(state: Path | None, model: Path | None, *, as_json: bool) -> None:
-    """List the open cases near the write-off age or with a reason, the nearest first; `--json` has all."""
+    """List the open cases near the write-off age or with a reason, the nearest first; `--json` has all.
+
+    Raises BadInput where the model cannot be used, or learned from days after the place's own.
+    """
     trained = None if model is None else read_model(model)
     place = find(state)
     with place.reading() as session:
+        now = place.now(session)
+        if trained is not None:
+            refuse_look_ahead(trained, "--model", now.date())
         watched = sorted(
-            _watch(session, place.now(session), trained),
+            _watch(session, now, trained),
             key=lambda each: (each.write_off_on, each.row.invoice_id),
         )
     if as_json:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import starter
+from tests.cli.conftest import Office
 from tests.unit.test_late_model import document
 
 HEADER = "invoice_id,customer_id,issue_date,due_date,amount,currency,settled_date,flags\n"
@@ -79,6 +80,16 @@ def test_a_model_scores_no_day_before_it_had_learned(
     assert f"{option}: 2026-06-29 is before 2026-06-30" in told.err
     assert "risk-train --before 2026-06-30" in told.err
     assert starter.main([*said, "2026-06-30"]) == 0
+
+
+async def test_a_model_watches_no_case_before_it_had_learned(office: Office) -> None:
+    model = office.save("model.json", json.dumps(document() | {"known_until": "2190-06-30"}).encode())
+    said = await office.run("risk", "--model", model)
+    assert (said.code, said.out) == (2, "")
+    assert "is before 2190-06-30, up to which the model had learned" in said.err
+    assert (
+        await office.json("risk", "--model", office.save("model.json", json.dumps(document()).encode()))
+    ) == []
 
 
 def test_a_file_with_faults_gives_no_scores(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
