@@ -59,6 +59,15 @@ def report(
             parser=to_day, metavar="DATE", help="As it was known when the day was closed.", show_default=False
         ),
     ] = None,
+    go_live: Annotated[
+        date | None,
+        typer.Option(
+            parser=to_day,
+            metavar="DATE",
+            help="The improvement report since that day; `improvement` has its periods and files.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
     state: State = None,
 ) -> None:
@@ -73,6 +82,7 @@ def report(
         figure=figure,
         customers=customers,
         as_closed=as_closed,
+        go_live=go_live,
         state=state,
         as_json=as_json,
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from commands import report_views
 from commands.failures import BadInput
+from commands.improvement import Asked, Wanted, print_improvement
 from commands.place import find
 from commands.report_portfolio import Portfolio, of_file, stored
 from commands.terminal import moment, note, out, print_json, table, words
@@ -51,6 +52,7 @@ def print_report(
     figure: str | None = None,
     customers: int | None = None,
     as_closed: date | None = None,
+    go_live: date | None = None,
     state: Path | None,
     as_json: bool,
 ) -> None:
@@ -65,6 +67,7 @@ def print_report(
         "--list": figure,
         "--customers": customers,
         "--as-closed": as_closed,
+        "--go-live": go_live,
     }
     asked = [name for name, value in views.items() if value is not None]
     if len(asked) > 1:
@@ -73,6 +76,8 @@ def print_report(
         raise BadInput(f"{asked[0]} is of what is stored: leave --from-csv out")
     if as_closed is not None:
         _print_closed(as_closed, state, as_json=as_json)
+    elif go_live is not None:
+        print_improvement(Asked(go_live, as_of=as_of), Wanted(), csv=csv, state=state, as_json=as_json)
     elif by is not None or customers is not None:
         with stored(as_of, state) as (portfolio, day):
             if by is not None:

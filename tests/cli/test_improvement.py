@@ -134,6 +134,15 @@ def test_the_report_of_a_file(file: Path, tmp_path: Path, capsys: pytest.Capture
     assert not CLAIMS.search(out)
 
 
+def test_report_prints_it_too(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    of = ["--go-live", str(GO_LIVE), "--as-of", str(AS_OF), "--from-csv", str(file)]
+    _, improvement, _ = run(capsys, *of, "--json")
+    assert starter.main(["report", *of, "--json"]) == 0
+    assert capsys.readouterr().out == improvement
+    assert starter.main(["report", *of, "--trend", "3"]) == 2
+    assert "--trend and --go-live: ask for one at a time" in capsys.readouterr().err
+
+
 def test_the_workbook_holds_numbers_text_and_no_formula_of_anybody(
     file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
