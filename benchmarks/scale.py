@@ -259,7 +259,9 @@ def _import(engine: sa.Engine, folder: Path) -> Imported:
         for r in read.history
     ]
     with engine.begin() as connection:
-        connection.execute(sa.text(f"CREATE TABLE bare AS SELECT {columns} FROM settled_invoices WITH NO DATA"))
+        connection.execute(
+            sa.text(f"CREATE TABLE bare AS SELECT {columns} FROM settled_invoices WITH NO DATA")
+        )
         cursor = connection.connection.cursor()
         began = time.perf_counter()
         with cursor.copy(f"COPY bare ({columns}) FROM STDIN") as copy:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from activities.adapters.xml_file import LARGEST_FILE, MEGABYTE, NotReadable
 from activities.rulebook import Rulebook, load_rulebook
 from commands import cases
 from commands.failures import BadInput, Failed
-from commands.import_files import way_of_writing
 from commands.place import Place, find
 from commands.starting import Starter
 from commands.terminal import clean, count, note, out, print_json, progress_bar, table, words
@@ -28,6 +27,7 @@ from domain.bank_csv import Options
 from domain.bank_lines import lines_of
 from domain.cash_application import OpenItems
 from domain.contract import CashReceived, Invoice, PaymentReversed, Start
+from domain.csv_text import Writing
 from domain.money import Money
 from settings import Settings
 from store import bank as store
@@ -54,16 +54,8 @@ class File:
     """Of a table: the columns that are not known."""
 
 
-def options(
-    columns: str | None,
-    account: str | None,
-    currency: str | None,
-    delimiter: str | None,
-    date_format: str | None,
-    decimal_format: str | None,
-) -> Options:
+def options(columns: str | None, account: str | None, currency: str | None, written: Writing) -> Options:
     """How tables are read, as the command line says. Raises BadInput naming the option."""
-    written = way_of_writing(delimiter, date_format, decimal_format)
     named = {}
     for told in filter(None, (columns or "").split(",")):
         name, equals, called = told.partition("=")
@@ -76,9 +68,7 @@ def options(
             account=account,
             accounts=_only_accounts(load_rulebook(Settings().config_folder)),
             currency=currency,
-            delimiter=written.delimiter,
-            date_format=written.date_format,
-            decimal_format=written.decimal_format,
+            **asdict(written),
         )
     except ValueError as problem:
         raise BadInput(f"--columns: {problem}") from None

@@ -15,6 +15,10 @@ from commands.options import Json, State
 app = typer.Typer()
 
 FileCurrency = Annotated[str | None, typer.Option(help="Where a CSV has no such column.", show_default=False)]
+Encoding = Annotated[
+    str | None,
+    typer.Option(help="Such as Windows-1252; UTF-8, or UTF-16 by its mark.", show_default=False),
+]
 DateFormat = Annotated[str | None, typer.Option(help="Such as DD/MM/YYYY; found out.", show_default=False)]
 DecimalFormat = Annotated[
     str | None, typer.Option(help="1,234.56 or 1.234,56; found out.", show_default=False)
@@ -28,6 +32,7 @@ def import_(
     check: Annotated[bool, typer.Option("--check", help="Only read.")] = False,
     currency: FileCurrency = None,
     seller: Annotated[str, typer.Option(help="Where the file has no such column.")] = "default",
+    encoding: Encoding = None,
     date_format: DateFormat = None,
     decimal_format: DecimalFormat = None,
     delimiter: Delimiter = None,
@@ -41,9 +46,14 @@ def import_(
 
     Settled ones become history, credit notes are applied; docs/import.md describes both.
     """
-    from commands.import_files import import_files, options
+    from dataclasses import asdict
 
-    read = options(delimiter, date_format, decimal_format, currency, seller)
+    from commands.import_files import import_files
+    from commands.writing import writing
+    from domain.portfolio_csv import Options
+
+    written = writing(encoding, delimiter, date_format, decimal_format)
+    read = Options(currency=currency, seller=seller, **asdict(written))
     import_files(files, read, due_days, state=state, check=check, as_json=as_json)
 
 
@@ -59,6 +69,7 @@ def bank(
         str | None, typer.Option(help="Where a CSV has no such column.", show_default=False)
     ] = None,
     currency: FileCurrency = None,
+    encoding: Encoding = None,
     date_format: DateFormat = None,
     decimal_format: DecimalFormat = None,
     delimiter: Delimiter = None,
@@ -70,6 +81,8 @@ def bank(
     docs/bank.md says how they are read and how payments are matched.
     """
     from commands.bank import options, read_statements
+    from commands.writing import writing
 
-    tables = options(columns, account, currency, delimiter, date_format, decimal_format)
+    written = writing(encoding, delimiter, date_format, decimal_format)
+    tables = options(columns, account, currency, written)
     read_statements(files, tables, state=state, check=check, as_json=as_json)

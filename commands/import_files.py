@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ from commands.portfolio_file import File, documents, one_of_each, read_file
 from commands.starting import Starter
 from commands.terminal import clean, count, note, notes, out, print_json, progress_bar, table, total, words
 from domain.contract import Start
-from domain.csv_text import DateFormat, DecimalFormat
 from domain.portfolio_csv import Options, Portfolio
 from settings import Settings
 from store import history
@@ -36,38 +35,6 @@ NO_MORE_OPENED_S = 10.0
 _LISTED = 50
 #: Ids asked for in one statement.
 _IDS = 10_000
-
-
-def way_of_writing(delimiter: str | None, date_format: str | None, decimal_format: str | None) -> Options:
-    """What the command line says of how a table is written. Raises BadInput naming the option."""
-    if delimiter in ("tab", "\\t"):
-        delimiter = "\t"
-    try:
-        dates = None if date_format is None else DateFormat(date_format.upper())
-    except ValueError:
-        raise BadInput(f"--date-format: is none of {', '.join(DateFormat)} (got {date_format!r})") from None
-    try:
-        decimals = None if decimal_format is None else DecimalFormat(decimal_format)
-    except ValueError:
-        raise BadInput(
-            f"--decimal-format: is none of {' and '.join(DecimalFormat)} (got {decimal_format!r})"
-        ) from None
-    try:
-        return Options(delimiter, dates, decimals)
-    except ValueError as problem:
-        raise BadInput(f"--delimiter: {problem}") from None
-
-
-def options(
-    delimiter: str | None,
-    date_format: str | None,
-    decimal_format: str | None,
-    currency: str | None,
-    seller: str,
-) -> Options:
-    """The reading options of the command line. Raises BadInput naming the option."""
-    written = way_of_writing(delimiter, date_format, decimal_format)
-    return replace(written, currency=currency, seller=seller)
 
 
 def import_files(

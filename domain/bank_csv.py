@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from domain import csv_text
 from domain.bank import BOOKED, CSV_FORM, BankFile, Entry, Sign, Statement, Transaction
-from domain.csv_text import DateFormat, Dates, DecimalFormat, Decimals, Fault, Row
+from domain.csv_text import Dates, Decimals, Fault, Row, Writing
 from domain.money import exponent
 from domain.wire import shown
 
@@ -94,8 +94,8 @@ _STATES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options(Writing):
     """What the caller knows of the file; what is None is found out, or is in the columns."""
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -104,12 +104,9 @@ class Options:
     accounts: Mapping[str, str] = field(default_factory=dict)
     """The only account that a seller has in a currency: what it is where nothing else says so."""
     currency: str | None = None
-    delimiter: str | None = None
-    date_format: DateFormat | None = None
-    decimal_format: DecimalFormat | None = None
 
     def __post_init__(self) -> None:
-        csv_text.check_delimiter(self.delimiter)
+        Writing.__post_init__(self)
         for name in self.columns:
             if name not in FIELDS:
                 raise ValueError(f"{name!r} is none of {', '.join(FIELDS)}")
@@ -279,7 +276,7 @@ class _File:
 
     def _rows(self, data: bytes) -> list[Row]:
         complain = self.faults.append
-        text = csv_text.decoded(data, complain)
+        text = csv_text.decoded(data, self.options.encoding, complain)
         if text is None:
             return []
         delimiter, records = csv_text.records(text, self.options.delimiter, self._delimiter, complain)

@@ -5,6 +5,7 @@ How a file is written is found out from all of it together; two ways that would 
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -16,6 +17,7 @@ from enum import StrEnum
 from domain.wire import FIRST_DAY, LAST_DAY, shown
 
 DELIMITERS = ",;\t|"
+_UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SEPARATOR_LINE = re.compile(r"sep=([,;\t|])(\r\n|\r|\n)")
 
 
@@ -33,6 +35,31 @@ class DecimalFormat(StrEnum):
 
     POINT = "1,234.56"
     COMMA = "1.234,56"
+
+
+class Encoding(StrEnum):
+    """How a file writes its letters."""
+
+    UTF_8 = "UTF-8"
+    UTF_16 = "UTF-16"
+    WINDOWS_1250 = "Windows-1250"
+    WINDOWS_1252 = "Windows-1252"
+    ISO_8859_1 = "ISO-8859-1"
+    ISO_8859_15 = "ISO-8859-15"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing:
+    """What the caller knows of how a file is written; what is None is found out from the file."""
+
+    encoding: Encoding | None = None
+    delimiter: str | None = None
+    date_format: DateFormat | None = None
+    decimal_format: DecimalFormat | None = None
+
+    def __post_init__(self) -> None:
+        if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter not in DELIMITERS):
+            raise ValueError(f"delimiter {self.delimiter!r} is none of comma, semicolon, tab and '|'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +91,6 @@ class Row:
         return self.cells.get(column, "")
 
 
-def check_delimiter(delimiter: str | None) -> None:
-    """Raises ValueError for what cannot stand between cells."""
-    if delimiter is not None and (len(delimiter) != 1 or delimiter not in DELIMITERS):
-        raise ValueError(f"delimiter {delimiter!r} is none of comma, semicolon, tab and '|'")
-
-
 def printable(text: str) -> str:
     """The text as it may stand in a message: escaped where it does not print, and not too long."""
     return shown(text)[1:-1]
@@ -83,14 +104,21 @@ def column_name(cell: str) -> str:
 # Lines and cells
 
 
-def decoded(data: bytes, fault: Complain) -> str | None:
-    """The text of a file in UTF-8, without byte order mark; None with a fault where it is something else."""
+def decoded(data: bytes, encoding: Encoding | None, fault: Complain) -> str | None:
+    """The text of a file, without byte order mark; None with a fault where it is in another encoding.
+
+    What begins with the mark of UTF-16 is UTF-16, else it is UTF-8 unless the caller knows better: nothing in a
+    file tells the encodings of one byte a letter apart.
+    """
+    if encoding is None:
+        encoding = Encoding.UTF_16 if data.startswith(_UTF_16_MARKS) else Encoding.UTF_8
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8-sig" if encoding is Encoding.UTF_8 else encoding)
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        line = data[: error.start].decode(encoding, errors="replace").count("\n") + 1
         value = f"byte 0x{data[error.start]:02x}"
-        fault(Fault(line, "", value, "is not UTF-8: save the file as 'CSV UTF-8'"))
+        fix = "say which it is with --encoding, such as Windows-1252, or save the file as 'CSV UTF-8'"
+        fault(Fault(line, "", value, f"is not {encoding}: {fix}"))
         return None
 
 

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from domain import csv_text
 from domain.contract import Customer, Invoice, Start, field_errors
-from domain.csv_text import DateFormat, Dates, DecimalFormat, Decimals, Fault, Row, printable
+from domain.csv_text import DateFormat, Dates, DecimalFormat, Decimals, Fault, Row, Writing, printable
 from domain.money import Money, exponent
 from domain.wire import shown
 
@@ -66,18 +66,12 @@ _ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options(Writing):
     """What the caller knows of the file; what is None is found out, or is in the columns."""
 
-    delimiter: str | None = None
-    date_format: DateFormat | None = None
-    decimal_format: DecimalFormat | None = None
     currency: str | None = None
     seller: str = "default"
-
-    def __post_init__(self) -> None:
-        csv_text.check_delimiter(self.delimiter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +271,7 @@ class _File:
     def _rows(self, data: bytes) -> list[Row]:
         """The rows to read, without those left out; structural faults are noted."""
         fault = self.faults.append
-        text = csv_text.decoded(data, fault)
+        text = csv_text.decoded(data, self.options.encoding, fault)
         if text is None:
             return []
         self.delimiter, records = csv_text.records(text, self.options.delimiter, _detect_delimiter, fault)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -14,7 +15,7 @@ from domain.bank import Sign
 from domain.bank_csv import FIELDS, KNOWN_NAMES, Options, StatementCsv, read
 from domain.bank_lines import BankLine, lines_of
 from domain.bank_repeats import ToldBefore, told_in_another_form
-from domain.csv_text import DateFormat, DecimalFormat
+from domain.csv_text import DateFormat, DecimalFormat, Encoding
 
 ACCOUNT = "DE89370400440532013000"
 HEADER = "Booking date,Amount,Currency,Payer,Text,Account"
@@ -82,6 +83,15 @@ def test_a_german_statement_with_lines_before_its_header() -> None:
         Decimal("1250.00"), "Bolt & Söhne", ("Rechnung 2027/0017",),
     )  # fmt: skip
     assert (own.sign, own.amount) == (Sign.DEBIT, Decimal("79.50"))
+
+
+def test_a_statement_in_the_encoding_of_german_banks() -> None:
+    data = table(
+        "20.01.2027;Bolt & Söhne;1.250,00", header="Buchungstag;Begünstigter/Zahlungspflichtiger;Betrag"
+    )
+    written = data.decode().encode("cp1252")
+    [line] = lines(written, replace(HERE, encoding=Encoding.WINDOWS_1252))
+    assert (line.debtor, line.amount) == ("Bolt & Söhne", Decimal("1250.00"))
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -264,7 +274,7 @@ def test_a_bundle_is_found_beside_another_of_its_reference() -> None:
     [
         pytest.param(b"", "line 1: the file is empty", id="nothing"),
         pytest.param(b"\x00\x01\x02\xff", "line 1: is not UTF-8", id="bytes"),
-        pytest.param("Müller".encode("latin-1"), "is not UTF-8: save the file as 'CSV UTF-8'", id="Latin-1"),
+        pytest.param("Müller".encode("latin-1"), "is not UTF-8: say which it is with --encoding", id="Latin-1"),
         pytest.param(b"a,b\n1,2\n", "no line names the columns", id="another table"),
         pytest.param(table("2027-01-15,5", header="Date,Amount"), "currency: is missing: add", id="no currency"),
         pytest.param(

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.csv_text import DateFormat, DecimalFormat, Fault
+from domain.csv_text import DateFormat, DecimalFormat, Encoding, Fault
 from domain.money import Money
 from domain.portfolio_csv import COLUMNS, HistoryRow, Options, Portfolio, read
 
@@ -355,7 +355,7 @@ def test_fields_of_an_invoice_are_checked(column: str, value: str) -> None:
         (b"", [(1, "")]),
         (b"\n\n", [(1, "")]),
         (b"\xef\xbb\xbf", [(1, "")]),
-        ("Müller".encode("utf-16"), [(1, "")]),
+        ("Müller".encode("utf-16")[:-1], [(1, "")]),
         (table(GOOD) + "Größe".encode("latin-1"), [(3, "")]),
         (b"PK\x03\x04 a spreadsheet, not a table\x00\xff", [(1, "")]),
         (
@@ -369,6 +369,30 @@ def test_fields_of_an_invoice_are_checked(column: str, value: str) -> None:
 )
 def test_files_that_are_no_table(data: bytes, faults: list[tuple[int, str]]) -> None:
     assert refused(data) == faults
+
+
+@pytest.mark.parametrize(
+    ("written", "encoding"),
+    [
+        ("utf-8", None),
+        ("utf-8-sig", None),
+        ("utf-8-sig", Encoding.UTF_8),
+        ("utf-16", None),
+        ("cp1252", Encoding.WINDOWS_1252),
+        ("iso-8859-15", Encoding.ISO_8859_15),
+    ],
+)
+def test_names_are_read_in_the_encoding_of_the_file(written: str, encoding: Encoding | None) -> None:
+    text = table(f"{GOOD},Müller & Söhne €", header=f"{HEADER},customer_name").decode()
+    [row] = taken(text.encode(written), Options(encoding=encoding)).rows
+    assert row.customer.name == "Müller & Söhne €"
+
+
+def test_what_an_encoding_has_no_letter_for_is_a_fault_with_its_line() -> None:
+    data = f"{HEADER},customer_name\n{GOOD},M\x81ller\n".encode("latin-1")
+    [fault] = read(data, TODAY, Options(encoding=Encoding.WINDOWS_1252)).errors
+    assert (fault.line, fault.value) == (2, "byte 0x81")
+    assert "is not Windows-1252" in fault.reason
 
 
 def test_a_table_without_rows_is_empty() -> None:
