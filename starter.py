@@ -11,18 +11,15 @@ from collections.abc import Sequence
 
 import typer
 
-from commands import (
-    evidence_commands,
-    fact_commands,
-    figure_commands,
-    file_commands,
-    policy_commands,
-    portal_commands,
-    request_commands,
-    risk_commands,
-    stack_commands,
-    work_commands,
-)
+from commands.evidence import evidence_commands
+from commands.figures import figure_commands
+from commands.files import file_commands
+from commands.policies import policy_commands
+from commands.portal import portal_commands
+from commands.risk import risk_commands
+from commands.stack import stack_commands
+from commands.telling import fact_commands, request_commands
+from commands.work import work_commands
 
 app = typer.Typer(
     help="Duecourse collects unpaid invoices in due course, without losing the customer.",

@@ -31,21 +31,21 @@ from activities.adapters.smtp import SmtpTransport
 from activities.adapters.voice_webhook import VoiceWebhook
 from activities.credit_holds import CreditHolds
 from activities.documents import Documents
-from activities.drafting import Drafter
 from activities.failures import QuietFailures
-from activities.feed_notes import FeedWatch
-from activities.inbox import ImapSource, Inbox, MaildirSource, Source
+from activities.inbound.feed_notes import FeedWatch
+from activities.inbound.inbox import ImapSource, Inbox, MaildirSource, Source
+from activities.inbound.reading import MailReader
+from activities.inbound.replies import Reader, Replies
 from activities.ledger import Ledger
 from activities.notices import Notices
-from activities.overrides import use_templates
+from activities.paper.overrides import use_templates
+from activities.paper.rendering import PdfRenderer
 from activities.plan_waking import PlanWaking
 from activities.portal_links import PortalLinks, portal_links
 from activities.print_queue import PrintQueue, days_of
-from activities.reading import MailReader
 from activities.reconciliation import Reconciliation
-from activities.rendering import PdfRenderer
-from activities.replies import Reader, Replies
 from activities.rulebook import Rulebook, load_rulebook
+from activities.writing.drafting import Drafter
 from domain.vocabulary import Channel
 from settings import Settings, connect, language_model
 from store.database import create_engine, session_factory

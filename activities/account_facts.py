@@ -12,7 +12,7 @@ from activities.notice_facts import customer_facts, invoice_facts
 from activities.rulebook import Rulebook, business_holidays
 from domain.contact import Pursued
 from domain.contract import Customer
-from domain.letter import AccountFacts
+from domain.letters.letter import AccountFacts
 from domain.money import Money
 from domain.pauses import calendar_of
 from store import facts as ledger

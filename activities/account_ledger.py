@@ -19,7 +19,7 @@ from domain import contract as wire
 from domain import facts as internal
 from domain.cash_source import source_of
 from domain.money import Money
-from domain.requests import unfit
+from domain.requests.requests import unfit
 from domain.vocabulary import Step
 from domain.wire import FieldError
 from store import facts, portfolio, worklist

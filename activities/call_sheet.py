@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from activities.account_facts import AccountRead, read_account
-from activities.phrasing import Habits, habits_of, paper_for, template
 from activities.rulebook import Rulebook
+from activities.writing.phrasing import Habits, habits_of, paper_for, template
 from domain.instalments import PersonLimits
-from domain.letter import InvoiceFacts, by_due_date, open_totals
+from domain.letters.letter import InvoiceFacts, by_due_date, open_totals
 from domain.money import Money
 from domain.pauses import calendar_of, collectable, standing_plan
 from domain.seller import one_line

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from activities.adapters.port import Carrier, LooksUp, MailTransport, Outgoing, Proof, Refused, SendResult
-from activities.words import Words
+from activities.writing.words import Words
 from domain.vocabulary import Channel
 from store.schema import MessageRow
 

@@ -29,7 +29,7 @@ from domain.decision import Close, Decision
 from domain.money import Money
 from domain.offer_credit import taken_offer
 from domain.pauses import calendar_of, is_settled
-from domain.plan_healing import plans_moved_by
+from domain.plans.plan_healing import plans_moved_by
 from domain.policy import Policy
 from domain.segments import usual_day
 from domain.view import view

@@ -14,22 +14,22 @@ from temporalio import activity
 from activities.call_sheet import CallSheet, read_call_sheet
 from activities.carriers import plain_payload
 from activities.casework import CaseWork
-from activities.demand_letter import DemandRefused
-from activities.drafting import Drafter
 from activities.interface import OnMessage, Rendered
-from activities.letters import letter_pdf
-from activities.mail import Attachment, build_mail
 from activities.messages import ANOTHER_VERSION, frozen_facts, give_up, is_for_staff, reasons, step_of
+from activities.paper.demand_letter import DemandRefused
+from activities.paper.letters import letter_pdf
+from activities.paper.rendering import PdfRenderer, PdfUnavailable, RenderingFailed
 from activities.papers import LARGEST_ATTACHMENT, Papers, make_papers
 from activities.referral_pack import ReferralPack, read_referral_pack
-from activities.rendering import PdfRenderer, PdfUnavailable, RenderingFailed
 from activities.rulebook import Rulebook
-from activities.words import Words, write_notice
+from activities.writing.drafting import Drafter
+from activities.writing.mail import Attachment, build_mail
+from activities.writing.words import Words, write_notice
 from domain import facts as internal
 from domain.contact import ready
-from domain.draft import Draft, brief_of
-from domain.guard import examine
-from domain.letter import NoticeFacts
+from domain.letters.draft import Draft, brief_of
+from domain.letters.guard import examine
+from domain.letters.letter import NoticeFacts
 from domain.pauses import approval_ends
 from domain.vocabulary import Channel, Note, Step, step_name
 from store import canonical, outbox

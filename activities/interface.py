@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ConfigDict
 
 from domain.decision import Decision, Lean
-from domain.plan import PlanDecision
+from domain.plans.plan import PlanDecision
 
 #: Input above this is kept as its SHA-256 and first 4 kB: no fact of the contract is as long.
 LONGEST_FACT = 64 * 1024

@@ -30,15 +30,15 @@ from activities.interface import (
 )
 from activities.messages import decide_approval
 from activities.opening import open_case, refuse_start
-from activities.rendering import PdfRenderer
+from activities.paper.rendering import PdfRenderer
 from activities.rulebook import Rulebook
 from domain import contract as wire
 from domain import facts as internal
 from domain.asking import Answer, Refused
-from domain.bank_lines import LINE_PREFIX
-from domain.draft import Draft
+from domain.cash_source import LINE_PREFIX
+from domain.letters.draft import Draft
 from domain.money import Money
-from domain.requests import answer, unfit
+from domain.requests.requests import answer, unfit
 from domain.vocabulary import CallOutcome, Channel, Note, Step
 from store import bank, facts, outbox, plans, portfolio, worklist
 from store.customers import UnknownInvoice

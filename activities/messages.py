@@ -10,7 +10,7 @@ from activities import plan_book
 from activities.adapters.port import Proof
 from activities.casework import CaseWork
 from domain import facts as internal
-from domain.letter import FOR_STAFF, NoticeFacts
+from domain.letters.letter import FOR_STAFF, NoticeFacts
 from domain.vocabulary import Channel, Note, Step, step_name
 from store import outbox, portfolio
 from store.schema import Approval, MessageRow

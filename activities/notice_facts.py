@@ -9,15 +9,15 @@ from typing import Any
 from activities import plan_book
 from activities.casework import OFFER_ENTRY, CaseWork
 from activities.contacts import Recipients
-from activities.phrasing import LANGUAGES, part_of
+from activities.writing.phrasing import LANGUAGES, part_of
 from domain import contract as wire
 from domain.case import Case
 from domain.cash_source import announced_amount
 from domain.contact import Contact, ContactItem, Pursued
-from domain.demand import jurisdiction_of
 from domain.envelope import window_address
 from domain.facts import OfferMade, PlanTabled
-from domain.letter import (
+from domain.letters.demand import jurisdiction_of
+from domain.letters.letter import (
     AnswerFacts,
     CallFacts,
     CustomerFacts,
@@ -36,7 +36,6 @@ from domain.letter import (
 )
 from domain.money import Money
 from domain.offer_credit import left_to_pay
-from domain.offer_requests import offer_of_step
 from domain.pauses import (
     calendar_of,
     frozen_amount,
@@ -44,6 +43,7 @@ from domain.pauses import (
     promised_amount,
     promises,
 )
+from domain.requests.offer_requests import offer_of_step
 from domain.risk import assess
 from domain.seller import Mailbox, Seller, one_line
 from domain.vocabulary import (

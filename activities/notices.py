@@ -30,7 +30,6 @@ from activities.documents import (
     note_missing_paper,
     write_words,
 )
-from activities.drafting import Drafter
 from activities.interface import Decided, Drafted, OnCase, OnMessage, OnPlan
 from activities.messages import (
     ANOTHER_VERSION,
@@ -50,6 +49,7 @@ from activities.messages import (
 from activities.notice_facts import freeze, material, offers_come_too_near
 from activities.portal_links import PortalLinks
 from activities.rulebook import Rulebook
+from activities.writing.drafting import Drafter
 from domain import facts as internal
 from domain.channels import window_of
 from domain.contact import Contact, compose, ready

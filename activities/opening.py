@@ -15,7 +15,7 @@ from domain import facts as internal
 from domain.hold_out import Arm
 from domain.money import Money
 from domain.policy import TASKS
-from domain.requests import unfit
+from domain.requests.requests import unfit
 from domain.segments import Behaviour, Segment, Standing
 from domain.vocabulary import Step
 from domain.wire import FieldError

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from activities.bound_statement import STATEMENT_TIMEOUT_S, bound_statement
 from activities.call_sheet import CallSheet, call_sheet_filename, call_sheet_html
-from activities.demand_letter import DemandRefused, annexes, demand_filename, demand_letter_html
-from activities.exhibits import MEGABYTE, Exhibit, gather
-from activities.mail import Attachment
-from activities.plan_papers import calendar_of_plan, schedule_filename, schedule_html
+from activities.paper.bound_statement import STATEMENT_TIMEOUT_S, bound_statement
+from activities.paper.demand_letter import DemandRefused, annexes, demand_filename, demand_letter_html
+from activities.paper.exhibits import MEGABYTE, Exhibit, gather
+from activities.paper.plan_papers import calendar_of_plan, schedule_filename, schedule_html
+from activities.paper.rendering import PdfRenderer, PdfUnavailable, RenderingFailed
+from activities.paper.statement import statement_filename, statement_html
 from activities.referral_pack import ReferralPack, referral_pack_filename, referral_pack_pdf
-from activities.rendering import PdfRenderer, PdfUnavailable, RenderingFailed
 from activities.rulebook import Rulebook
-from activities.statement import statement_filename, statement_html
-from domain.demand import RateUnknown
-from domain.letter import NoticeFacts
+from activities.writing.mail import Attachment
+from domain.letters.demand import RateUnknown
+from domain.letters.letter import NoticeFacts
 from domain.vocabulary import AFTER_THE_DEBT, Channel, Note, Step
 
 #: Mail servers refuse what is much larger; a larger paper is kept and sent on request.

@@ -11,11 +11,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from activities.interface import PlanDecided
-from activities.plan_words import terms_text
+from activities.writing.plan_words import terms_text
 from domain import facts as internal
 from domain.contact import Contact, ContactItem
 from domain.money import Money
-from domain.plan import (
+from domain.plans.plan import (
     DECISION_TASK,
     Plan,
     SendNote,
@@ -24,8 +24,8 @@ from domain.plan import (
     newest_plan,
     view_of,
 )
-from domain.plan_healing import late_evidence, turn
-from domain.plan_requests import offer
+from domain.plans.plan_healing import late_evidence, turn
+from domain.requests.plan_requests import offer
 from domain.vocabulary import PlanState, Step
 from store import plans, portfolio, worklist
 from store.schema import PlanRow

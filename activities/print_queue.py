@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from activities.adapters.files import write_synced
 from activities.adapters.letters import CLOSED, folder_name
-from activities.rendering import PdfRenderer
+from activities.paper.rendering import PdfRenderer
 from activities.rulebook import Rulebook
 
 #: A file for the printer holds at most this many bytes of letters and so many pages; a larger day gets several.

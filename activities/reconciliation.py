@@ -21,8 +21,8 @@ from activities.casework import CaseWork
 from activities.delivery import confirm
 from activities.interface import DayClosed, OnDay, Reconciled
 from activities.messages import mark_unknown, step_of
+from activities.paper.rendering import PdfRenderer, PdfUnavailable, RenderingFailed
 from activities.print_queue import PrintQueue
-from activities.rendering import PdfRenderer, PdfUnavailable, RenderingFailed
 from activities.rulebook import Rulebook
 from domain import facts as internal
 from domain.unknown import is_look_due, may_write_again

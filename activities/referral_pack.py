@@ -11,13 +11,13 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from activities.account_facts import read_account
-from activities.bound_statement import BIND_TIMEOUT_S, STATEMENT_TIMEOUT_S, bound_statement
 from activities.call_sheet import CallSheet, read_call_sheet
-from activities.exhibits import gather
-from activities.phrasing import paper_for, template
-from activities.rendering import PdfRenderer
+from activities.paper.bound_statement import BIND_TIMEOUT_S, STATEMENT_TIMEOUT_S, bound_statement
+from activities.paper.exhibits import gather
+from activities.paper.rendering import PdfRenderer
 from activities.rulebook import Rulebook
-from domain.letter import AccountFacts
+from activities.writing.phrasing import paper_for, template
+from domain.letters.letter import AccountFacts
 from store import outbox, queries
 from store.schema import CaseRow, MessageState
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from domain.channels import OFFERED_BY_ALL
 from domain.contract import Customer
-from domain.demand import DemandLaw, load_demand_law
 from domain.hold_out import Arm
 from domain.instalments import PersonLimits
-from domain.plan_law import PlanLaw, load_plan_law
+from domain.letters.demand import DemandLaw, load_demand_law
 from domain.policy import Policy, load_policy
+from domain.requests.plan_law import PlanLaw, load_plan_law
 from domain.segments import Segment, Segments, load_segments
 from domain.seller import Seller, load_seller
 from domain.vocabulary import Channel, CustomerKind

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import sys
 
-from activities.rendering import PdfUnavailable
+from activities.paper.rendering import PdfUnavailable
 from benchmarks import known, pages, papers, report, risk, scale
 from benchmarks.life import Lives
 from benchmarks.stand import BARE, DUECOURSE, Stand

@@ -19,7 +19,7 @@ from typing import Literal
 from temporalio.client import Client
 
 from activities.adapters.port import Accepted
-from activities.rendering import PdfRenderer
+from activities.paper.rendering import PdfRenderer
 from activities.rulebook import load_rulebook
 from benchmarks import bare
 from settings import ROOT

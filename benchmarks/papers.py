@@ -15,12 +15,12 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from activities.bound_statement import bound_statement
-from activities.exhibits import Exhibit, gather
-from activities.rendering import PdfRenderer
+from activities.paper.bound_statement import bound_statement
+from activities.paper.exhibits import Exhibit, gather
+from activities.paper.rendering import PdfRenderer
+from activities.paper.statement import statement_html
 from activities.rulebook import load_rulebook
-from activities.statement import statement_html
-from domain.letter import (
+from domain.letters.letter import (
     AccountFacts,
     CustomerFacts,
     EntryKind,

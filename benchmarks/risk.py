@@ -15,13 +15,13 @@ from statistics import mean
 from time import process_time
 
 from commands.failures import CommandError
-from commands.past_invoices import read_past
-from commands.risk_train import learn
-from domain.late_model import told
-from domain.lateness import LATE, VERY_LATE, Band, LateScore, is_late, scores_at_issue
-from domain.past_invoices import PastInvoice
-from domain.pay_dates import PayDays
-from domain.skill import Skill
+from commands.files.past_invoices import read_past
+from commands.risk.risk_train import learn
+from domain.behaviour.late_model import told
+from domain.behaviour.lateness import LATE, VERY_LATE, Band, LateScore, is_late, scores_at_issue
+from domain.behaviour.pay_dates import PayDays
+from domain.behaviour.skill import Skill
+from domain.files.past_invoices import PastInvoice
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 #: A customer of whom fewer invoices are known is one of whom little is known.

@@ -19,9 +19,9 @@ from sqlalchemy.orm import Session
 from activities.rulebook import load_rulebook
 from benchmarks.accounting import cpu_seconds
 from deploy.local_postgres import LocalPostgres
-from domain import portfolio_csv
-from domain.day_figures import figures
-from domain.trend import month_ends, trend
+from domain.figures.day_figures import figures
+from domain.figures.trend import month_ends, trend
+from domain.files import portfolio_csv
 from settings import ROOT
 from store import balances, history, receivables
 from store import trend as store_trend

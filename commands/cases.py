@@ -13,8 +13,8 @@ from commands.failures import BadInput
 from domain.contract import CaseView, Customer
 from domain.decide import decide
 from domain.decision import Decision
-from domain.plan import Plan, newest_plan
-from domain.plan import view_of as view_of_plan
+from domain.plans.plan import Plan, newest_plan
+from domain.plans.plan import view_of as view_of_plan
 from domain.view import outlook, view
 from store import plans, portfolio
 from store.schema import CaseRow, CustomerRow

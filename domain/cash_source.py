@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from datetime import UTC, date, timedelta
 from typing import Literal, NamedTuple
 
-from domain.bank_lines import LINE_PREFIX
 from domain.calendar import zone_info
 from domain.case import Case, derived_id
 from domain.contract import PaymentReceived
@@ -20,6 +19,8 @@ from domain.money import Money
 
 CashSource = Literal["erp", "bank"]
 
+#: How the ids of bank lines begin: a payment under such an id is the payment of that line.
+LINE_PREFIX = "bank-"
 #: ERP and bank date the same payment so far apart at most, where nobody named one of them.
 SAME_MONEY = timedelta(days=5)
 #: So long before the other's day the named source may have booked what is announced.

@@ -10,11 +10,11 @@ from sqlalchemy import Text, cast, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from domain.bank import Sign
-from domain.bank_booking import Booking, Earlier, LineOutcome, repeated
-from domain.bank_lines import BankLine
-from domain.bank_repeats import ToldBefore, told_in_another_form
-from domain.cash_application import OpenInvoice, Payer, ToldFirst
+from domain.cash.bank import Sign
+from domain.cash.bank_booking import Booking, Earlier, LineOutcome, repeated
+from domain.cash.bank_lines import BankLine
+from domain.cash.bank_repeats import ToldBefore, told_in_another_form
+from domain.cash.cash_application import OpenInvoice, Payer, ToldFirst
 from domain.cash_source import NOT_BY_TRANSFER, SAME_MONEY, told_by
 from domain.contract import CashReceived, PaymentReceived, PaymentReversed
 from domain.money import Money

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, select, tuple_
 from sqlalchemy.orm import Session, load_only
 
-from domain.letter import FOR_STAFF
+from domain.letters.letter import FOR_STAFF
 from store import outbox
 from store.schema import DocumentRow, MessageItemRow, MessageRow, MessageState
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from domain.contract import Customer
-from domain.portfolio_csv import HistoryRow
+from domain.files.portfolio_csv import HistoryRow
 from store import canonical
 
 T = TypeVar("T")

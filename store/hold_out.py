@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from sqlalchemy import Integer, cast, func, select
 from sqlalchemy.orm import Session
 
-from domain.day_figures import COLLECTED_WITHIN
+from domain.figures.day_figures import COLLECTED_WITHIN
 from domain.hold_out import Arm, Tally
 from domain.vocabulary import Outcome
 from store.receivables import issued_on

@@ -1,6 +1,6 @@
 """What two periods are compared by, added up by the database, and the invoices that it is made of.
 
-The definitions are those of `domain/receivables_book.py`; a test holds the two to each other.
+The definitions are those of `domain/figures/receivables_book.py`; a test holds the two to each other.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session
 
-from domain.day_figures import COLLECTED_WITHIN
-from domain.outcomes import Period
-from domain.receivables_book import Turn
+from domain.figures.day_figures import COLLECTED_WITHIN
+from domain.figures.outcomes import Period
+from domain.figures.receivables_book import Turn
 from store.receivables import every_invoice
 from store.schema import CustomerRow
 

@@ -23,7 +23,7 @@ from sqlalchemy import ColumnElement, bindparam, func, or_, select, tuple_, upda
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, load_only
 
-from domain.letter import FOR_STAFF
+from domain.letters.letter import FOR_STAFF
 from store import canonical
 from store.schema import Approval, DeliveryEventRow, DocumentRow, MessageItemRow, MessageRow, MessageState
 

@@ -33,9 +33,7 @@ from sqlalchemy.orm import Session, aliased
 
 from domain.case import Account, Case, apply
 from domain.contract import Customer
-from domain.letter import FOR_STAFF
-from domain.money import Money
-from domain.outcomes import (
+from domain.figures.outcomes import (
     DisputeCycle,
     EndedPlan,
     JudgedPromise,
@@ -43,6 +41,8 @@ from domain.outcomes import (
     dispute_cycles,
     judged_promises,
 )
+from domain.letters.letter import FOR_STAFF
+from domain.money import Money
 from domain.pauses import calendar_of
 from domain.policy import Policy
 from domain.vocabulary import Step

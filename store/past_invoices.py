@@ -7,8 +7,8 @@ from datetime import date
 from sqlalchemy import CompoundSelect, Date, cast, func, select, union_all
 from sqlalchemy.orm import Session
 
+from domain.files.past_invoices import PastInvoice
 from domain.money import Money
-from domain.past_invoices import PastInvoice
 from domain.vocabulary import Outcome
 from store.schema import CaseRow, SettledInvoiceRow
 

@@ -1,8 +1,8 @@
 """The portfolio as the figures see it: invoices that were paid before Duecourse came, and its own cases.
 
-The database sorts invoices into the kinds of `domain/day_figures.py` and adds up exact integers; nothing is rounded
-here, and no more rows are read than there are kinds, days with sales or invoices to list. What a kind is, the
-domain says (`domain/receivables.py`); a test holds the two to each other.
+The database sorts invoices into the kinds of `domain/figures/day_figures.py` and adds up exact integers; nothing
+is rounded here, and no more rows are read than there are kinds, days with sales or invoices to list. What a kind
+is, the domain says (`domain/figures/receivables.py`); a test holds the two to each other.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from domain.day_figures import (
+from domain.figures.day_figures import (
     AGES,
     BUCKETS,
     COLLECTED_WITHIN,
@@ -45,7 +45,7 @@ from domain.day_figures import (
     Sums,
     Tally,
 )
-from domain.receivables import Listed, Question
+from domain.figures.receivables import Listed, Question
 from store.schema import CaseRow, CustomerRow, LedgerEntryRow, SettledInvoiceRow
 
 #: The entry by which an invoice comes into the ledger.

@@ -13,7 +13,7 @@ from sqlalchemy import and_, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from domain.letter import FOR_STAFF
+from domain.letters.letter import FOR_STAFF
 from store.schema import CaseRow, CustomerRow, MessageItemRow, MessageRow, MessageState, ReplyRow
 
 #: Of a mail above the first size only its beginning is kept, with the hash of all.

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from domain.day_figures import figures
+from domain.figures.day_figures import figures
 from store import receivables
 from store.schema import DailyFiguresRow
 

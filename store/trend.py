@@ -3,7 +3,7 @@
 First every invoice counts in full from its issue until it was settled: that takes three passes over the dates of
 all invoices, each grouped by a plain date, of which the database knows that there are few. What payments in
 parts and credits took off before is a correction, by the steps in which a case went down; so is what was paid
-or due before it was issued. The definitions are those of `domain/trend.py`; a test holds the two to each other.
+or due before it was issued. The definitions are those of `domain/figures/trend.py`; a test holds the two to each other.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from domain.day_figures import COLLECTED_WITHIN
-from domain.receivables import Receivable
-from domain.trend import Flow, flows_of
+from domain.figures.day_figures import COLLECTED_WITHIN
+from domain.figures.receivables import Receivable
+from domain.figures.trend import Flow, flows_of
 from store.receivables import INVOICED, allow_memory, every_invoice, issued_on
 from store.schema import CaseRow, LedgerEntryRow
 

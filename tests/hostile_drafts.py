@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from domain.draft import Brief, Draft
+from domain.letters.draft import Brief, Draft
 from domain.vocabulary import Step, Tone
 
 _ALWAYS = frozenset({"recipient", "invoices", "amount_due", "seller", "invoice_table"})

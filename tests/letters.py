@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from domain.letter import (
+from domain.letters.letter import (
     AnswerFacts,
     CallFacts,
     CustomerFacts,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from random import Random
 
-from domain.receivables import Receivable
+from domain.figures.receivables import Receivable
 
 #: The last day on which anything happens in them.
 LAST = date(2027, 3, 31)

@@ -14,8 +14,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import Message
 
-from activities.replies import Replies
-from activities.sender_proof import Vouched, of_inbound_parse
+from activities.inbound.replies import Replies
+from activities.inbound.sender_proof import Vouched, of_inbound_parse
 from store.database import can_never_succeed
 from web.parts import Parts
 from web.webhooks import body_of, wake

@@ -10,8 +10,8 @@ from pydantic import SecretStr
 from sqlalchemy.orm import Session, sessionmaker
 
 from activities.adapters.sendgrid_events import SendGridWebhook
+from activities.inbound.replies import Reader
 from activities.portal_links import PortalLinks
-from activities.replies import Reader
 from activities.rulebook import Rulebook
 from web.portal.workflows import Workflows
 

@@ -14,8 +14,8 @@ from sqlalchemy import Engine
 from temporalio.client import Client
 
 from activities.adapters.sendgrid_events import SendGridWebhook
+from activities.inbound.reading import MailReader
 from activities.portal_links import PortalLinks, portal_links
-from activities.reading import MailReader
 from activities.rulebook import Rulebook
 from settings import Settings, language_model
 from store.database import session_factory

@@ -28,7 +28,7 @@ with workflow.unsafe.imports_passed_through():
         SignalInput,
     )
     from domain.decision import Wait
-    from domain.plan import EndPlan, SendNote
+    from domain.plans.plan import EndPlan, SendNote
     from workflows import arrivals, plan_story, story
     from workflows.arrivals import raw_inputs
     from workflows.invoice_collection import nudge

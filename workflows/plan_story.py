@@ -9,7 +9,7 @@ from typing import Any
 from activities.interface import PlanDecided
 from domain.contract import PlanView
 from domain.decision import NextStep, Wait
-from domain.plan import EndPlan, SendNote
+from domain.plans.plan import EndPlan, SendNote
 from domain.vocabulary import WaitingOn, step_name
 from workflows import story
 

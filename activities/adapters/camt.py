@@ -1,4 +1,4 @@
-"""ISO 20022 bank statements: camt.052, camt.053 and camt.054, versions 1 to 8, in the words of `domain.bank`.
+"""ISO 20022 bank statements: camt.052, camt.053 and camt.054, versions 1 to 8, in the words of `domain.cash.bank`.
 
 Read by hand from the elements, not through a schema: banks leave out what the schema requires, and a statement
 is worth reading as long as its money, its direction and its references can be.
@@ -13,7 +13,7 @@ from decimal import Decimal
 from lxml import etree
 
 from activities.adapters.xml_file import NotReadable, parse
-from domain.bank import Balance, BankFile, Entry, Sign, Statement, Transaction, day_of
+from domain.cash.bank import Balance, BankFile, Entry, Sign, Statement, Transaction, day_of
 
 VERSIONS = range(1, 9)
 

@@ -1,4 +1,4 @@
-"""Electronic invoices and credit notes of EN 16931, in UBL or CII, in the words of `domain.e_invoice`.
+"""Electronic invoices and credit notes of EN 16931, in UBL or CII, in the words of `domain.files.e_invoice`.
 
 `factur-x` reads the business terms; what they may be and mean is decided here. Whether a document follows the
 schema in every point is only a warning: what is owed, by whom and until when can be read of many that do not.
@@ -18,7 +18,15 @@ from facturx.facturx import get_level
 from lxml import etree
 
 from activities.adapters.xml_file import NotReadable, parse
-from domain.e_invoice import CREDIT_NOTE_CODES, DocumentKind, DocumentLine, EInvoice, Party, Syntax, VatShare
+from domain.files.e_invoice import (
+    CREDIT_NOTE_CODES,
+    DocumentKind,
+    DocumentLine,
+    EInvoice,
+    Party,
+    Syntax,
+    VatShare,
+)
 
 #: The roots of the documents that are read, and what `factur-x` calls them.
 _ROOTS = {

@@ -41,7 +41,7 @@ from activities.interface import (
 )
 from activities.ledger import Ledger
 from activities.notices import Notices
-from activities.rendering import PdfRenderer
+from activities.paper.rendering import PdfRenderer
 from activities.rulebook import Rulebook, load_rulebook
 from domain.case import Case
 from domain.policy import Policy

@@ -6,7 +6,7 @@ import pytest
 
 from activities.call_sheet import read_call_sheet
 from activities.interface import OnMessage, OnPlan
-from domain.plan import SendNote
+from domain.plans.plan import SendNote
 from store import portfolio
 from store.schema import PortalLinkRow
 from tests.activities.conftest import Office, Post

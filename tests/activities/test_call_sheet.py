@@ -11,8 +11,8 @@ from pypdf import PdfReader
 from sqlalchemy import select
 
 from activities.call_sheet import CallSheet, call_sheet_html, read_call_sheet
+from activities.paper.rendering import PdfRenderer
 from activities.referral_pack import read_referral_pack, referral_pack_pdf
-from activities.rendering import PdfRenderer
 from domain.vocabulary import Step
 from store import outbox
 from store.schema import CaseRow

@@ -12,9 +12,9 @@ import pytest
 
 from activities.adapters import camt
 from activities.adapters.xml_file import LARGEST_FILE, NotReadable
-from domain.bank import Sign
-from domain.bank_csv import Options
-from domain.bank_lines import lines_of
+from domain.cash.bank import Sign
+from domain.cash.bank_csv import Options
+from domain.cash.bank_lines import lines_of
 from settings import ROOT
 from tests.statements import SELLER_IBAN, document, entry, payment, statement
 
@@ -207,7 +207,7 @@ def test_a_file_that_is_too_large_is_not_read() -> None:
 
 
 def _read_back(path: Path) -> object:
-    from commands import bank
+    from commands.files import bank
 
     return bank._checked(bank._read(path, Options()))
 

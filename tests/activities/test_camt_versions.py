@@ -8,7 +8,7 @@ import pytest
 from lxml import etree
 
 from activities.adapters import camt
-from domain.bank import BankFile
+from domain.cash.bank import BankFile
 from tests.activities.test_camt import DATA
 
 #: The files of version 2, which the later ones grew out of.

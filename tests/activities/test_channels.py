@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from activities.adapters.letters import LetterQueue
 from activities.adapters.port import Accepted, Carrier, Outgoing, Proof, Refused, SendResult, Unknown
 from activities.interface import OnDay
+from activities.paper.rendering import RenderingFailed
 from activities.print_queue import PrintQueue, days_of
 from activities.reconciliation import Reconciliation
-from activities.rendering import RenderingFailed
 from domain.vocabulary import Channel
 from store.correspondence import correspondence
 from store.schema import MessageItemRow, MessageState

@@ -14,13 +14,13 @@ import pytest
 from pypdf import PdfReader
 
 from activities import papers as papers_module
-from activities.demand_letter import DemandRefused, annexes, demand_letter_html
+from activities.paper.demand_letter import DemandRefused, annexes, demand_letter_html
+from activities.paper.rendering import PdfRenderer, RenderingFailed
 from activities.papers import make_papers
-from activities.rendering import PdfRenderer, RenderingFailed
 from activities.rulebook import Rulebook
-from activities.words import Words
-from domain.demand import DemandLaw, Jurisdiction
-from domain.letter import NoticeFacts
+from activities.writing.words import Words
+from domain.letters.demand import DemandLaw, Jurisdiction
+from domain.letters.letter import NoticeFacts
 from domain.vocabulary import CustomerKind, Step, Tone
 from tests.activities.conftest import Office, Post, the_rulebook
 from tests.activities.test_languages import (

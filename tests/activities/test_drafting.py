@@ -13,9 +13,10 @@ import pytest
 from jinja2 import UndefinedError
 from sqlalchemy import text
 
-from activities import bound_statement, documents
+from activities import documents
 from activities.interface import Drafted
-from activities.rendering import RenderingFailed
+from activities.paper import bound_statement
+from activities.paper.rendering import RenderingFailed
 from activities.rulebook import Misconfigured
 from domain.seller import Mailbox
 from store import outbox

@@ -15,12 +15,12 @@ import pytest
 from pypdf import PdfReader
 
 from activities.adapters import e_invoices
-from activities.e_invoice_page import e_invoice_html
-from activities.exhibits import LARGEST_E_INVOICE_BYTES, ExhibitUnusable, exhibit_file, gather
-from activities.phrasing import LANGUAGES, paper_labels
-from activities.rendering import PdfRenderer
-from activities.statement import statement_html
-from domain.letter import ExhibitFacts, NoticeFacts
+from activities.paper.e_invoice_page import e_invoice_html
+from activities.paper.exhibits import LARGEST_E_INVOICE_BYTES, ExhibitUnusable, exhibit_file, gather
+from activities.paper.rendering import PdfRenderer
+from activities.paper.statement import statement_html
+from activities.writing.phrasing import LANGUAGES, paper_labels
+from domain.letters.letter import ExhibitFacts, NoticeFacts
 from domain.vocabulary import Step, Tone
 from settings import ROOT
 from tests.activities.test_languages import LOCALES

@@ -12,8 +12,8 @@ import pytest
 
 from activities.adapters import e_invoices
 from activities.adapters.xml_file import NotReadable
-from domain.e_invoice import DocumentKind, Syntax
-from domain.intake import id_of, invoice_of, take_in
+from domain.files.e_invoice import DocumentKind, Syntax
+from domain.files.intake import id_of, invoice_of, take_in
 from settings import ROOT
 from tests.e_invoices import ubl
 

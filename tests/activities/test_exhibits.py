@@ -16,13 +16,13 @@ import sqlalchemy as sa
 from PIL import Image
 from pypdf import PdfReader
 
-from activities import exhibits as exhibits_module
 from activities import papers as papers_module
-from activities.exhibits import ExhibitUnusable, gather, read_exhibit
+from activities.paper import exhibits as exhibits_module
+from activities.paper.exhibits import ExhibitUnusable, gather, read_exhibit
+from activities.paper.rendering import PdfRenderer
 from activities.papers import make_papers
-from activities.rendering import PdfRenderer
 from activities.rulebook import Misconfigured, Rulebook, load_rulebook
-from domain.letter import ExhibitFacts, NoticeFacts
+from domain.letters.letter import ExhibitFacts, NoticeFacts
 from domain.vocabulary import Step
 from settings import ROOT
 from store.schema import DocumentRow

@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime
 
-from commands.cash import foretell
+from commands.risk.cash import foretell
 from tests.activities.conftest import Office
 
 

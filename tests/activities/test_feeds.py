@@ -16,9 +16,9 @@ import pytest
 from sqlalchemy import select
 
 from activities.adapters.feeds import LARGEST_FEED, MOST_ENTRIES, FeedUnusable, fetch_feed, read_feed
-from activities.feed_notes import PROPOSED, UNREADABLE, FeedWatch, Proposal, propose
+from activities.inbound.feed_notes import PROPOSED, UNREADABLE, FeedWatch, Proposal, propose
 from activities.interface import FeedsRead, OnDay
-from domain.names import Names
+from domain.behaviour.names import Names
 from store import worklist
 from store.customers import lock
 from store.database import create_engine, session_factory

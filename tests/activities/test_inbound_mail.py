@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activities.inbound_mail import LONGEST_MAIL, LONGEST_TEXT, read_mail, text_of_html
+from activities.inbound.inbound_mail import LONGEST_MAIL, LONGEST_TEXT, read_mail, text_of_html
 from tests.inbound import bounce, mail
 
 #: Nobody waits longer for one mail, on a busy machine either.

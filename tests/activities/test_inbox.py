@@ -14,10 +14,10 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
-from activities.inbound_mail import LONGEST_MAIL
-from activities.inbox import ImapSource, Inbox, MaildirSource, Source
+from activities.inbound.inbound_mail import LONGEST_MAIL
+from activities.inbound.inbox import ImapSource, Inbox, MaildirSource, Source
+from activities.inbound.replies import Replies
 from activities.interface import OnDay
-from activities.replies import Replies
 from tests.activities.conftest import Office, Post
 from tests.activities.test_replies import desk, kept, sent_id, tagged
 from tests.inbound import mail

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from pypdf import PageObject, PdfReader
 
-from activities.letters import letter_pdf
-from activities.mail import Attachment
-from activities.rendering import PdfRenderer
-from activities.statement import statement_html
-from activities.words import write_notice
+from activities.paper.letters import letter_pdf
+from activities.paper.rendering import PdfRenderer
+from activities.paper.statement import statement_html
+from activities.writing.mail import Attachment
+from activities.writing.words import write_notice
 from domain.envelope import DIN_5008_B, UK_DL, US_10, Envelope
-from domain.letter import NoticeFacts
+from domain.letters.letter import NoticeFacts
 from domain.vocabulary import Channel, Note, Step, Tone
 from tests.letters import invoice, notice, plan, seller
 

@@ -15,8 +15,8 @@ from activities import print_queue
 from activities.adapters import letters as adapter
 from activities.adapters.letters import LetterQueue
 from activities.adapters.port import Accepted, Carrier, LooksUp, Outgoing, Refused, SendResult
+from activities.paper.rendering import PdfRenderer
 from activities.print_queue import PrintQueue
-from activities.rendering import PdfRenderer
 from tests.activities.conftest import NoPaper
 
 NOON = datetime(2026, 12, 7, 12, tzinfo=UTC)

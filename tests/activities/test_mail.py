@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from activities.mail import Attachment, UnsafeHeader, build_mail
-from activities.words import Words, write_notice
+from activities.writing.mail import Attachment, UnsafeHeader, build_mail
+from activities.writing.words import Words, write_notice
 from domain.seller import Seller
 from domain.vocabulary import Note, Step
 from tests.letters import invoice, notice, seller

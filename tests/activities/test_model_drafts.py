@@ -19,10 +19,10 @@ import pytest
 from pydantic import SecretStr
 
 from activities.adapters.openai_model import OpenAIModel
-from activities.drafting import PROMPT_VERSION, Drafter
-from activities.words import write_notice
-from commands.timeline import timeline
-from domain.letter import NoticeFacts
+from activities.writing.drafting import PROMPT_VERSION, Drafter
+from activities.writing.words import write_notice
+from commands.work.timeline import timeline
+from domain.letters.letter import NoticeFacts
 from store.correspondence import correspondence
 from store.schema import MessageRow
 from tests import openai_server as fake

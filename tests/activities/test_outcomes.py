@@ -12,9 +12,9 @@ import pytest
 import sqlalchemy as sa
 
 from activities.interface import OnMessage, OnPlan
-from commands.outcomes import Figure, listing, measures
-from domain.outcomes import Period
-from domain.plan import SendNote
+from commands.figures.outcomes import Figure, listing, measures
+from domain.figures.outcomes import Period
+from domain.plans.plan import SendNote
 from tests.activities.conftest import Office
 from tests.activities.test_cash_source import LINE, erp, line
 

@@ -7,10 +7,10 @@ import pytest
 from pydantic import SecretStr
 
 import worker
-from activities.overrides import TemplatesInvalid, samples, use_templates
-from activities.phrasing import LANGUAGES, TEMPLATES, template_names
-from activities.statement import statement_html
-from activities.words import write_notice
+from activities.paper.overrides import TemplatesInvalid, samples, use_templates
+from activities.paper.statement import statement_html
+from activities.writing.phrasing import LANGUAGES, TEMPLATES, template_names
+from activities.writing.words import write_notice
 from domain.vocabulary import Step, Tone
 from settings import Settings
 from tests.letters import invoice, notice

@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import select
 
 from activities.call_sheet import call_sheet_html, read_call_sheet
-from activities.demand_letter import demand_letter_html
-from activities.plan_papers import schedule_html
+from activities.paper.demand_letter import demand_letter_html
+from activities.paper.plan_papers import schedule_html
+from activities.paper.rendering import PdfRenderer
+from activities.paper.statement import statement_html
 from activities.referral_pack import read_referral_pack, referral_pack_pdf
-from activities.rendering import PdfRenderer
-from activities.statement import statement_html
-from domain.demand import Jurisdiction
+from domain.letters.demand import Jurisdiction
 from domain.vocabulary import Note, Step
 from store.schema import CaseRow
 from tests.activities.conftest import ANN, Office

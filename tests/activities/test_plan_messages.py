@@ -10,9 +10,9 @@ import pytest
 from icalendar import Calendar
 
 from activities.interface import OnMessage, OnPlan, PlanDecided, SignalInput
-from activities.plan_papers import calendar_of_plan, schedule_html
-from activities.rendering import PdfRenderer
-from domain.plan import SendNote
+from activities.paper.plan_papers import calendar_of_plan, schedule_html
+from activities.paper.rendering import PdfRenderer
+from domain.plans.plan import SendNote
 from domain.vocabulary import Note
 from store.schema import MessageState, PlanRow
 from tests.activities.conftest import Office, Post

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from activities.rulebook import load_rulebook
-from activities.words import write_notice
-from domain.draft import Draft, brief_of
-from domain.guard import examine
+from activities.writing.words import write_notice
+from domain.letters.draft import Draft, brief_of
+from domain.letters.guard import examine
 from domain.vocabulary import Note, Step, Tone
 from tests.activities.conftest import Office, Post
 from tests.letters import ROOT, invoice, notice, plan

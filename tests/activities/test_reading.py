@@ -11,8 +11,8 @@ import pytest
 from pydantic import SecretStr
 
 from activities.adapters.openai_model import OpenAIModel
-from activities.reading import MailReader
-from activities.replies import Replies
+from activities.inbound.reading import MailReader
+from activities.inbound.replies import Replies
 from settings import Settings
 from tests.activities.conftest import Office, Post
 from tests.activities.test_replies import ORDERS, desk, kept, sent_id

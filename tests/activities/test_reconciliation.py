@@ -15,8 +15,8 @@ from activities.adapters.port import Accepted, LookupFailed, Unknown
 from activities.adapters.sendgrid import SendGridTransport
 from activities.interface import OnDay, Reconciled
 from activities.reconciliation import Reconciliation
-from domain.day_figures import figures
 from domain.decision import CarryOut
+from domain.figures.day_figures import figures
 from domain.unknown import LOOKS
 from store import receivables, snapshots
 from store.schema import AuditAnchorRow, MessageState

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from activities import ledger as ledger_activities
 from activities.casework import CaseWork
 from activities.interface import RecordFacts
-from domain.day_figures import figures
+from domain.figures.day_figures import figures
 from store.receivables import sums
 from tests.activities.conftest import Office, Post, payment, signal
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
-from activities import rendering
-from activities.rendering import PdfRenderer, PdfUnavailable, RenderingFailed
+from activities.paper import rendering
+from activities.paper.rendering import PdfRenderer, PdfUnavailable, RenderingFailed
+from settings import ROOT
 
 HELLO = "<title>Hello</title><p>Hello</p>"
 
@@ -150,8 +151,5 @@ def test_missing_libraries_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 def test_importing_us_loads_no_pdf_library() -> None:
-    code = "import sys, activities.rendering, activities.statement; sys.exit('weasyprint' in sys.modules)"
-    assert (
-        subprocess.run([sys.executable, "-c", code], check=False, cwd=rendering._SCRIPT.parents[1]).returncode
-        == 0
-    )
+    code = "import sys, activities.paper.rendering, activities.paper.statement; sys.exit('weasyprint' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT).returncode == 0

@@ -7,9 +7,9 @@ from datetime import date
 
 import pytest
 
-from activities.replies import Replies, Taken
+from activities.inbound.replies import Replies, Taken
 from domain.decision import Wait
-from domain.replies import Suggestion
+from domain.letters.replies import Suggestion
 from domain.vocabulary import AnswerKind
 from store.schema import ReplyRow
 from tests.activities.conftest import Office, Post

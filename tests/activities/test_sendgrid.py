@@ -14,9 +14,9 @@ import pytest
 import worker
 from activities.adapters.port import Accepted, LooksUp, LookupFailed, Refused, SendResult, Unknown
 from activities.adapters.sendgrid import SendGridTransport
-from activities.mail import Attachment, build_mail
-from activities.words import Words
-from commands import doctor
+from activities.writing.mail import Attachment, build_mail
+from activities.writing.words import Words
+from commands.stack import doctor
 from domain.vocabulary import Step
 from settings import Settings
 from tests.letters import invoice, notice

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from activities.phrasing import LANGUAGES
-from activities.words import Words, write_notice
-from domain.draft import brief_of
+from activities.writing.phrasing import LANGUAGES
+from activities.writing.words import Words, write_notice
+from domain.letters.draft import brief_of
 from domain.vocabulary import Channel, Step, Tone
 from tests.activities.test_languages import (
     BANKING,

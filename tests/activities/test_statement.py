@@ -8,9 +8,9 @@ from io import BytesIO
 import pytest
 from pypdf import PdfReader
 
-from activities.rendering import PdfRenderer
-from activities.statement import statement_filename, statement_html
-from domain.letter import AgeBucket, EntryKind, LineFacts, StatementEntry, ageing, running_balances
+from activities.paper.rendering import PdfRenderer
+from activities.paper.statement import statement_filename, statement_html
+from domain.letters.letter import AgeBucket, EntryKind, LineFacts, StatementEntry, ageing, running_balances
 from domain.vocabulary import Step
 from tests.letters import AS_OF, customer, invoice, money, notice
 

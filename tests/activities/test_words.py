@@ -7,10 +7,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from activities.phrasing import Habits, locale_of, paper_for
-from activities.plain_text import TEXT_WIDTH
-from activities.words import Words, phrases_of, tones_of, write_notice
-from domain.letter import FOR_STAFF, InvoiceFacts
+from activities.writing.phrasing import Habits, locale_of, paper_for
+from activities.writing.plain_text import TEXT_WIDTH
+from activities.writing.words import Words, phrases_of, tones_of, write_notice
+from domain.letters.letter import FOR_STAFF, InvoiceFacts
 from domain.money import Money
 from domain.policy import load_policy
 from domain.vocabulary import Note, Step, Tone

@@ -33,7 +33,7 @@ from sqlalchemy import select
 from temporalio.service import RPCError
 
 from activities.plan_waking import workflow_id
-from commands.day_by_day import first_day
+from commands.stack.day_by_day import first_day
 from deploy.local_postgres import LocalPostgres
 from deploy.local_process import free_port
 from deploy.local_temporal import LocalTemporal

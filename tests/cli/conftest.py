@@ -88,7 +88,11 @@ async def office(
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Office]:
     """A stack as `up` leaves it, with a worker in this process; nothing runs on when the test is over."""
-    for patience in ("tell.RECORDED_WITHIN_S", "tell.ANSWERED_WITHIN_S", "import_files.NO_MORE_OPENED_S"):
+    for patience in (
+        "telling.tell.RECORDED_WITHIN_S",
+        "telling.tell.ANSWERED_WITHIN_S",
+        "files.import_files.NO_MORE_OPENED_S",
+    ):
         monkeypatch.setattr(f"commands.{patience}", 60.0)  # the machine may be busy
     lock = FolderLock(tmp_path / LOCK_FILE)
     lock.acquire()

@@ -196,7 +196,7 @@ async def test_a_seller_who_goes_by_the_erp_is_told_what_the_bank_says(
     by_erp = {
         id_: seller.model_copy(update={"cash_source": "erp"}) for id_, seller in rulebook.sellers.items()
     }
-    monkeypatch.setattr("commands.bank.load_rulebook", lambda _: replace(rulebook, sellers=by_erp))
+    monkeypatch.setattr("commands.files.bank.load_rulebook", lambda _: replace(rulebook, sellers=by_erp))
     await office.done("import", portfolio(tmp_path, ("BANK-7001", 0, "250.00", "Acme")))
     day = str(today_in(noon_zone()))
     told = entry("250.00", payment("250.00", "BANK-7001", on=day), on=day, reference="B-71")

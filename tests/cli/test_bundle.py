@@ -18,8 +18,8 @@ import sqlalchemy as sa
 from pypdf import PdfReader
 
 import starter
-from activities.rendering import PdfRenderer
-from commands import bundle_verify
+from activities.paper.rendering import PdfRenderer
+from commands.evidence import bundle_verify
 from store import audit
 from store.database import session_factory
 from tests.activities.conftest import Office, Post, the_rulebook

@@ -16,9 +16,9 @@ from pydantic import SecretStr
 from pypdf import PdfReader
 
 import starter
+from activities.inbound.replies import Replies
 from activities.portal_answers import File, PortalAnswer, PortalAnswers
 from activities.portal_links import Opens, PortalLinks
-from activities.replies import Replies
 from store import portal
 from store.schema import PortalLinkRow
 from tests.activities.conftest import Office, Post

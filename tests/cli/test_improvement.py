@@ -15,14 +15,14 @@ from xml.etree import ElementTree
 import pytest
 
 import starter
-from activities.improvement_report import ActionsTaken, document, improvement_html
-from activities.improvement_workbook import improvement_workbook
-from activities.rendering import PdfRenderer
+from activities.paper.rendering import PdfRenderer
+from activities.reports.improvement_report import ActionsTaken, document, improvement_html
+from activities.reports.improvement_workbook import improvement_workbook
+from domain.figures.improvement import Improvement, compare, periods
+from domain.figures.receivables import Receivable
+from domain.figures.receivables_book import Book, turns
+from domain.figures.trend import flows
 from domain.hold_out import Arm, Tally, held_against
-from domain.improvement import Improvement, compare, periods
-from domain.receivables import Receivable
-from domain.receivables_book import Book, turns
-from domain.trend import flows
 from settings import ROOT
 from store.improvement import InvoiceOfPeriods
 from tests.cli.conftest import Office
@@ -304,7 +304,7 @@ def test_real_books(
 def test_a_sheet_that_is_too_long_says_that_it_ends_early(
     file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("activities.improvement_workbook.MOST_INVOICES", 3)
+    monkeypatch.setattr("activities.reports.improvement_workbook.MOST_INVOICES", 3)
     book = tmp_path / "book.xlsx"
     words = ("--go-live", "2025-01-01", "--months", "5", "--as-of", "2025-06-30", "--from-csv", str(file))
     assert run(capsys, *words, "--xlsx", str(book))[0] == 0

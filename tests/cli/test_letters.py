@@ -10,8 +10,8 @@ from pypdf import PdfReader
 
 import starter
 from activities.adapters.letters import LetterQueue
+from activities.paper.rendering import PdfRenderer
 from activities.print_queue import days_of
-from activities.rendering import PdfRenderer
 from domain.vocabulary import Channel
 from tests.activities.conftest import Office, Post
 from tests.premises import fresh_database

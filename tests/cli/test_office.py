@@ -261,7 +261,7 @@ async def test_a_signal_that_no_worker_records_is_handed_over_all_the_same(
     office: Office, temporal_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A workflow on a queue that nobody works on stands for a worker that is down."""
-    monkeypatch.setattr("commands.tell.RECORDED_WITHIN_S", 0.2)
+    monkeypatch.setattr("commands.telling.tell.RECORDED_WITHIN_S", 0.2)
     await temporal_client.start_workflow(
         "InvoiceCollection", {}, id="invoice-ASLEEP", task_queue="nobody-works-here"
     )

@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from activities.replies import Replies
+from activities.inbound.replies import Replies
 from activities.rulebook import load_rulebook
 from settings import ROOT
 from store.database import create_engine, session_factory

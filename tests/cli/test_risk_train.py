@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import starter
-from domain.late_model import load_model
+from domain.behaviour.late_model import load_model
 
 DAY = date(2025, 1, 1)
 HEADER = "invoice_id,customer_id,issue_date,due_date,amount,currency,settled_date\n"
@@ -65,8 +65,8 @@ def test_a_model_that_is_better_is_written_and_used(
 def test_the_exported_trees_say_what_scikit_learn_says() -> None:
     from sklearn.ensemble import GradientBoostingClassifier
 
-    from commands.risk_train import exported
-    from domain.late_features import FEATURES
+    from commands.risk.risk_train import exported
+    from domain.behaviour.late_features import FEATURES
 
     chance = random.Random(11)
     figures = [[chance.uniform(-3, 3) for _ in FEATURES] for _ in range(2_000)]

@@ -176,13 +176,16 @@ def test_the_page_names_every_signal_and_update() -> None:
         assert f"`{name}`" in PAGE, name
 
 
-def test_the_page_names_every_rule_that_refuses() -> None:
-    source = (ROOT / "domain" / "requests.py").read_text() + (ROOT / "activities" / "ledger.py").read_text()
+def test_the_pages_name_every_rule_that_refuses() -> None:
+    sources = [ROOT / "activities" / "ledger.py", ROOT / "domain" / "asking.py"]
+    sources += (ROOT / "domain" / "requests").glob("*.py")
+    source = "".join(path.read_text() for path in sources)
     rules = set(re.findall(r'Refused\(\s*"([A-Z]\w+)"', source))
     rules |= set(re.findall(r'_refusal\(\s*request,\s*"([A-Z]\w+)"', source))
     assert len(rules) > 10
+    pages = PAGE + "".join((ROOT / "docs" / name).read_text() for name in ("offers.md", "plans.md"))
     for rule in rules:
-        assert f"`{rule}`" in PAGE, rule
+        assert f"`{rule}`" in pages, rule
 
 
 def test_every_command_of_the_page_is_run() -> None:

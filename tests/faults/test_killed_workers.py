@@ -13,9 +13,9 @@ from temporalio.client import Client
 from activities.adapters.letters import LetterQueue
 from activities.adapters.smtp import SmtpTransport
 from activities.interface import OnDay
+from activities.paper.rendering import PdfRenderer
 from activities.print_queue import PrintQueue, days_of
 from activities.reconciliation import Reconciliation
-from activities.rendering import PdfRenderer
 from activities.rulebook import load_rulebook
 from deploy.local_temporal import LocalTemporal
 from deploy.virtual_time import VirtualTime

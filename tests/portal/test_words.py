@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from activities.phrasing import LANGUAGES
+from activities.writing.phrasing import LANGUAGES
 from tests.activities.test_languages import FAMILIAR
 from web.portal import pages
 from web.portal.words import Words, browsers_language, catalog

@@ -108,7 +108,7 @@ async def test_a_changed_rule_changes_nothing_in_replay(monkeypatch: pytest.Monk
     import domain.decide
     import domain.pauses
     import domain.policy
-    import domain.requests
+    import domain.requests.requests
 
     def another_rule(*args: object, **named: object) -> object:
         raise AssertionError("a workflow asked a rule")

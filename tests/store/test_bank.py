@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from domain.bank import Sign
-from domain.bank_booking import Booking, LineOutcome
-from domain.bank_lines import BankLine
+from domain.cash.bank import Sign
+from domain.cash.bank_booking import Booking, LineOutcome
+from domain.cash.bank_lines import BankLine
 from store import bank, facts
 from store.schema import BankLineRow
 from tests.store.rows import NOON, add_case

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from commands.demo_summary import write_papers
+from commands.stack.demo_summary import write_papers
 from store.outbox import attach, claim, freeze, mark_sent
 from store.outbox import reserve as reserve_message
 from tests.store.rows import NOON, add_case, item, message

@@ -6,10 +6,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 from domain.contract import Customer
-from domain.day_figures import figures
+from domain.figures.day_figures import figures
+from domain.figures.outcomes import Period
+from domain.files.portfolio_csv import HistoryRow
 from domain.money import Money
-from domain.outcomes import Period
-from domain.portfolio_csv import HistoryRow
 from store import improvement, past_invoices, receivables, trend
 from store.history import store_settled
 from store.portfolio import paid_history

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session
 
-from domain import portfolio_csv, receivables, trend
-from domain.day_figures import AGES, MADE_OF, figures, part
+from domain.figures import receivables, trend
+from domain.figures.day_figures import AGES, MADE_OF, figures, part
+from domain.figures.outcomes import Period
+from domain.figures.receivables import Question, Receivable
+from domain.figures.receivables_book import turns
+from domain.files import portfolio_csv
 from domain.money import Money
-from domain.outcomes import Period
-from domain.receivables import Question, Receivable
-from domain.receivables_book import turns
 from settings import ROOT
 from store import customers, facts, history
 from store import improvement as store_improvement

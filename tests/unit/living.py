@@ -1,6 +1,6 @@
 """Cases lived through decision by decision, slowly and in plain sight: the driver of the rule tests.
 
-It asks every open case at every instant, so that it can be trusted where `domain.simulate` must be quick.
+It asks every open case at every instant, so that it can be trusted where `domain.simulation.simulate` must be quick.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from domain.case import Account, Case, apply
 from domain.contact import Contact, Pursued, compose
 from domain.decide import decide
 from domain.decision import AskApproval, CarryOut, Close, Decision, TaskRequest, Wait
-from domain.offer_requests import offer_of_step
 from domain.pauses import calendar_of, is_settled
 from domain.policy import Policy, load_policy
+from domain.requests.offer_requests import offer_of_step
 from domain.vocabulary import Note, Step
 
 ROOT = Path(__file__).resolve().parents[2]

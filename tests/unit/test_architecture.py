@@ -116,6 +116,48 @@ def test_domain_is_pure(path: Path) -> None:
     assert not impurities(source), "domain/ never reads a clock, a file or the environment: pass the value in"
 
 
+def folder_imports(package: str) -> dict[str, set[str]]:
+    """Which folders of a package each of its folders imports; the modules beside them are the folder `.`."""
+    found: dict[str, set[str]] = {}
+    for path in sources(package):
+        own, *below = path.relative_to(ROOT / package).parts
+        folder = own if below else "."
+        for module in imported(ast.parse(path.read_text(encoding="utf-8"))):
+            top, _, rest = module.partition(".")
+            name = rest.partition(".")[0]
+            if top == package and name:
+                found.setdefault(folder, set()).add(name if (ROOT / package / name).is_dir() else ".")
+    return {folder: others - {folder} for folder, others in found.items()}
+
+
+def reached(folder: str, imports: dict[str, set[str]]) -> set[str]:
+    """Every folder that importing one loads in the end."""
+    found: set[str] = set()
+    left = [folder]
+    while left:
+        fresh = imports.get(left.pop(), set()) - found
+        found |= fresh
+        left += fresh
+    return found
+
+
+@pytest.mark.parametrize("package", ["domain", "activities", "commands"])
+def test_folders_do_not_import_each_other_in_circles(package: str) -> None:
+    imports = folder_imports(package)
+    assert len(imports) > 4, "there are folders to look at"
+    assert not {folder for folder in imports if folder in reached(folder, imports)}
+
+
+def test_what_decides_about_a_case_knows_no_capability_around_it() -> None:
+    """Figures, scores and bank files are made of cases; nothing that happens to a case depends on them."""
+    assert folder_imports("domain")["."] == set()
+
+
+def test_circles_are_seen() -> None:
+    assert "a" in reached("a", {"a": {"b"}, "b": {"c"}, "c": {"a"}})
+    assert "a" not in reached("a", {"a": {"b"}, "b": {"c"}, "c": {"b"}})
+
+
 def test_workflows_do_not_load_adapters() -> None:
     found = [
         (path.name, name)

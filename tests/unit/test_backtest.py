@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from domain.backtest import Backtest, backtest, reaching
 from domain.case import Account, Case
 from domain.decision import Decision, Wait
+from domain.files.past_invoices import PastInvoice, past_invoices
+from domain.files.portfolio_csv import read
 from domain.money import Money
-from domain.past_invoices import PastInvoice, past_invoices
 from domain.policy import Policy
-from domain.portfolio_csv import read
+from domain.simulation.backtest import Backtest, backtest, reaching
 from domain.vocabulary import Step, WaitingOn
 from tests.unit.living import deployed, policy
 

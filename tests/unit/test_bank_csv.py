@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.bank import Sign
-from domain.bank_csv import FIELDS, KNOWN_NAMES, Options, StatementCsv, read
-from domain.bank_lines import BankLine, lines_of
-from domain.bank_repeats import ToldBefore, told_in_another_form
-from domain.csv_text import DateFormat, DecimalFormat, Encoding
+from domain.cash.bank import Sign
+from domain.cash.bank_csv import FIELDS, KNOWN_NAMES, Options, StatementCsv, read
+from domain.cash.bank_lines import BankLine, lines_of
+from domain.cash.bank_repeats import ToldBefore, told_in_another_form
+from domain.files.csv_text import DateFormat, DecimalFormat, Encoding
 
 ACCOUNT = "DE89370400440532013000"
 HEADER = "Booking date,Amount,Currency,Payer,Text,Account"

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.cash_application import Applied, Incoming, OpenInvoice, OpenItems, Payer, ToldFirst, Unmatched
+from domain.cash.cash_application import (
+    Applied,
+    Incoming,
+    OpenInvoice,
+    OpenItems,
+    Payer,
+    ToldFirst,
+    Unmatched,
+)
 from domain.money import Money
 
 

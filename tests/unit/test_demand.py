@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from domain.demand import (
+from domain.letters.demand import (
     DemandLaw,
     DemandLawInvalid,
     Jurisdiction,
@@ -17,7 +17,7 @@ from domain.demand import (
     jurisdiction_of,
     load_demand_law,
 )
-from domain.letter import EntryKind, InvoiceFacts, StatementEntry
+from domain.letters.letter import EntryKind, InvoiceFacts, StatementEntry
 from domain.money import Money
 from domain.vocabulary import CustomerKind
 

@@ -22,7 +22,7 @@ from domain.decide import decide
 from domain.decision import Decision
 from domain.money import Money
 from domain.pauses import calendar_of, frozen_amount, is_settled
-from domain.simulate import Told, simulate
+from domain.simulation.simulate import Told, simulate
 from domain.vocabulary import Step
 from tests.unit.living import deployed
 

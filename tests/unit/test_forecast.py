@@ -9,9 +9,9 @@ from itertools import pairwise
 import pytest
 
 from domain.case import Case, apply
-from domain.forecast import Forecast, forecast
 from domain.policy import Policy
-from domain.simulate import Assumptions
+from domain.simulation.forecast import Forecast, forecast
+from domain.simulation.simulate import Assumptions
 from domain.vocabulary import Step
 from tests.unit.living import (
     DUE,

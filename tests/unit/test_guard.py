@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from domain import guard_words
-from domain.draft import filled
-from domain.guard import examine
+from domain.letters import guard_words
+from domain.letters.draft import filled
+from domain.letters.guard import examine
 from domain.vocabulary import Step, Tone
 from tests.hostile_drafts import (
     BAD_SENTENCES,

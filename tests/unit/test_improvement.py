@@ -9,12 +9,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from domain.improvement import LEAST_INVOICES, Improvement, chunks, periods
-from domain.improvement import compare as compare_book
-from domain.outcomes import Period
-from domain.receivables import Receivable, report
-from domain.receivables_book import Book, turns
-from domain.trend import flows
+from domain.figures.improvement import LEAST_INVOICES, Improvement, chunks, periods
+from domain.figures.improvement import compare as compare_book
+from domain.figures.outcomes import Period
+from domain.figures.receivables import Receivable, report
+from domain.figures.receivables_book import Book, turns
+from domain.figures.trend import flows
 
 GO_LIVE = date(2027, 1, 1)
 AS_OF = date(2027, 12, 31)

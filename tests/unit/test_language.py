@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.letter import language_for
+from domain.letters.letter import language_for
 
 WRITTEN = ("en", "de", "fr", "es", "pt")
 

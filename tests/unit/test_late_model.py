@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.late_features import FEATURES, described_at_issue, described_on
-from domain.late_model import InvalidModel, LateModel, load_model
+from domain.behaviour.late_features import FEATURES, described_at_issue, described_on
+from domain.behaviour.late_model import InvalidModel, LateModel, load_model
+from domain.files.past_invoices import PastInvoice
 from domain.money import Money
-from domain.past_invoices import PastInvoice
 
 DAY = date(2026, 1, 1)
 AMOUNT = FEATURES.index("amount")
@@ -68,7 +68,8 @@ def test_a_model_is_evaluated_without_the_library_that_trained_it() -> None:
     assert large.p_late5 == pytest.approx(0.119203, abs=1e-6)
     assert small.reasons[-1] == "the trained model says 88%; counted from the history alone it is 0%"
     assert "nothing is known yet" in small.reasons[0]
-    code = "import sys, domain.late_model, commands.risk; sys.exit(any(m.startswith('sklearn') for m in sys.modules))"
+    modules = "domain.behaviour.late_model, commands.risk.risk"
+    code = f"import sys, {modules}; sys.exit(any(m.startswith('sklearn') for m in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

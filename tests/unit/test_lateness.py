@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.lateness import (
+from domain.behaviour.lateness import (
     LATE,
     PRIOR,
     VERY_LATE,
@@ -20,8 +20,8 @@ from domain.lateness import (
     scores_on,
     size_of,
 )
+from domain.files.past_invoices import PastInvoice
 from domain.money import Money
-from domain.past_invoices import PastInvoice
 
 DAY = date(2026, 1, 1)
 

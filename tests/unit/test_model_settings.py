@@ -5,7 +5,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from commands import doctor
+from commands.stack import doctor
 from settings import Settings
 from starter import main
 from tests.openai_server import Behaviour, OpenAIServer, body, fails, hangs_up, says, says_nothing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from domain.names import Names, name_words
+from domain.behaviour.names import Names, name_words
 
 NAMES = Names(
     {

@@ -19,8 +19,8 @@ from domain.offer_credit import left_to_pay
 from domain.offers import offer_state
 from domain.pauses import is_settled, offer_on_table
 from domain.policy import InvalidPolicy, Policy, load_policy
-from domain.requests import answer
-from domain.simulate import simulate
+from domain.requests.requests import answer
+from domain.simulation.simulate import simulate
 from domain.view import view
 from domain.vocabulary import OfferState
 from tests.unit.living import (

@@ -19,11 +19,11 @@ from domain.decide import decide
 from domain.decision import CarryOut, Wait
 from domain.instalments import PersonLimits, beyond_law, split
 from domain.pauses import collectable, pause, planned_amount, thanked_by_plan
-from domain.plan import EndPlan, Plan, SendNote, decide_plan, name_of, state_of
-from domain.plan_healing import LATE_EVIDENCE_TASK, late_evidence, turn
-from domain.plan_law import load_plan_law
+from domain.plans.plan import EndPlan, Plan, SendNote, decide_plan, name_of, state_of
+from domain.plans.plan_healing import LATE_EVIDENCE_TASK, late_evidence, turn
 from domain.policy import Policy
-from domain.requests import answer
+from domain.requests.plan_law import load_plan_law
+from domain.requests.requests import answer
 from domain.vocabulary import CustomerKind, Note, PlanState
 from tests.unit.living import (
     ROOT,

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.csv_text import DateFormat, DecimalFormat, Encoding, Fault
+from domain.files.csv_text import DateFormat, DecimalFormat, Encoding, Fault
+from domain.files.portfolio_csv import COLUMNS, HistoryRow, Options, Portfolio, read
 from domain.money import Money
-from domain.portfolio_csv import COLUMNS, HistoryRow, Options, Portfolio, read
 
 TODAY = date(2026, 11, 21)
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain import portfolio_csv
-from domain.day_figures import bucket_of, dso_countback
-from domain.receivables import Receivable, report
+from domain.figures.day_figures import bucket_of, dso_countback
+from domain.figures.receivables import Receivable, report
+from domain.files import portfolio_csv
 from settings import ROOT
 
 DATA = Path(os.environ.get("DUECOURSE_DATA", ROOT.parent / "shared" / "data"))

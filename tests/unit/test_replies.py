@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.replies import Suggestion, checked, date_in, hint
+from domain.letters.replies import Suggestion, checked, date_in, hint
 from domain.vocabulary import AnswerKind
 
 TODAY = date(2026, 12, 8)  # a Tuesday

@@ -13,7 +13,7 @@ from domain import facts
 from domain.asking import Answer, Refused
 from domain.case import Case, apply
 from domain.pauses import PromiseState, promises
-from domain.requests import Unfit, answer, unfit
+from domain.requests.requests import Unfit, answer, unfit
 from domain.vocabulary import CallOutcome, DisputeReason, Step
 from tests.unit.living import (
     Life,

@@ -55,5 +55,5 @@ def test_the_same_case_of_a_business_goes_on_by_its_ladder() -> None:
 @pytest.mark.parametrize("module", ["domain.decide", "activities.ledger", "workflows.invoice_collection"])
 def test_what_decides_knows_no_probability_of_late_payment(module: str) -> None:
     """Not even indirectly: whatever these modules load, the score is not among it."""
-    code = f"import sys, {module}; sys.exit('domain.lateness' in sys.modules)"
+    code = f"import sys, {module}; sys.exit('domain.behaviour.lateness' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

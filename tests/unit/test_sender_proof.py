@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from activities.sender_proof import is_vouched, of_headers, of_inbound_parse
+from activities.inbound.sender_proof import is_vouched, of_headers, of_inbound_parse
 
 OURS = "mx.seller.example"
 GOOD = f"{OURS}; dkim=pass (2048-bit key) header.d=acme.example header.i=@acme.example header.b=Qx"

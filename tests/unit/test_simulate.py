@@ -18,7 +18,7 @@ from domain.contact import Pursued
 from domain.decide import decide
 from domain.decision import CarryOut, Close, Decision, Wait
 from domain.policy import Policy
-from domain.simulate import Assumptions, Contacted, NeverRests, Told, simulate
+from domain.simulation.simulate import Assumptions, Contacted, NeverRests, Told, simulate
 from domain.vocabulary import CallOutcome, CustomerKind, Outcome, Step, WaitingOn
 from tests.unit.anything import policies, things_told, thorough
 from tests.unit.living import (

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from domain.skill import Skill, auc, brier, calibration_error
+from domain.behaviour.skill import Skill, auc, brier, calibration_error
 
 
 def test_figures_of_a_hand_made_case() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from activities.words import write_notice
-from domain.draft import SLOT, TABLE, Draft, brief_of
+from activities.writing.words import write_notice
+from domain.letters.draft import SLOT, TABLE, Draft, brief_of
 from domain.seller import ReferralPartner
 from domain.vocabulary import Note, Step, Tone
 from tests.letters import invoice, notice

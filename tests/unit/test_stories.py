@@ -13,7 +13,7 @@ from domain.case import Case
 from domain.decide import decide
 from domain.decision import Wait
 from domain.policy import Policy
-from domain.requests import answer
+from domain.requests.requests import answer
 from domain.risk import assess
 from domain.segments import Behaviour, ChronicLate, PaidInvoice, usual_day
 from domain.vocabulary import CallOutcome, Note, Step

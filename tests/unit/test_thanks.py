@@ -13,8 +13,8 @@ from domain import facts
 from domain.case import Case, apply
 from domain.decide import decide
 from domain.decision import Wait
-from domain.forecast import forecast
 from domain.policy import Policy
+from domain.simulation.forecast import forecast
 from domain.vocabulary import HoldReason, Note, Step
 from tests.unit.living import (
     DUE,

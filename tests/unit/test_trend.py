@@ -6,9 +6,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from domain.day_figures import MADE_OF, PARTS, figures
-from domain.receivables import Question, Receivable, listed, report, sums
-from domain.trend import flows, month_ends, trend
+from domain.figures.day_figures import MADE_OF, PARTS, figures
+from domain.figures.receivables import Question, Receivable, listed, report, sums
+from domain.figures.trend import flows, month_ends, trend
 from tests.portfolios import LAST, portfolio
 
 SEEDS = range(4)

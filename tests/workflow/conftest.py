@@ -18,19 +18,19 @@ from temporalio.service import RPCError
 
 from activities.adapters.maildir import MaildirTransport
 from activities.adapters.port import MailTransport
-from activities.drafting import Drafter
-from activities.inbox import MaildirSource
+from activities.inbound.inbox import MaildirSource
+from activities.paper.rendering import PdfRenderer
 from activities.plan_waking import workflow_id as plan_workflow_id
-from activities.rendering import PdfRenderer
 from activities.rulebook import load_rulebook
-from commands.day_by_day import DayByDay, first_day
-from commands.mailbox import Mail, read_mailbox
+from activities.writing.drafting import Drafter
+from commands.stack.day_by_day import DayByDay, first_day
+from commands.stack.mailbox import Mail, read_mailbox
 from deploy.virtual_time import VirtualTime
 from domain.calendar import zone_info
 from domain.contract import CaseView, CollectionResult, Start
+from domain.files.portfolio_csv import HistoryRow
 from domain.money import Money
 from domain.policy import Policy
-from domain.portfolio_csv import HistoryRow
 from settings import ROOT
 from store.database import create_engine, session_factory
 from store.history import store_settled

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from commands.cash import foretell
-from domain.expected_cash import Basis
+from commands.risk.cash import foretell
+from domain.behaviour.expected_cash import Basis
 from tests.workflow.conftest import House
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pydantic import SecretStr
 
 from activities.adapters.openai_model import OpenAIModel
-from activities.drafting import Drafter
+from activities.writing.drafting import Drafter
 from tests import openai_server as fake
 from tests.hostile_drafts import GOOD, says
 from tests.openai_server import OpenAIServer

@@ -8,10 +8,10 @@ from datetime import date, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from commands.demo_life import live
-from commands.demo_script import Staff, Told, script
-from commands.forecast import foretell
-from commands.sample_portfolio import Portfolio, sample
+from commands.policies.forecast import foretell
+from commands.stack.demo_life import live
+from commands.stack.demo_script import Staff, Told, script
+from commands.stack.sample_portfolio import Portfolio, sample
 from domain.calendar import zone_info
 from domain.money import Money
 from domain.policy import TASKS

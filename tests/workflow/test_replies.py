@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from activities.inbox import MaildirSource
-from activities.replies import Replies
+from activities.inbound.inbox import MaildirSource
+from activities.inbound.replies import Replies
 from activities.rulebook import load_rulebook
 from settings import ROOT
 from store import worklist

@@ -23,13 +23,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from activities.inbox import Inbox, MaildirSource
+from activities.inbound.inbox import Inbox, MaildirSource
+from activities.inbound.replies import Replies
 from activities.interface import OnDay
-from activities.replies import Replies
 from domain.contract import Customer
-from domain.letter import FOR_STAFF
+from domain.letters.letter import FOR_STAFF
+from domain.letters.replies import Suggestion
 from domain.money import Money
-from domain.replies import Suggestion
 from domain.vocabulary import step_name
 from store import replies as kept
 from store.schema import CaseRow, CustomerRow, MessageItemRow, MessageRow, MessageState

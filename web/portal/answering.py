@@ -15,7 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from activities.portal_answers import File, PortalAnswer, PortalAnswers
 from activities.portal_links import Opens
-from domain.letter import InvoiceFacts
+from domain.letters.letter import InvoiceFacts
 from store import portal
 from web.parts import Parts
 from web.portal import pages, uploads

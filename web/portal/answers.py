@@ -19,7 +19,7 @@ from babel.numbers import NumberFormatError, parse_decimal
 
 from activities.portal_answers import Task
 from domain import facts as internal
-from domain.letter import InvoiceFacts
+from domain.letters.letter import InvoiceFacts
 from domain.money import Money, exponent
 from web.portal.view import Account
 from web.portal.workflows import Ended, Workflows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.letter import InvoiceFacts
+from domain.letters.letter import InvoiceFacts
 from web.portal.answers import Form
 from web.portal.forms_account import AnotherContact, Preferences, Question
 from web.portal.forms_invoices import Copy, Dispute, Paid, Promise, Received

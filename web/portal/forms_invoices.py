@@ -12,7 +12,7 @@ from domain.asking import Refused
 from domain.contract import PromiseToPay
 from domain.money import Money
 from domain.pauses import SAID_PAID, frozen_amount
-from domain.requests import answer as answer_request
+from domain.requests.requests import answer as answer_request
 from domain.vocabulary import DisputeReason
 from web.portal.answers import (
     LONGEST_NOTE,

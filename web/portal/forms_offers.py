@@ -10,8 +10,8 @@ from activities.portal_answers import Task
 from domain.asking import Refused
 from domain.contract import CounterOffer, DecideOffer
 from domain.facts import OfferAccepted, OfferCountered
-from domain.letter import InvoiceFacts
-from domain.requests import answer as answer_request
+from domain.letters.letter import InvoiceFacts
+from domain.requests.requests import answer as answer_request
 from web.portal.answers import (
     LONGEST_NOTE,
     Chosen,

@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from activities.plan_words import terms_text
+from activities.writing.plan_words import terms_text
 from domain.asking import Refused
 from domain.contract import ProposePlan
 from domain.facts import PlanAccepted, PlanTabled
 from domain.money import Money
-from domain.requests import answer as answer_request
+from domain.requests.requests import answer as answer_request
 from store.portfolio import profile_of
 from web.portal.answers import (
     Chosen,

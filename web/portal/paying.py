@@ -9,8 +9,8 @@ from io import BytesIO
 
 from segno.helpers import make_epc_qr
 
-from activities.blocks import Block, ways_to_pay
-from domain.letter import InvoiceFacts, open_totals
+from activities.writing.blocks import Block, ways_to_pay
+from domain.letters.letter import InvoiceFacts, open_totals
 from domain.money import Money
 from domain.seller import BankAccount
 from web.portal.pages import total_text

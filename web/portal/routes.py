@@ -14,9 +14,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
-from activities.blocks import imprint
-from activities.exhibits import ExhibitUnusable, exhibit_file
+from activities.paper.exhibits import ExhibitUnusable, exhibit_file
 from activities.portal_links import PATH, Opens
+from activities.writing.blocks import imprint
 from store.correspondence import SentMessage, correspondence, paper
 from store.schema import PortalLinkRow
 from web.parts import Parts, Portal

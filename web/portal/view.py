@@ -11,16 +11,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from activities.account_facts import AccountRead, read_account
-from activities.blocks import entry_text
 from activities.contacts import contact_key, recipients
-from activities.phrasing import Labels
 from activities.rulebook import Rulebook
+from activities.writing.blocks import entry_text
+from activities.writing.phrasing import Labels
 from domain.answers import said_paid_until
 from domain.channels import window_of
 from domain.contact import Pursued
 from domain.contract import AccountManager, Contact, Customer
 from domain.instalments import PersonLimits
-from domain.letter import (
+from domain.letters.letter import (
     ExhibitFacts,
     InvoiceFacts,
     by_due_date,
@@ -31,7 +31,7 @@ from domain.letter import (
 from domain.money import Money
 from domain.offers import open_counter
 from domain.pauses import PromiseState, calendar_of, is_settled, promises, standing_plan
-from domain.plan import Instalment, Plan, newest_plan, state_of
+from domain.plans.plan import Instalment, Plan, newest_plan, state_of
 from domain.seller import Seller
 from domain.vocabulary import Channel, Note, PlanState
 from store import portal

@@ -14,8 +14,8 @@ from typing import Any
 
 from babel.lists import format_list
 
-from activities.phrasing import LANGUAGES, Habits, Labels, locale_of, one_line, typeset
-from domain.letter import language_for
+from activities.writing.phrasing import LANGUAGES, Habits, Labels, locale_of, one_line, typeset
+from domain.letters.letter import language_for
 
 FOLDER = Path(__file__).parent / "words"
 _SLOT = re.compile(r"\{([a-z_]+)\}")

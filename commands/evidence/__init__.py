@@ -1,0 +1,1 @@
+"""The papers of a case, evidence that proves itself, and the check of the audit log."""

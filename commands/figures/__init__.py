@@ -1,0 +1,1 @@
+"""What finance asks: the figures of a day, outcomes, two periods compared, the hold-out."""

@@ -1,0 +1,1 @@
+"""Files that come in: portfolios and e-invoices, bank statements."""

@@ -1,0 +1,1 @@
+"""What a policy does: what it says, will send, and would have sent."""

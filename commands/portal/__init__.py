@@ -1,0 +1,1 @@
+"""Customers' pages: their links, and what customers sent by them."""

@@ -1,0 +1,375 @@
+"""Bank statements as CSV, in the words of `domain.cash.bank`: whichever bank's columns they have.
+
+A column is known by its name, in English or German, or because the caller says which one it is. One faulty row,
+or a way of writing that could mean two things, and nothing of the file is read. docs/bank.md names the columns.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from domain.cash.bank import BOOKED, CSV_FORM, BankFile, Entry, Sign, Statement, Transaction
+from domain.files import csv_text
+from domain.files.csv_text import Dates, Decimals, Fault, Row, Writing
+from domain.money import exponent
+from domain.wire import shown
+
+#: What a column may be, and the names by which banks call it.
+KNOWN_NAMES: Mapping[str, tuple[str, ...]] = {
+    "booked_on": (
+        "booked on", "booking date", "date booked", "posting date", "posted on", "transaction date", "date",
+        "Buchungstag", "Buchungsdatum", "Buchung", "Datum",
+    ),
+    "value_on": (
+        "value on", "value date", "date value",
+        "Valuta", "Valutadatum", "Wertstellung", "Wertstellungstag", "Wertstellungsdatum",
+    ),
+    "amount": ("amount", "transaction amount", "Betrag", "Buchungsbetrag", "Umsatz"),
+    "credit": ("credit", "credit amount", "paid in", "money in", "Haben", "Gutschrift"),
+    "debit": ("debit", "debit amount", "paid out", "money out", "Soll", "Belastung"),
+    "direction": (
+        "direction", "credit/debit", "debit/credit", "cr/dr", "dr/cr", "d/c",
+        "Soll/Haben", "S/H", "Soll/Haben-Kennzeichen",
+    ),
+    "currency": ("currency", "ccy", "Währung", "Waehrung"),
+    "payer": (
+        "payer", "payer name", "debtor", "debtor name", "counterparty", "counterparty name", "remitter", "name",
+        "Auftraggeber", "Zahlungspflichtiger", "Zahlungspflichtige*r", "Auftraggeber/Empfänger",
+        "Auftraggeber/Begünstigter", "Begünstigter/Zahlungspflichtiger", "Beguenstigter/Zahlungspflichtiger",
+        "Name Zahlungsbeteiligter",
+    ),
+    "payer_iban": (
+        "payer iban", "debtor iban", "counterparty iban", "counterparty account", "iban",
+        "Kontonummer/IBAN", "IBAN Zahlungsbeteiligter", "IBAN Auftraggeber",
+    ),
+    "text": (
+        "text", "remittance information", "remittance", "payment details", "details", "description",
+        "narrative", "memo", "Verwendungszweck",
+    ),
+    "reference": (
+        "reference", "payment reference", "creditor reference", "structured reference",
+        "Referenz", "Zahlungsreferenz", "strukturierte Referenz",
+    ),
+    "end_to_end_id": (
+        "end to end id", "endtoendid", "end to end reference",
+        "Ende-zu-Ende-Referenz", "End-to-End-Referenz", "Kundenreferenz (End-to-End)",
+    ),
+    "bank_reference": (
+        "bank reference", "account servicer reference", "entry reference", "transaction id",
+        "Bankreferenz", "Transaktions-ID", "Umsatz-ID",
+    ),
+    "account": ("account", "account iban", "own account", "Auftragskonto", "IBAN Auftragskonto", "Konto"),
+    "status": ("status", "Info", "Umsatzstatus"),
+    "return_reason": ("return reason", "Rückgabegrund"),
+}  # fmt: skip
+FIELDS = tuple(KNOWN_NAMES)
+_DATE_COLUMNS = ("booked_on", "value_on")
+_AMOUNT_COLUMNS = ("amount", "credit", "debit")
+#: Banks write some lines about the account before the header.
+_MOST_LINES_BEFORE = 30
+#: What the standard has payers write where they give no id.
+_NO_ID = ("", "NOTPROVIDED", "NONREF")
+_LONGEST_ID = 140
+_LONGEST_WHOLE = 15
+
+_CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
+#: No column's name is longer, and what looks for a currency in it need not read more.
+_LONGEST_NAME = 200
+_NAMED_CURRENCY = re.compile(r"(?P<name>.+?)\s*(?:\((?P<one>[A-Z]{3})\)|in (?P<other>[A-Z]{3}))", re.ASCII)
+_SIGNS = {
+    **dict.fromkeys(("crdt", "credit", "cr", "c", "h", "haben", "gutschrift", "+"), Sign.CREDIT),
+    **dict.fromkeys(("dbit", "debit", "dr", "d", "s", "soll", "belastung", "-"), Sign.DEBIT),
+}
+_STATES = {
+    **dict.fromkeys(
+        ("", "book", "booked", "posted", "completed", "settled", "cleared", "gebucht", "umsatz gebucht"),
+        BOOKED,
+    ),
+    **dict.fromkeys(("pdng", "pending", "vorgemerkt", "umsatz vorgemerkt"), "PDNG"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options(Writing):
+    """What the caller knows of the file; what is None is found out, or is in the columns."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """The name of a column by what it is (`FIELDS`), where the known names do not do."""
+    account: str | None = None
+    accounts: Mapping[str, str] = field(default_factory=dict)
+    """The only account that a seller has in a currency: what it is where nothing else says so."""
+    currency: str | None = None
+
+    def __post_init__(self) -> None:
+        Writing.__post_init__(self)
+        for name in self.columns:
+            if name not in FIELDS:
+                raise ValueError(f"{name!r} is none of {', '.join(FIELDS)}")
+
+
+@dataclass(frozen=True, slots=True)
+class StatementCsv:
+    """What a file tells, or the faults for which nothing of it is read."""
+
+    content: BankFile | None = None
+    errors: tuple[Fault, ...] = ()
+    ignored_columns: tuple[str, ...] = ()
+
+
+def read(data: bytes, options: Options | None = None) -> StatementCsv:
+    """Read a whole file. Never raises."""
+    return _File(options or Options()).read(data)
+
+
+def same_account(text: str) -> str:
+    """An account as it is compared: an IBAN without blanks."""
+    return "".join(text.split()).upper()
+
+
+def _key(name: str) -> str:
+    return csv_text.column_name(name)
+
+
+_FIELD_OF = {_key(name): field for field, names in KNOWN_NAMES.items() for name in (field, *names)}
+
+
+class _File:
+    """One reading of one file: the faults gather here."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.faults: list[Fault] = []
+        self.ignored: tuple[str, ...] = ()
+        self.currency = options.currency
+        self._field_of = {
+            **{name: field for name, field in _FIELD_OF.items() if field not in options.columns},
+            **{_key(name): field for field, name in options.columns.items()},
+        }
+
+    def read(self, data: bytes) -> StatementCsv:
+        rows = self._rows(data)
+        complain = self.faults.append
+        dates = csv_text.detect_dates(rows, _DATE_COLUMNS, self.options.date_format, complain)
+        decimals = csv_text.detect_decimals(rows, _AMOUNT_COLUMNS, self.options.decimal_format, complain)
+        entries: dict[str, list[Entry]] = {}
+        for row in rows:
+            found = self._entry(row, dates, decimals)
+            if found is not None:
+                account, entry = found
+                entries.setdefault(account, []).append(entry)
+        if self.faults:
+            self.faults.sort(key=lambda fault: fault.line)
+            return StatementCsv(errors=tuple(self.faults), ignored_columns=self.ignored)
+        statements = tuple(
+            Statement(id=CSV_FORM, account=account, entries=tuple(told)) for account, told in entries.items()
+        )
+        return StatementCsv(BankFile(CSV_FORM, statements=statements), ignored_columns=self.ignored)
+
+    def _fault(self, row: Row, column: str, reason: str) -> None:
+        self.faults.append(Fault(row.line, column, shown(row[column]) if row[column] else "", reason))
+
+    # A row
+
+    def _entry(self, row: Row, dates: Dates, decimals: Decimals) -> tuple[str, Entry] | None:
+        count = len(self.faults)
+        booked, value = (dates.of(row, column, self.faults.append) for column in _DATE_COLUMNS)
+        if not row["booked_on"] and not row["value_on"]:
+            self._fault(row, "booked_on", "is missing: when it was booked cannot be known")
+        currency = self._currency(row)
+        moved = self._moved(row, decimals, currency)
+        status = _STATES.get(row["status"].casefold())
+        if status is None:
+            self._fault(row, "status", "is not known: write 'booked' or 'pending'")
+        account = self._account(row, currency)
+        for column in ("end_to_end_id", "bank_reference", "payer_iban", "account"):
+            if len(row[column]) > _LONGEST_ID:
+                self._fault(row, column, f"has more than the {_LONGEST_ID} characters of an id")
+        if len(self.faults) > count or moved is None or status is None or currency is None or account is None:
+            return None
+        sign, amount = moved
+        return account, Entry(
+            statement=CSV_FORM,
+            amount=amount,
+            currency=currency,
+            sign=sign,
+            status=status,
+            booked=_iso(booked),
+            value=_iso(value),
+            bank_reference=_id(row["bank_reference"]),
+            transactions=(
+                Transaction(
+                    end_to_end_id=_id(row["end_to_end_id"]),
+                    debtor=row["payer"] or None,
+                    debtor_iban=same_account(row["payer_iban"]) or None,
+                    unstructured=(row["text"],) if row["text"] else (),
+                    references=(row["reference"],) if row["reference"] else (),
+                    return_reason=row["return_reason"] or None,
+                ),
+            ),
+        )
+
+    def _currency(self, row: Row) -> str | None:
+        currency = row["currency"] or self.currency or ""
+        if _CURRENCY.fullmatch(currency):
+            return currency
+        reason = "is not an ISO 4217 code such as 'EUR'"
+        self._fault(
+            row, "currency", reason if currency else "is missing: add such a column or give --currency"
+        )
+        return None
+
+    def _account(self, row: Row, currency: str | None) -> str | None:
+        told = row["account"] or self.options.account or self.options.accounts.get(currency or "")
+        if told:
+            return same_account(told)
+        if currency is not None:
+            self._fault(row, "account", "is missing: say with --account whose statement it is")
+        return None
+
+    def _moved(self, row: Row, decimals: Decimals, currency: str | None) -> tuple[Sign, Decimal] | None:
+        """Which way how much money moved."""
+        if row["amount"]:
+            column = "amount"
+            sign = None
+        else:
+            filled = [side for side in ("credit", "debit") if row[side].strip("0.,- ")]
+            if len(filled) != 1:
+                told = "both credit and debit are filled" if filled else "is missing"
+                self._fault(row, filled[0] if filled else self._amount_column(row), told)
+                return None
+            column = filled[0]
+            sign = Sign.CREDIT if column == "credit" else Sign.DEBIT
+        amount = self._number(row, column, decimals, currency)
+        if amount is None:
+            return None
+        if row["direction"] and (sign := _SIGNS.get(row["direction"].casefold())) is None:
+            self._fault(row, "direction", "says neither credit nor debit: write 'credit' or 'debit'")
+            return None
+        if amount < 0 and sign is Sign.CREDIT:
+            self._fault(row, column, "is below zero, and says to be a credit: correct one of them")
+            return None
+        return sign or (Sign.DEBIT if amount < 0 else Sign.CREDIT), abs(amount)
+
+    def _amount_column(self, row: Row) -> str:
+        return next((column for column in _AMOUNT_COLUMNS if column in row.cells), "amount")
+
+    def _number(self, row: Row, column: str, decimals: Decimals, currency: str | None) -> Decimal | None:
+        number = decimals.of(row, column, self.faults.append)
+        if number is None or currency is None:
+            return None
+        whole, _, fraction = number.partition(".")
+        places = exponent(currency)
+        if fraction[places:].strip("0"):
+            self._fault(row, column, f"has more than the {places} decimals of {currency}: correct it")
+        elif len(whole.lstrip("-0")) > _LONGEST_WHOLE:
+            self._fault(row, column, f"is too large: at most {_LONGEST_WHOLE} digits before the decimals")
+        else:
+            return Decimal(f"{whole}.{fraction[:places]}" if places and fraction else whole)
+        return None
+
+    # The file
+
+    def _rows(self, data: bytes) -> list[Row]:
+        complain = self.faults.append
+        text = csv_text.decoded(data, self.options.encoding, complain)
+        if text is None:
+            return []
+        delimiter, records = csv_text.records(text, self.options.delimiter, self._delimiter, complain)
+        header: list[str] | None = None
+        for tried, (line, cells) in enumerate(records):
+            header = self._header(line, cells)
+            if header is not None or tried >= _MOST_LINES_BEFORE or self.faults:
+                break
+        if header is None:
+            if not self.faults:
+                self._no_header(text)
+            return []
+        rows = [
+            row
+            for line, cells in records
+            if (row := csv_text.row_of(line, header, cells, delimiter, complain)) is not None
+        ]
+        return [_with_plain_signs(row) for row in rows]
+
+    def _no_header(self, text: str) -> None:
+        if not text.strip():
+            self.faults.append(Fault(1, "", "", "the file is empty: its header names the columns"))
+            return
+        reason = (
+            "no line names the columns: a day (such as 'booked_on', 'Buchungstag') and an amount ('amount',"
+            " 'Betrag', or 'credit' and 'debit'); say with --columns what they are called"
+        )
+        self.faults.append(Fault(1, "", "", reason))
+
+    def _header(self, line: int, cells: Sequence[str]) -> list[str] | None:
+        """What each column is, blank where it is not known; None where this is no header."""
+        named, currencies = [], set()
+        for cell in cells:
+            found = self._field_of.get(_key(cell), "")
+            with_currency = _NAMED_CURRENCY.fullmatch(" ".join(cell[:_LONGEST_NAME].split()))
+            if not found and with_currency is not None:
+                found = self._field_of.get(_key(with_currency["name"]), "")
+                found = found if found in _AMOUNT_COLUMNS else ""
+                if found:
+                    currencies.add(with_currency["one"] or with_currency["other"])
+            named.append(found)
+        known = set(named)
+        if not known & set(_DATE_COLUMNS) or not known & set(_AMOUNT_COLUMNS):
+            return None
+        for name, times in Counter(named).items():
+            if name and times > 1:
+                reason = f"could be each of {times} columns: say which with --columns {name}=NAME"
+                self.faults.append(Fault(line, name, "", reason))
+        if "amount" in known and known & {"credit", "debit"}:
+            reason = "stands beside columns for credit or debit: rename the ones that are not meant"
+            self.faults.append(Fault(line, "amount", "", reason))
+        for name, called in self.options.columns.items():
+            if name not in known:
+                self.faults.append(Fault(line, name, shown(called), "no column of this name"))
+        if len(currencies) == 1 and self.currency is None and "currency" not in known:
+            [self.currency] = currencies
+        self.ignored = tuple(
+            csv_text.printable(cell.strip())
+            for cell, name in zip(cells, named, strict=True)
+            if not name and cell.strip()
+        )
+        return named
+
+    def _delimiter(self, text: str) -> str:
+        """The delimiter that finds most of the columns in one of the first lines."""
+        lines = text[:200_000].splitlines()[: _MOST_LINES_BEFORE + 1]
+
+        def found(delimiter: str) -> int:
+            return max(
+                (
+                    sum(_key(cell.strip('"')) in self._field_of for cell in line.split(delimiter))
+                    for line in lines
+                ),
+                default=0,
+            )
+
+        return max(csv_text.DELIMITERS, key=found)
+
+
+def _with_plain_signs(row: Row) -> Row:
+    """The row with signs of amounts before them, as a hyphen, and no plus."""
+    cells = dict(row.cells)
+    for column in cells.keys() & set(_AMOUNT_COLUMNS):
+        text = cells[column].replace("\N{MINUS SIGN}", "-")
+        if text.endswith("-") and not text.startswith(("-", "+")):
+            text = f"-{text[:-1]}"
+        cells[column] = text.removeprefix("+")
+    return Row(row.line, cells)
+
+
+def _iso(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
+def _id(text: str) -> str | None:
+    return None if text.upper() in _NO_ID else text

@@ -1,0 +1,1 @@
+"""Files that come in: tables of invoices, e-invoices, and the past that they tell of."""

@@ -1,0 +1,1 @@
+"""What may be asked of a case or a plan, and the rules that refuse it."""
