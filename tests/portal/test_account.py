@@ -17,7 +17,7 @@ from store.schema import MessageState, PortalLinkRow
 from tests.portal.conftest import KEY, House, Visitor, nudging, seen
 from tests.premises import eventually
 from web.parts import Parts, Portal
-from web.portal import routes
+from web.portal import entrance
 from web.portal.workflows import TemporalWorkflows
 from web.serving import serving
 
@@ -191,7 +191,7 @@ async def test_too_many_forms_of_one_link_are_turned_away(house: House, visitor:
 async def test_too_many_pages_of_one_link_are_turned_away(
     house: House, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(routes, "MOST_PAGES", 3)
+    monkeypatch.setattr(entrance, "MOST_PAGES", 3)
     url, other = house.link(await house.bill()), house.link(await house.bill())
     made_of = Parts(
         sessions=house.premises.sessions,

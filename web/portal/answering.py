@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
@@ -20,45 +19,22 @@ from store import portal
 from web.parts import Parts
 from web.portal import pages, uploads
 from web.portal.answers import Done, Form, Said, refused
+from web.portal.entrance import Entrance, NotThere, checked
 from web.portal.forms import FORMS
 from web.portal.guard import Throttle, client_address
 from web.portal.view import Account
 from web.webhooks import wake
 
-if TYPE_CHECKING:
-    from web.portal.routes import Pages
-
 #: Forms sent through one link in ten minutes, and fresh links of one customer in a day.
 MOST_FORMS, TEN_MINUTES = 60, 600.0
 MOST_FRESH, A_DAY = 3, timedelta(days=1)
-#: Ids as the contract has them: nothing else is looked up.
-_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-
-
-class NotThere(Exception):
-    """Nothing is here, or not for this link."""
-
-
-class Instead(Exception):
-    """The link does not show what was asked for, but this page."""
-
-    def __init__(self, page: Response) -> None:
-        super().__init__()
-        self.page = page
-
-
-def checked(value: str) -> str:
-    """An id of the contract. Raises NotThere for anything else, as for an id that nobody has."""
-    if not _ID.fullmatch(value):
-        raise NotThere
-    return value
 
 
 class Answering:
     """Takes answers. Only a confirming POST with what we sealed for this link changes anything."""
 
-    def __init__(self, shown: Pages, made_of: Parts) -> None:
-        self._pages = shown
+    def __init__(self, entrance: Entrance, made_of: Parts) -> None:
+        self._entrance = entrance
         self._made_of = made_of
         self._answers = PortalAnswers(made_of.sessions, made_of.rulebook)
         self._forms = Throttle(MOST_FORMS, TEN_MINUTES)
@@ -70,7 +46,7 @@ class Answering:
         form = _form(action)
         invoice_id = request.query_params.get("invoice")
         with self._made_of.sessions() as session:
-            account = self._pages.account(session, request, token)
+            account = self._entrance.account(session, request, token)
             chosen = _chosen(account, [checked(invoice_id)]) if invoice_id else ()
             return self._asked(request, account, form, {}, chosen, only=bool(invoice_id))
 
@@ -82,7 +58,7 @@ class Answering:
 
     def _reviewed(self, request: Request, token: str, form: Form, given: FormData) -> Response:
         with self._made_of.sessions() as session:
-            account = self._pages.account(session, request, token)
+            account = self._entrance.account(session, request, token)
             if not self._forms.allows(account.link.link_id):
                 return pages.too_many(request)
             fields = {name: value for name, value in given.items() if isinstance(value, str)}
@@ -109,7 +85,7 @@ class Answering:
         """The form's page; `only` where it was opened for the one invoice that is chosen."""
         if form.needs_open and not account.open:
             raise NotThere
-        return self._pages.shown(
+        return self._entrance.shown(
             request,
             f"{form.name}.html",
             account,
@@ -125,8 +101,8 @@ class Answering:
     def _to_confirm(
         self, request: Request, account: Account, form: Form, said: Said, problems: list[str] | None = None
     ) -> Response:
-        sealed = self._pages.links.seal(said.content())
-        return self._pages.shown(
+        sealed = self._entrance.links.seal(said.content())
+        return self._entrance.shown(
             request,
             "confirm.html",
             account,
@@ -146,9 +122,9 @@ class Answering:
         if not self._forms.allows(account.link.link_id):
             return pages.too_many(request)
         sealed = given.get("sealed")
-        content = self._pages.links.unseal(sealed) if isinstance(sealed, str) else None
+        content = self._entrance.links.unseal(sealed) if isinstance(sealed, str) else None
         if content is None or content.get("link_id") != account.link.link_id:
-            return self._pages.shown(request, "expired.html", account, 422)
+            return self._entrance.shown(request, "expired.html", account, 422)
         said = Said.of(content)
         form = _form(said.action)
         files: list[File] = []
@@ -158,14 +134,14 @@ class Answering:
             if problems:
                 return self._to_confirm(request, account, form, said, problems)
         if await run_in_threadpool(self._begin, request, account, said, files):
-            done = await form.carry_out(account, said, self._pages.workflows, len(files))
+            done = await form.carry_out(account, said, self._entrance.workflows, len(files))
             nudged = await run_in_threadpool(self._finish, account, said, done)
             await wake(self._made_of.nudge, nudged)  # one that cannot be woken looks for itself later
         return RedirectResponse(account.path("answer", said.answer_id), 303)
 
     def _opened(self, request: Request, token: str) -> Account:
         with self._made_of.sessions() as session:
-            return self._pages.account(session, request, token)
+            return self._entrance.account(session, request, token)
 
     def _begin(self, request: Request, account: Account, said: Said, files: list[File]) -> bool:
         answer = PortalAnswer(
@@ -195,7 +171,7 @@ class Answering:
     def answered(self, request: Request, token: str, answer_id: str) -> Response:
         """GET: what was said, and what became of it."""
         with self._made_of.sessions() as session:
-            account = self._pages.account(session, request, token)
+            account = self._entrance.account(session, request, token)
             row = portal.answer(session, checked(answer_id))
             if row is None or row.action not in FORMS:
                 raise NotThere
@@ -203,7 +179,7 @@ class Answering:
                 raise NotThere
             outcome = row.outcome
             rules = {i: rule for i, rule in (outcome or {}).items() if rule is not None}
-            return self._pages.shown(
+            return self._entrance.shown(
                 request,
                 "answered.html",
                 account,
@@ -219,14 +195,14 @@ class Answering:
         """POST: send a fresh link to the address we know. The same page comes back whatever happens."""
         given = await request.form(max_files=0, max_fields=5)
         sealed = given.get("sealed")
-        content = self._pages.links.unseal(sealed) if isinstance(sealed, str) else None
+        content = self._entrance.links.unseal(sealed) if isinstance(sealed, str) else None
         nudged = await run_in_threadpool(self._fresh, token, (content or {}).get("fresh"))
         await wake(self._made_of.nudge, nudged)
         return pages.plain_page("fresh.html", request, 200, asked=True)
 
     def _fresh(self, token: str, meant: object) -> tuple[str, ...]:
         with self._made_of.sessions() as session:
-            found = self._pages.links.read(session, token)
+            found = self._entrance.links.read(session, token)
         if found is None or found[1] is not Opens.FRESH_LINK or found[0].link_id != meant:
             return ()
         since = datetime.now(UTC) - A_DAY
