@@ -27,10 +27,10 @@ from domain.contact import Contact, Pursued
 from domain.decide import decide
 from domain.decision import Close, Decision
 from domain.money import Money
-from domain.offer_credit import taken_offer
 from domain.pauses import calendar_of, is_settled
 from domain.plans.plan_healing import plans_moved_by
 from domain.policy import Policy
+from domain.postings import postings
 from domain.segments import usual_day
 from domain.view import view
 from domain.vocabulary import Outcome
@@ -47,8 +47,6 @@ from store.schema import (
     TaskState,
 )
 
-#: How the kinds of those ledger entries begin that an offer leaves behind.
-OFFER_ENTRY = "offer_"
 #: After so many cancelled drafts the words are written and claimed under one lock.
 MOST_CANCELS = 3
 
@@ -403,40 +401,18 @@ class CaseWork:
     def _post(
         self, before: Case, after: Case, fact: wire.Fact | internal.InternalFact, kind: str, event_id: str
     ) -> None:
-        """Ledger entries of a fact: its own, reversals that waited for their payment, a discount for early
-        payment or the credit of an offer that it earns or loses, what it does to write-offs. Their sum is what the
-        fact does to the balance."""
+        """Post the ledger entries of a fact, and move what it does to the customer's account."""
         on = calendar_of(after.account, self._pursued[after.invoice_id].policy).local_date(self.now)
-        derived_id = f"{kind}:{event_id}"  # no id of the contract holds a colon
-        written_off = _written_off(before) - _written_off(after)
-        discount = before.discounted - after.discounted
-        offers = _offer_entries(before, after, derived_id, on)
-        own = _gross(after) - _gross(before) - discount - sum(minor for _, _, minor, _ in offers)
-        entries: list[tuple[str, str, int, date]] = []
-        if isinstance(fact, wire.PaymentReceived):
-            paid = after.minor(fact.amount)
-            entries.append((kind, event_id, -paid, fact.received_on))
-            entries.append(("payment_reversed", derived_id, own + paid, on))
-        elif isinstance(fact, internal.PaymentRecognised):
-            # A reversal of it that came first finds the money under the id by which it is booked.
-            entries.append(("payment_reversed", derived_id, own, on))
-        else:
-            entries.append((kind, event_id, own, on))
-        is_write_off = isinstance(fact, internal.WrittenOff)
-        entries.append(("written_off", event_id if is_write_off else derived_id, written_off, on))
-        entries.append(("early_payment", derived_id, discount, on))
-        entries.extend(offers)
-        for entry_kind, entry_id, minor, entry_on in entries:
-            if minor:
-                facts.post(
-                    self.session,
-                    invoice_id=after.invoice_id,
-                    customer_id=self.customer.customer_id,
-                    kind=entry_kind,
-                    event_id=entry_id,
-                    amount=Money(minor, after.currency),
-                    on=entry_on,
-                )
+        for entry in postings(before, after, fact, kind, event_id, on):
+            facts.post(
+                self.session,
+                invoice_id=after.invoice_id,
+                customer_id=self.customer.customer_id,
+                kind=entry.kind,
+                event_id=entry.event_id,
+                amount=Money(entry.minor, after.currency),
+                on=entry.on,
+            )
         on_account = after.account.unapplied.get(after.currency, 0)
         if isinstance(fact, wire.PaymentReceived | wire.CreditIssued) and on_account > 0:
             self._use_account(after.invoice_id, fact.fact_id, fact.money, on)
@@ -527,28 +503,6 @@ _ENDS_WITH_DEBT = frozenset(
 def _business_time(at: datetime) -> datetime:
     """The workflow's time, or when this attempt began: a try may come hours after it was asked for."""
     return max(at, activity.info().started_time) if activity.in_activity() else at
-
-
-def _gross(case: Case) -> int:
-    """The net balance before write-offs."""
-    return case.net + _written_off(case)
-
-
-def _written_off(case: Case) -> int:
-    return case.written_off if case.cancelled_at is None else 0
-
-
-def _offer_entries(before: Case, after: Case, derived_id: str, on: date) -> list[tuple[str, str, int, date]]:
-    """What the taking of an offer, or its loss with the money that took it, does to the ledger: entries whose
-    kind says what was agreed, and whose id begins with the offer's."""
-    had, has = taken_offer(before), taken_offer(after)
-    entries = []
-    for offer in {each.offer_id: each for each in (had, has) if each is not None}.values():
-        credited_before = before.settled_by_offer if had is not None and had.offer_id == offer.offer_id else 0
-        credited_after = after.settled_by_offer if has is not None and has.offer_id == offer.offer_id else 0
-        minor = credited_before - credited_after
-        entries.append((f"{OFFER_ENTRY}{offer.offer}", f"{offer.offer_id}:{derived_id}", minor, on))
-    return entries
 
 
 def _says_the_same(event: EventRow, fact: BaseModel) -> bool:

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from activities import plan_book
-from activities.casework import OFFER_ENTRY, CaseWork
+from activities.casework import CaseWork
 from activities.contacts import Recipients
 from activities.writing.phrasing import LANGUAGES, part_of
 from domain import contract as wire
@@ -43,6 +43,7 @@ from domain.pauses import (
     promised_amount,
     promises,
 )
+from domain.postings import OFFER_ENTRY
 from domain.requests.offer_requests import offer_of_step
 from domain.risk import assess
 from domain.seller import Mailbox, Seller, one_line

@@ -11,12 +11,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from activities.casework import OFFER_ENTRY
 from commands.terminal import amount, day, moment
 from domain import contract as wire
 from domain import facts as internal
 from domain.money import Money
 from domain.policy import TASKS
+from domain.postings import OFFER_ENTRY
 from domain.vocabulary import Channel, Note, PlanState, Step, step_name
 from store import facts, portfolio, queries, replies
 from store.schema import (

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from activities.call_sheet import read_call_sheet
-from activities.casework import OFFER_ENTRY
+from domain.postings import OFFER_ENTRY
 from store.schema import CaseRow, MessageState
 from tests.activities.conftest import Office, Post
 
