@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -22,7 +22,7 @@ from activities import plan_book
 from activities.adapters.port import Accepted, Carrier, MailTransport, Refused, Unknown
 from activities.carriers import IN_PLACE, Carriers
 from activities.casework import MOST_CANCELS, CaseWork
-from activities.contacts import Recipients, recipients, refuse_contact, refuse_copies
+from activities.contacts import Recipients, refuse_contact, refuse_copies
 from activities.documents import (
     UNWRITABLE,
     attach_words,
@@ -32,10 +32,8 @@ from activities.documents import (
 )
 from activities.interface import Decided, Drafted, OnCase, OnMessage, OnPlan
 from activities.messages import (
-    ANOTHER_VERSION,
     cannot_be_written,
     decide_approval,
-    frozen_facts,
     give_up,
     is_for_staff,
     mark_unknown,
@@ -46,7 +44,8 @@ from activities.messages import (
     take_steps,
     take_without_mail,
 )
-from activities.notice_facts import freeze, material, offers_come_too_near
+from activities.notice_facts import freeze
+from activities.overtaken import addressees, overtaken, people
 from activities.portal_links import PortalLinks
 from activities.rulebook import Rulebook
 from activities.writing.drafting import Drafter
@@ -56,7 +55,7 @@ from domain.contact import Contact, compose, ready
 from domain.decision import CarryOut
 from domain.pauses import calendar_of
 from domain.vocabulary import PLAN_NOTES, Channel, Note, Step
-from store import outbox, plans, portfolio
+from store import outbox, plans
 from store.schema import Approval, CreditHoldRow, MessageRow, MessageState
 
 #: A claim older than this, by the monotonic clock, is handed back unsent: somebody else may look at it by then.
@@ -138,7 +137,7 @@ class Notices:
                 return Drafted()
             lead = contact.items[0].invoice_id
             under_way = _adoptable(work, lead)
-            addressed = _recipients(work, contact)
+            addressed = addressees(work, contact)
             if under_way is not None:
                 drafted = under_way
             elif addressed is None:
@@ -162,7 +161,7 @@ class Notices:
         contact = compose(work.case(invoice_id), decision, work.siblings(invoice_id), work.now)
         if contact.approval == "ask":
             _expire(work, contact)
-        addressed = _recipients(work, contact)
+        addressed = addressees(work, contact)
         if contact.rung is not None and contact.rung.is_task:
             _open_tasks(work, contact)
             if addressed is None:
@@ -187,7 +186,7 @@ class Notices:
         if self._portal is not None and facts.channel is Channel.EMAIL and not facts.for_staff:
             link_id = self._portal.new_id()
             facts = facts.model_copy(update={"portal_link": self._portal.url(link_id)})
-        to, cc = _people(addressed)
+        to, cc = people(addressed)
         reserved = outbox.reserve(
             work.session,
             outbox.NewMessage(
@@ -301,7 +300,7 @@ class Notices:
             return None
         if not _is_open(work, message):
             return None
-        changed = _changed(work, message)
+        changed = overtaken(work, message)
         if changed is not None:
             work.withdraw(message.message_id, changed)
             # A letter is papers as well: it is written anew, however often facts overtake it.
@@ -409,13 +408,6 @@ def _is_open(work: CaseWork, message: MessageRow) -> bool:
     return calendar.next_open(work.now, window) <= work.now
 
 
-def _recipients(work: CaseWork, contact: Contact) -> Recipients | None:
-    refused = portfolio.refused_addresses(work.account_events)
-    route = work.account.route(contact.step)
-    note = contact.step if isinstance(contact.step, Note) else None
-    return recipients(portfolio.profile_of(work.customer), contact.rung, refused, route, note=note)
-
-
 def _needs_papers(message: MessageRow) -> bool:
     """Whether a message cannot be written in one go under the lock."""
     return step_of(message.step) in _NEVER_AT_ONCE or message.channel == Channel.LETTER
@@ -441,10 +433,10 @@ def _adoptable(work: CaseWork, invoice_id: str) -> Drafted | None:
     """What is under way to the customer and may be finished by us; what facts have overtaken meanwhile, or
     another version wrote, is withdrawn."""
     while (under_way := _under_way(work, invoice_id)) is not None:
-        overtaken = _changed(work, under_way)
-        if overtaken is None:
+        why = overtaken(work, under_way)
+        if why is None:
             return Drafted(message_id=under_way.message_id, send=True)
-        work.withdraw(under_way.message_id, overtaken)
+        work.withdraw(under_way.message_id, why)
     return None
 
 
@@ -494,68 +486,6 @@ def _block_orders(work: CaseWork, invoice_id: str, decision: CarryOut) -> None:
         )
     )
     work.forget()
-
-
-def _changed(work: CaseWork, message: MessageRow) -> str | None:
-    """Why a written message no longer says what is true; None where it may go."""
-    written = frozen_facts(message)
-    if written is None:
-        return ANOTHER_VERSION
-    contact = _due_contact(work, message)
-    if contact is None:
-        return "the step is not due any more"
-    if contact.approval != "none" and message.approval is not Approval.APPROVED:
-        return "a person has not approved it"
-    if contact.on != written.as_of and message.approval is None:
-        return f"it is dated {written.as_of}"
-    addressed = _recipients(work, contact)
-    if addressed is None:
-        return "nobody can be reached any more"
-    try:
-        true = freeze(work, contact, addressed, message.message_id)
-    except ValidationError:
-        return "the facts changed after it was written"
-    too_near = _is_sooner(written.block_on, true.block_on) or _is_sooner(written.answer_by, true.answer_by)
-    if too_near or offers_come_too_near(written, true):
-        return "the dates it names have come too near"
-    same = (contact.ref, contact.name) == (message.ref, message.step) and material(
-        true, _people(addressed)
-    ) == material(written, (message.to, message.cc))
-    return None if same else "the facts changed after it was written"
-
-
-def _due_contact(work: CaseWork, message: MessageRow) -> Contact | None:
-    """The contact that a written message would be made for now; None where there is none any more."""
-    items = work.items(message.message_id)
-    step = step_of(items[0].step)
-    if step in PLAN_NOTES:
-        return plan_book.contact(work, message.ref)
-    if isinstance(step, Note):
-        # Each case has a minute of its own: the message is due as soon as it is for one of them.
-        return next(filter(None, (_due_by(work, item.invoice_id, step) for item in items)), None)
-    trigger = work.case(items[0].invoice_id)
-    decision = ready(trigger, work.now)
-    if decision is None:
-        return None
-    return compose(trigger, decision, work.siblings(items[0].invoice_id), work.now)
-
-
-def _due_by(work: CaseWork, invoice_id: str, note: Note) -> Contact | None:
-    """The contact that a case makes for a note that is due now."""
-    decision = work.decide(invoice_id)
-    if not isinstance(decision, CarryOut) or decision.step != note:
-        return None
-    return compose(work.case(invoice_id), decision, work.siblings(invoice_id), work.now)
-
-
-def _is_sooner(named: date | None, earliest: date | None) -> bool:
-    return named is not None and earliest is not None and named < earliest
-
-
-def _people(addressed: Recipients) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Whom a message goes to, and the copies, as its row keeps them."""
-    to, *cc = (c.model_dump(mode="json", exclude_none=True) for c in (addressed.to, *addressed.cc))
-    return [to], cc
 
 
 def _free(work: CaseWork, message_id: str, attempt: int) -> None:
