@@ -100,7 +100,7 @@ class CaseWork:
     @property
     def account_events(self) -> list[EventRow]:
         if self._account_events is None:
-            self._account_events = facts.account_events_of(self.session, self.customer.customer_id)
+            self._account_events = portfolio.account_events(self.session, self.customer.customer_id)
         return self._account_events
 
     def items(self, message_id: str) -> list[MessageItemRow]:

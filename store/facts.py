@@ -37,7 +37,7 @@ _EVENTS = (
 )
 _ACCOUNT_EVENTS = (
     select(EventRow)
-    .where(EventRow.customer_id == bindparam("customer_id"), EventRow.invoice_id.is_(None))
+    .where(EventRow.customer_id.in_(bindparam("customer_ids", expanding=True)), EventRow.invoice_id.is_(None))
     .order_by(EventRow.id)
     .execution_options(**_WRITTEN_AT_ONCE)
 )
@@ -48,9 +48,9 @@ _ENTRIES = (
     .execution_options(**_WRITTEN_AT_ONCE)
 )
 _UNAPPLIED = (
-    select(AccountEntryRow.currency, func.sum(AccountEntryRow.amount_minor))
-    .where(AccountEntryRow.customer_id == bindparam("customer_id"))
-    .group_by(AccountEntryRow.currency)
+    select(AccountEntryRow.customer_id, AccountEntryRow.currency, func.sum(AccountEntryRow.amount_minor))
+    .where(AccountEntryRow.customer_id.in_(bindparam("customer_ids", expanding=True)))
+    .group_by(AccountEntryRow.customer_id, AccountEntryRow.currency)
     .execution_options(**_WRITTEN_AT_ONCE)
 )
 
@@ -129,9 +129,12 @@ def events_of(session: Session, invoice_ids: Collection[str]) -> dict[str, list[
     return events
 
 
-def account_events_of(session: Session, customer_id: str) -> list[EventRow]:
-    """The facts that concern the customer rather than an invoice, in the order they were recorded."""
-    return list(session.scalars(_ACCOUNT_EVENTS, {"customer_id": customer_id}))
+def account_events_of(session: Session, customer_ids: Collection[str]) -> dict[str, list[EventRow]]:
+    """The facts that concern each customer rather than an invoice, in the order they were recorded."""
+    events: dict[str, list[EventRow]] = {customer_id: [] for customer_id in customer_ids}
+    for event in session.scalars(_ACCOUNT_EVENTS, {"customer_ids": list(events)}):
+        events[event.customer_id].append(event)
+    return events
 
 
 def post(
@@ -217,7 +220,9 @@ def left_on_account(session: Session, customer_id: str, event_id: str, currency:
     return int(session.scalars(of_it).one())
 
 
-def unapplied(session: Session, customer_id: str) -> dict[str, Money]:
-    """What a customer has on account, by currency."""
-    rows = session.execute(_UNAPPLIED, {"customer_id": customer_id})
-    return {currency: Money(int(minor), currency) for currency, minor in rows}
+def unapplied(session: Session, customer_ids: Collection[str]) -> dict[str, dict[str, Money]]:
+    """What each customer has on account, by currency."""
+    found: dict[str, dict[str, Money]] = {customer_id: {} for customer_id in customer_ids}
+    for customer_id, currency, minor in session.execute(_UNAPPLIED, {"customer_ids": list(found)}):
+        found[customer_id][currency] = Money(int(minor), currency)
+    return found

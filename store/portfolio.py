@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import CompoundSelect, Numeric, bindparam, cast, func, select, union_all
 from sqlalchemy.orm import Session
@@ -41,20 +43,21 @@ UNREADABLE = "unreadable_fact"
 
 # What every decision reads, built once. Messages are written at once, so that reading them needs no flush.
 _SENDING = (
-    select(MessageRow.claimed_at)
+    select(MessageRow.customer_id, MessageRow.claimed_at)
     .where(
-        MessageRow.customer_id == bindparam("customer_id"),
+        MessageRow.customer_id.in_(bindparam("customer_ids", expanding=True)),
         MessageRow.state == MessageState.SENDING,
         MessageRow.unsolicited.is_(True),
     )
     .execution_options(autoflush=False)
 )
-_BLOCKING = select(CreditHoldRow.invoice_id).where(
-    CreditHoldRow.customer_id == bindparam("customer_id"), CreditHoldRow.released_at.is_(None)
+_BLOCKING = select(CreditHoldRow.customer_id, CreditHoldRow.invoice_id).where(
+    CreditHoldRow.customer_id.in_(bindparam("customer_ids", expanding=True)),
+    CreditHoldRow.released_at.is_(None),
 )
 _OPEN = (
     select(CaseRow)
-    .where(CaseRow.customer_id == bindparam("customer_id"), CaseRow.closed_at.is_(None))
+    .where(CaseRow.customer_id.in_(bindparam("customer_ids", expanding=True)), CaseRow.closed_at.is_(None))
     .order_by(CaseRow.invoice_id)
     .execution_options(populate_existing=True)
 )
@@ -98,6 +101,11 @@ def fact_of(event: EventRow) -> wire.Fact | internal.InternalFact | None:
     return None
 
 
+def account_events(session: Session, customer_id: str) -> list[EventRow]:
+    """The facts of a customer's account, in the order they were recorded."""
+    return facts.account_events_of(session, [customer_id])[customer_id]
+
+
 def account_of(
     session: Session,
     customer: CustomerRow,
@@ -109,9 +117,58 @@ def account_of(
 ) -> Account:
     """What the customer's cases share. `events` are the account's, where they are read already; `offers` are
     the channels that are set up here."""
+    known = None if events is None else {customer.customer_id: events}
+    return accounts_of(session, [customer], holidays, now, known, offers=offers)[customer.customer_id]
+
+
+def accounts_of(
+    session: Session,
+    customers: Sequence[CustomerRow],
+    holidays: Holidays,
+    now: datetime,
+    events: Mapping[str, Sequence[EventRow]] | None = None,
+    *,
+    offers: Collection[Channel] = OFFERED_BY_ALL,
+) -> dict[str, Account]:
+    """What the cases of each customer share, with as many statements as for one."""
+    ids = [customer.customer_id for customer in customers]
+    known = facts.account_events_of(session, ids) if events is None else events
+    unapplied = _unapplied(session, ids)
+    blocking: defaultdict[str, set[str]] = defaultdict(set)
+    for customer_id, invoice_id in session.execute(_BLOCKING, {"customer_ids": ids}):
+        blocking[customer_id].add(invoice_id)
+    sending: defaultdict[str, list[datetime]] = defaultdict(list)
+    for customer_id, claimed_at in session.execute(_SENDING, {"customer_ids": ids}):
+        if claimed_at is not None:
+            sending[customer_id].append(claimed_at)
+    return {
+        customer.customer_id: _account(
+            customer,
+            holidays,
+            now,
+            offers,
+            known[customer.customer_id],
+            unapplied[customer.customer_id],
+            frozenset(blocking[customer.customer_id]),
+            sending[customer.customer_id],
+        )
+        for customer in customers
+    }
+
+
+def _account(
+    customer: CustomerRow,
+    holidays: Holidays,
+    now: datetime,
+    offers: Collection[Channel],
+    events: Sequence[EventRow],
+    unapplied: dict[str, int],
+    blocking: frozenset[str],
+    sending: Sequence[datetime],
+) -> Account:
+    """`blocking` are the invoices whose credit hold stands, `sending` when messages were claimed that nobody
+    knows to have gone out."""
     profile = profile_of(customer)
-    if events is None:
-        events = facts.account_events_of(session, customer.customer_id)
     refused = refused_addresses(events)
     books = [
         wire.BooksPosted.model_validate(event.payload).through
@@ -119,7 +176,7 @@ def account_of(
         if event.kind == "books_posted"
     ]
     holds, released = _holds(events)
-    account = Account(
+    return Account(
         customer_id=customer.customer_id,
         kind=CustomerKind(profile.kind),
         zone=profile.timezone,
@@ -133,12 +190,12 @@ def account_of(
         holds=holds,
         released=released,
         risk_notes=_risk_notes(events),
-        unapplied=_unapplied(session, customer.customer_id),
+        unapplied=unapplied,
         newest_opening_at=customer.newest_opening_at,
-        credit_holds=frozenset(session.scalars(_BLOCKING, {"customer_id": customer.customer_id})),
+        credit_holds=blocking,
         books_through=max(books, default=None),
+        last_unsolicited_on=_last_unsolicited_on(customer, sending, zone_info(profile.timezone or "UTC")),
     )
-    return replace(account, last_unsolicited_on=_last_unsolicited_on(session, customer, account))
 
 
 def _holds(
@@ -164,8 +221,11 @@ def _risk_notes(events: Sequence[EventRow]) -> frozenset[str]:
     return frozenset(event.event_id for event in events if event.kind == "risk_noted")
 
 
-def _unapplied(session: Session, customer_id: str) -> dict[str, int]:
-    return {currency: money.minor for currency, money in facts.unapplied(session, customer_id).items()}
+def _unapplied(session: Session, customer_ids: Collection[str]) -> dict[str, dict[str, int]]:
+    return {
+        customer_id: {currency: money.minor for currency, money in on_account.items()}
+        for customer_id, on_account in facts.unapplied(session, customer_ids).items()
+    }
 
 
 def _with_owner(session: Session, account: Account, owner_id: str) -> Account:
@@ -173,10 +233,10 @@ def _with_owner(session: Session, account: Account, owner_id: str) -> Account:
     owner (holds, risks, money) counts as well."""
     if owner_id == account.customer_id:
         return account
-    events = facts.account_events_of(session, owner_id)
+    events = account_events(session, owner_id)
     holds, released = _holds(events, prefix=f"{owner_id}/")  # two accounts may name their holds alike
     unapplied = dict(account.unapplied)
-    for currency, minor in _unapplied(session, owner_id).items():
+    for currency, minor in _unapplied(session, [owner_id])[owner_id].items():
         unapplied[currency] = unapplied.get(currency, 0) + minor
     return replace(
         account,
@@ -203,11 +263,9 @@ def country_of(profile: wire.Customer) -> str | None:
     return profile.country or (profile.address.country if profile.address is not None else None)
 
 
-def _last_unsolicited_on(session: Session, customer: CustomerRow, account: Account) -> date | None:
+def _last_unsolicited_on(customer: CustomerRow, sending: Sequence[datetime], zone: ZoneInfo) -> date | None:
     """The gap counts from the newest message, one whose fate is unknown included."""
-    zone = zone_info(account.zone or "UTC")
-    sending = session.scalars(_SENDING, {"customer_id": customer.customer_id})
-    days = [at.astimezone(zone).date() for at in sending if at is not None]
+    days = [at.astimezone(zone).date() for at in sending]
     if customer.last_unsolicited_on is not None:
         days.append(customer.last_unsolicited_on)
     return max(days, default=None)
@@ -251,10 +309,12 @@ def pursued(
     account: Account,
     rows: Collection[CaseRow],
     policies: Mapping[str, Policy] | None = None,
+    events: Mapping[str, Sequence[EventRow]] | None = None,
 ) -> dict[str, Pursued]:
-    """The cases of these rows, every committed fact applied. `policies` are given by invoice where they are
-    read already; else each case has the one pinned to it."""
-    events = facts.events_of(session, [row.invoice_id for row in rows])
+    """The cases of these rows, every committed fact applied. `policies` and `events` are given by invoice where
+    they are read already; else each case has the policy pinned to it."""
+    if events is None:
+        events = facts.events_of(session, [row.invoice_id for row in rows])
     accounts = {owner: _with_owner(session, account, owner) for owner in {row.owner_id for row in rows}}
     result: dict[str, Pursued] = {}
     for row in rows:
@@ -279,8 +339,16 @@ def billed_elsewhere(session: Session, customer_id: str) -> list[str]:
 def open_rows(session: Session, customer_id: str, seller: str | None = None) -> list[CaseRow]:
     """The customer's cases that have not ended (with one seller), read afresh."""
     if seller is None:
-        return list(session.scalars(_OPEN, {"customer_id": customer_id}))
-    return list(session.scalars(_OPEN_WITH_SELLER, {"customer_id": customer_id, "seller": seller}))
+        return open_rows_of(session, [customer_id])[customer_id]
+    return list(session.scalars(_OPEN_WITH_SELLER, {"customer_ids": [customer_id], "seller": seller}))
+
+
+def open_rows_of(session: Session, customer_ids: Collection[str]) -> dict[str, list[CaseRow]]:
+    """The cases of each customer that have not ended, read afresh."""
+    rows: dict[str, list[CaseRow]] = {customer_id: [] for customer_id in customer_ids}
+    for row in session.scalars(_OPEN, {"customer_ids": list(rows)}):
+        rows[row.customer_id].append(row)
+    return rows
 
 
 def paid_history(session: Session, customer_id: str) -> list[tuple[date | None, date, date]]:

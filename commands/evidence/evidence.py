@@ -26,7 +26,7 @@ from domain import contract as wire
 from domain.money import Money
 from domain.vocabulary import Channel
 from settings import ROOT
-from store import audit, canonical, outbox
+from store import audit, canonical, outbox, portfolio
 from store import facts as ledger
 from store.schema import (
     AuditAnchorHeadRow,
@@ -72,7 +72,7 @@ def collect(session: Session, row: CaseRow, rulebook: Rulebook) -> Evidence:
     found.ledger = _ledger(session, row)
     found.add_json("ledger.json", found.ledger)
     events = [*ledger.events_of(session, [row.invoice_id])[row.invoice_id]]
-    events += ledger.account_events_of(session, row.customer_id)
+    events += portfolio.account_events(session, row.customer_id)
     facts = _facts(events, chain)
     elsewhere = about_others(facts, row)
     facts = [fact for fact in facts if fact["event_id"] not in elsewhere or fact["kind"] != "portal_answer"]

@@ -87,7 +87,7 @@ def timeline(session: Session, row: CaseRow, zone: str) -> list[Entry]:
     )
     balances = _balances(session, row)
     events = facts.events_of(session, [row.invoice_id])[row.invoice_id]
-    account = [e for e in facts.account_events_of(session, row.customer_id) if e.at >= row.opened_at]
+    account = [e for e in portfolio.account_events(session, row.customer_id) if e.at >= row.opened_at]
     for event in [*events, *account]:
         text = story.of_event(event.kind, event.payload, portfolio.fact_of(event))
         if text is not None:

@@ -66,7 +66,7 @@ def test_an_account_fact_counts_per_customer(session: Session) -> None:
     assert isinstance(append(session, invoice_id=None), Appended)
     assert isinstance(append(session, invoice_id=None), Repeated)
     assert isinstance(append(session, invoice_id=None, customer_id="C-2"), Appended)
-    assert [event.customer_id for event in facts.account_events_of(session, "C-1")] == ["C-1"]
+    assert [event.customer_id for event in facts.account_events_of(session, ["C-1"])["C-1"]] == ["C-1"]
 
 
 def test_a_fact_stays_recorded_when_its_invoice_moves_to_another_customer(session: Session) -> None:
@@ -150,7 +150,10 @@ def test_account(session: Session) -> None:
     assert not enter("P-1", Money(500, "USD"))
     assert enter("P-2", Money(-200, "USD"))
     assert enter("P-3", Money(70, "JPY"))
-    assert facts.unapplied(session, "C-1") == {"USD": Money(300, "USD"), "JPY": Money(70, "JPY")}
+    assert facts.unapplied(session, ["C-1", "C-9"]) == {
+        "C-1": {"USD": Money(300, "USD"), "JPY": Money(70, "JPY")},
+        "C-9": {},
+    }
 
 
 @pytest.mark.parametrize(
