@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
+from pydantic_core import from_json
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -36,6 +37,7 @@ def create_engine(
         max_overflow=0,
         pool_pre_ping=True,  # after a restart of the server the first query must not fail
         json_serializer=canonical.dumps,
+        json_deserializer=from_json,  # facts, policies and decisions: two to four times as fast as json.loads
         hide_parameters=True,  # failures carry ids, never people
         connect_args={
             "connect_timeout": 5,

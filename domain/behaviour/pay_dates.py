@@ -6,7 +6,6 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, timedelta
-from statistics import median
 
 from domain.behaviour.lateness import PRIOR
 
@@ -29,14 +28,20 @@ class PayDays:
         past due only those count, in both, that were paid as late or later. None where nobody ever was.
         """
         past_due = (today - due_on).days
-        everybody = _from(self._all, past_due)
-        if not everybody:
+        everybody, _ = _usual(self._all, past_due)
+        if everybody is None:
             return None
-        own = _from(self._by_customer.get(customer_id, []), past_due)
-        days = PRIOR * median(everybody) + (len(own) * median(own) if own else 0)
-        return max(today, due_on + timedelta(days=round(days / (len(own) + PRIOR))))
+        own, paid = _usual(self._by_customer.get(customer_id, []), past_due)
+        days = PRIOR * everybody + (paid * own if own is not None else 0)
+        return max(today, due_on + timedelta(days=round(days / (paid + PRIOR))))
 
 
-def _from(days: list[int], least: int) -> list[int]:
-    """Those from `least` on where that is after the due date; all of them before it."""
-    return days[bisect_left(days, least) :] if least > 0 else days
+def _usual(days: list[int], least: int) -> tuple[float | None, int]:
+    """The median of sorted days from `least` on where that is after the due date, else of all, and how many
+    they are."""
+    first = bisect_left(days, least) if least > 0 else 0
+    number = len(days) - first
+    if not number:
+        return None, 0
+    upper = first + number // 2
+    return (days[upper] if number % 2 else (days[upper - 1] + days[upper]) / 2), number
