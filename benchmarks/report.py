@@ -126,6 +126,14 @@ def scale(found: Scale) -> str:
         )
     bare = median(each for timed in found.timed for each in timed.bare) * 1000
     lines.append(f"| the sum of all amounts, bare | {bare:.0f} | | 1 | | |")
+    told = found.foretold
+    lines += [
+        "",
+        f"| expected cash of {told.invoices:,} open invoices | seconds | × bare |",
+        "|---|---|---|",
+        f"| every case with its facts | {told.whole:.1f} | {told.whole / told.fetching:.1f} |",
+        f"| fetching the rows of cases and facts | {told.fetching:.1f} | 1.0 |",
+    ]
     done = found.imported
     lines += ["", f"| import of {done.rows:,} settled invoices | rows a second | × bare |", "|---|---|---|"]
     for title, seconds in (

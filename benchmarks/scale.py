@@ -1,4 +1,5 @@
-"""How long the database takes for the figures of a million invoices, and how fast history is imported."""
+"""How long the database takes for the figures of a million invoices, how fast history is imported, and what it takes
+to say when every open invoice will be paid."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from activities.rulebook import load_rulebook
 from benchmarks.accounting import cpu_seconds
+from commands.risk.cash import foretell
 from deploy.local_postgres import LocalPostgres
 from domain.figures.day_figures import figures
 from domain.figures.trend import month_ends, trend
@@ -64,7 +66,11 @@ INSERT INTO cases
      policy_version, policy, cycle, revision, opened_at, issued_on, due_on, amount_minor, balance_minor, stage,
      why, risk, decision)
 SELECT 'I-' || n, customer, customer, 'seller-' || n % 3, 'I-' || n, 'USD',
-       jsonb_build_object('invoice_id', 'I-' || n, 'description', repeat(md5(n::text), 8)), ''::bytea,
+       jsonb_build_object(
+           'invoice_id', 'I-' || n, 'description', repeat(md5(n::text), 8), 'currency', 'USD',
+           'amount', (minor / 100.0)::numeric(15, 2)::text, 'due_on', (issued + terms)::text
+       ),
+       ''::bytea,
        'standard', '1', cast(:policy AS jsonb), 0, 1, issued::timestamptz, issued, issued + terms, minor,
        minor - paid, 'overdue', repeat(md5(n::text), 3), 'low',
        jsonb_build_object('kind', 'wait', 'why', repeat(md5(n::text), 12))
@@ -87,6 +93,22 @@ FROM cases WHERE substr(invoice_id, 3)::int % 5 = 0
 UNION ALL
 SELECT invoice_id, customer_id, 'credit_issued', 'C', -(amount_minor / 4), currency, issued_on + 9
 FROM cases WHERE substr(invoice_id, 3)::int % 50 = 0
+"""
+# Every case was written to before it fell due, and has the payment that its ledger tells of.
+_FACTS = """
+INSERT INTO events (customer_id, invoice_id, kind, event_id, payload, payload_sha256, at)
+SELECT customer_id, invoice_id, 'step_claimed', 'M-' || invoice_id,
+       jsonb_build_object('message_id', 'M-' || invoice_id, 'step', 'pre_due', 'cycle', 0, 'catch_up', false),
+       ''::bytea, due_on::timestamptz
+FROM cases
+UNION ALL
+SELECT customer_id, invoice_id, 'payment_received', 'P',
+       jsonb_build_object(
+           'payment_id', 'P', 'amount', (amount_minor / 3 / 100.0)::numeric(15, 2)::text, 'currency', currency,
+           'received_on', (issued_on + 20)::text
+       ),
+       ''::bytea, (issued_on + 20)::timestamptz
+FROM cases WHERE substr(invoice_id, 3)::int % 5 = 0
 """
 #: The least that any figure over every invoice costs: one pass over both tables.
 _BARE = "SELECT (SELECT sum(amount_minor) FROM settled_invoices) + (SELECT sum(amount_minor) FROM cases)"
@@ -117,8 +139,19 @@ class Imported:
 
 
 @dataclass(frozen=True)
+class Foretold:
+    """When every open invoice will be paid, each case with all its facts; seconds."""
+
+    invoices: int
+    whole: float
+    fetching: float
+    """The rows of the open cases and of their facts as they are, in one statement each."""
+
+
+@dataclass(frozen=True)
 class Scale:
     timed: list[Timed]
+    foretold: Foretold
     imported: Imported
 
 
@@ -134,9 +167,10 @@ def measure() -> Scale:
         assert server.pid is not None, "it has just started"
         clock = _DatabaseTime(engine, server.pid)
         timed = [_timed(engine, clock, *each) for each in _QUESTIONS]
+        foretold = _foretell(engine)
         imported = _import(engine, Path(folder))
         engine.dispose()
-        return Scale(timed, imported)
+        return Scale(timed, foretold, imported)
 
 
 def _fill(engine: sa.Engine) -> None:
@@ -144,7 +178,7 @@ def _fill(engine: sa.Engine) -> None:
     given = {"customers": CUSTOMERS, "settled": SETTLED, "open": OPEN, "today": TODAY, "policy": policy}
     with engine.begin() as connection:
         connection.execute(sa.text("SELECT setseed(0.5)"))
-        for statement in (_CUSTOMERS, _SETTLED, _CASES, _LEDGER):
+        for statement in (_CUSTOMERS, _SETTLED, _CASES, _LEDGER, _FACTS):
             connection.execute(sa.text(statement), given)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.text("VACUUM ANALYZE"))
@@ -239,6 +273,19 @@ class _DatabaseTime:
     def _answered(self, *_: object) -> None:
         if self._reading is not None:
             self._reading.database += time.perf_counter() - self._sent
+
+
+def _foretell(engine: sa.Engine) -> Foretold:
+    """Once: it takes as long as the others together."""
+    with session_factory(engine)() as session:
+        began = time.perf_counter()
+        for table in ("cases", "events"):
+            session.execute(sa.text(f"SELECT * FROM {table}")).all()
+        fetching = time.perf_counter() - began
+    with session_factory(engine)() as session:
+        began = time.perf_counter()
+        expected = foretell(session, datetime.combine(TODAY, datetime.min.time(), UTC))
+        return Foretold(len(expected), time.perf_counter() - began, fetching)
 
 
 def _import(engine: sa.Engine, folder: Path) -> Imported:
