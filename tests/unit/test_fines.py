@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 
 from domain import contract as wire
-from domain.case import Account, Case, apply
+from domain.case import Account, Case
 from domain.contact import Pursued
 from domain.decide import decide
 from domain.decision import Decision
+from domain.filing import apply
 from domain.money import Money
 from domain.pauses import calendar_of, frozen_amount, is_settled
 from domain.simulation.simulate import Told, simulate
@@ -207,6 +208,7 @@ def test_no_step_while_an_appeal_is_open_and_none_after_full_payment() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_no_fine_of_the_log_is_asked_for_out_of_turn() -> None:
     seen = live(fines())
     assert seen["steps"] > 30_000
