@@ -22,10 +22,11 @@ from activities.interface import Decided
 from activities.rulebook import Rulebook, business_holidays
 from domain import contract as wire
 from domain import facts as internal
-from domain.case import Account, Case, apply
+from domain.case import Account, Case
 from domain.contact import Contact, Pursued
 from domain.decide import decide
 from domain.decision import Close, Decision
+from domain.filing import apply
 from domain.money import Money
 from domain.pauses import calendar_of, is_settled
 from domain.plans.plan_healing import plans_moved_by

@@ -12,9 +12,10 @@ from datetime import UTC, date, timedelta
 from typing import Literal, NamedTuple
 
 from domain.calendar import zone_info
-from domain.case import Case, derived_id
+from domain.case import Case
 from domain.contract import PaymentReceived
 from domain.facts import PaymentAnnounced, PaymentRecognised
+from domain.filing import derived_id
 from domain.money import Money
 
 CashSource = Literal["erp", "bank"]

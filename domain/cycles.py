@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from domain.case import Case, Taken, changed
+from domain.case import Case, Taken
+from domain.filing import changed
 from domain.pauses import broke_promise, calendar_of
 from domain.policy import Policy, PolicyStep
 from domain.vocabulary import HARSHNESS, Outcome

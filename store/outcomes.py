@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session, aliased
 
-from domain.case import Account, Case, apply
+from domain.case import Account, Case
 from domain.contract import Customer
 from domain.figures.outcomes import (
     DisputeCycle,
@@ -41,6 +41,7 @@ from domain.figures.outcomes import (
     dispute_cycles,
     judged_promises,
 )
+from domain.filing import apply
 from domain.letters.letter import FOR_STAFF
 from domain.money import Money
 from domain.pauses import calendar_of

@@ -16,9 +16,10 @@ from sqlalchemy.orm import Session
 from domain import contract as wire
 from domain import facts as internal
 from domain.calendar import zone_info
-from domain.case import Account, Case, Stamped, apply
+from domain.case import Account, Case, Stamped
 from domain.channels import OFFERED_BY_ALL, ways_of
 from domain.contact import Pursued
+from domain.filing import apply
 from domain.money import Money
 from domain.pauses import calendar_of
 from domain.policy import Policy

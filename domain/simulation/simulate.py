@@ -16,10 +16,11 @@ from typing import Literal, NamedTuple
 
 from domain import contract as wire
 from domain import facts
-from domain.case import Account, Case, apply, changed
+from domain.case import Account, Case
 from domain.contact import Contact, ContactItem, Pursued, compose
 from domain.decide import decide
 from domain.decision import AskApproval, CarryOut, Close, Decision, Wait
+from domain.filing import apply, changed
 from domain.money import Money
 from domain.pauses import approval_ends, calendar_of, is_settled
 from domain.plans.plan import EndPlan, Plan, SendNote, decide_plan, name_of, shares, standing

@@ -106,6 +106,7 @@ async def test_a_changed_rule_changes_nothing_in_replay(monkeypatch: pytest.Monk
     import domain.case
     import domain.contact
     import domain.decide
+    import domain.filing
     import domain.pauses
     import domain.policy
     import domain.requests.requests
@@ -113,7 +114,10 @@ async def test_a_changed_rule_changes_nothing_in_replay(monkeypatch: pytest.Monk
     def another_rule(*args: object, **named: object) -> object:
         raise AssertionError("a workflow asked a rule")
 
-    for module in (domain.case, domain.contact, domain.decide, domain.pauses, domain.policy, domain.requests):
+    for module in (
+        *(domain.case, domain.contact, domain.decide, domain.filing, domain.pauses, domain.policy),
+        domain.requests.requests,
+    ):
         for name, each in vars(module).copy().items():
             if callable(each) and not isinstance(each, type) and each.__module__ == module.__name__:
                 monkeypatch.setattr(module, name, another_rule)

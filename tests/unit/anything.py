@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from domain import contract as wire
 from domain import facts
-from domain.case import Case, apply
+from domain.case import Case
+from domain.filing import apply
 from domain.money import Money
 from domain.policy import HARSH, Policy
 from domain.vocabulary import CallOutcome, CustomerKind, Step

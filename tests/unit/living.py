@@ -15,10 +15,11 @@ from zoneinfo import ZoneInfo
 
 from domain import contract as wire
 from domain import facts
-from domain.case import Account, Case, apply
+from domain.case import Account, Case
 from domain.contact import Contact, Pursued, compose
 from domain.decide import decide
 from domain.decision import AskApproval, CarryOut, Close, Decision, TaskRequest, Wait
+from domain.filing import apply
 from domain.pauses import calendar_of, is_settled
 from domain.policy import Policy, load_policy
 from domain.requests.offer_requests import offer_of_step

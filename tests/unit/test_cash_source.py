@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.behaviour.expected_cash import Basis, expected_of_case
-from domain.case import Case, apply
+from domain.case import Case
 from domain.cash_source import CashSource, awaited, taken
 from domain.contract import PaymentReceived
 from domain.decide import decide
 from domain.decision import CarryOut, Wait
 from domain.facts import OfferAccepted, PaymentAnnounced, PaymentRecognised
+from domain.filing import apply
 from domain.money import Money
 from domain.pauses import PromiseState, collectable, is_settled, promised_amount, promises
 from domain.unconfirmed import UNCONFIRMED_CASH

@@ -11,11 +11,11 @@ import pytest
 from domain import contract as wire
 from domain import facts
 from domain.calendar import SendWindow
-from domain.case import apply
 from domain.channels import VOICE_HOURS, Ways, route, ways_of, window_of
 from domain.decide import decide
 from domain.decision import CarryOut, Wait
 from domain.envelope import DIN_5008_B, MOST_LINES, UK_DL, US_10, envelope_of, window_address
+from domain.filing import apply
 from domain.proof import await_proof
 from domain.vocabulary import CallOutcome, Channel, Note, Step
 from tests.unit.living import NEW_YORK, account, at, case, policy

@@ -15,9 +15,10 @@ import pytest
 
 from domain import contract as wire
 from domain import facts
-from domain.case import Case, apply
+from domain.case import Case
 from domain.decide import decide, due_step
 from domain.decision import AskApproval, CarryOut, Close, Wait
+from domain.filing import apply
 from domain.pauses import PromiseState, frozen_amount, is_settled, promises
 from domain.policy import Policy
 from domain.risk import assess

@@ -9,7 +9,8 @@ from itertools import permutations
 import pytest
 
 from domain import contract as wire
-from domain.case import Case, apply
+from domain.case import Case
+from domain.filing import apply
 from domain.pauses import is_settled
 from tests.unit.living import at, case, credit, paid, policy, reversed_
 

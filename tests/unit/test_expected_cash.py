@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from domain import facts
 from domain.behaviour.expected_cash import Basis, Expected, expected_of_case, expected_of_plan, is_held
 from domain.behaviour.pay_dates import PayDays
-from domain.case import apply
+from domain.filing import apply
 from domain.plans.plan import Plan
 from tests.unit.living import DUE, at, case, dispute, hold, paid, policy, promise
 from tests.unit.test_offers import accepted, made, offering

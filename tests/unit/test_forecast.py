@@ -8,7 +8,8 @@ from itertools import pairwise
 
 import pytest
 
-from domain.case import Case, apply
+from domain.case import Case
+from domain.filing import apply
 from domain.policy import Policy
 from domain.simulation.forecast import Forecast, forecast
 from domain.simulation.simulate import Assumptions

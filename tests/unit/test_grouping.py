@@ -10,10 +10,10 @@ import pytest
 
 from domain import contract as wire
 from domain import facts
-from domain.case import apply
 from domain.contact import Pursued, compose, ready
 from domain.decide import decide
 from domain.decision import CarryOut, Wait
+from domain.filing import apply
 from domain.policy import Policy
 from domain.vocabulary import CallOutcome, Note, Step
 from tests.unit.living import (

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from domain import contract as wire
 from domain import facts
 from domain.asking import Refused
-from domain.case import Case, apply
+from domain.case import Case
 from domain.contact import Pursued
 from domain.decision import Wait
+from domain.filing import apply
 from domain.offer_credit import left_to_pay
 from domain.offers import offer_state
 from domain.pauses import is_settled, offer_on_table

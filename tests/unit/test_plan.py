@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from domain import contract as wire
 from domain import facts
 from domain.asking import Answer, Refused
-from domain.case import Case, apply
+from domain.case import Case
 from domain.decide import decide
 from domain.decision import CarryOut, Wait
+from domain.filing import apply
 from domain.instalments import PersonLimits, beyond_law, split
 from domain.pauses import collectable, pause, planned_amount, thanked_by_plan
 from domain.plans.plan import EndPlan, Plan, SendNote, decide_plan, name_of, state_of

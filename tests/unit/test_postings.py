@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from domain import contract as wire
 from domain import facts as internal
-from domain.case import Case, apply
+from domain.case import Case
+from domain.filing import apply
 from domain.postings import Posting, postings
 from tests.unit.anything import any_case, things_done, things_told, thorough
 from tests.unit.living import at, case, credit, paid, reversed_

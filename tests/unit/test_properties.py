@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from domain import contract as wire
 from domain import facts
-from domain.case import Case, apply
+from domain.case import Case
 from domain.decide import decide
 from domain.decision import AskApproval, CarryOut, Close, Decision, Wait
+from domain.filing import apply
 from domain.money import Money
 from domain.pauses import calendar_of, is_settled
 from domain.policy import HARSH, Policy

@@ -11,7 +11,8 @@ import pytest
 from domain import contract as wire
 from domain import facts
 from domain.asking import Answer, Refused
-from domain.case import Case, apply
+from domain.case import Case
+from domain.filing import apply
 from domain.pauses import PromiseState, promises
 from domain.requests.requests import Unfit, answer, unfit
 from domain.vocabulary import CallOutcome, DisputeReason, Step

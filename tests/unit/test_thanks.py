@@ -10,9 +10,10 @@ import pytest
 
 from domain import contract as wire
 from domain import facts
-from domain.case import Case, apply
+from domain.case import Case
 from domain.decide import decide
 from domain.decision import Wait
+from domain.filing import apply
 from domain.policy import Policy
 from domain.simulation.forecast import forecast
 from domain.vocabulary import HoldReason, Note, Step

@@ -9,9 +9,10 @@ import pytest
 
 from domain import contract as wire
 from domain import facts
-from domain.case import Case, apply
+from domain.case import Case
 from domain.contract import CaseView
 from domain.decide import decide
+from domain.filing import apply
 from domain.view import outlook, stage, view
 from domain.vocabulary import Outcome, Step, WaitingOn
 from domain.wire import LAST_INSTANT
