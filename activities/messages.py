@@ -173,6 +173,8 @@ def give_up(work: CaseWork, message: MessageRow, why: str) -> None:
     """
     work.withdraw(message.message_id, why)
     if is_for_staff(message):
+        why = f"the {message.step} mail to a colleague cannot be written: {why}; its task stands"
+        work.open_item("unwritable", why, ref=message.message_id)
         take_without_mail(work, message)
         return
     items = work.items(message.message_id)

@@ -219,6 +219,17 @@ def free_port(preferred: int = 0) -> int:
         return port
 
 
+def next_free_port(first: int, *, beside: int = 0) -> int:
+    """The first port of 127.0.0.1 from `first` on that nobody listens on; with `beside`, one where the port so
+    many above it is free as well. Raises `LocalServerError` where there is none."""
+    for port in range(first, 65_536 - beside):
+        if port_is_free(port) and (not beside or port_is_free(port + beside)):
+            return port
+    raise LocalServerError(
+        f"No port from {first} on is free on 127.0.0.1. Stop a server, or name a lower port."
+    )
+
+
 def require_free(port: int, *, purpose: str, option: str) -> None:
     """Raise `LocalServerError` naming who listens on the port and the option that chooses another."""
     deadline = time.monotonic() + 1

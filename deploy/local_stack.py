@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from deploy.local_postgres import LocalPostgres
-from deploy.local_process import FolderLock, WhileNeeded, free_port, is_locked, require_free
+from deploy.local_process import FolderLock, WhileNeeded, free_port, is_locked, next_free_port, require_free
 from deploy.local_temporal import LocalTemporal
 
 TEMPORAL_PORT = 7233
@@ -40,7 +40,8 @@ class StackAddress:
 
 
 class LocalStack(WhileNeeded):
-    """PostgreSQL and Temporal over one state folder. A port of 0 is chosen when it starts.
+    """PostgreSQL and Temporal over one state folder. A port of 0 is chosen when it starts; None
+    is the usual one or, where that is taken, the next that is free.
 
     The web port is only checked to be free; whoever serves the pages opens it. With `own_database` the
     folder's own PostgreSQL is used even where `DATABASE_URL` is set.
@@ -49,22 +50,25 @@ class LocalStack(WhileNeeded):
     def __init__(
         self,
         state_dir: Path,
-        temporal_port: int = TEMPORAL_PORT,
-        web_port: int = WEB_PORT,
+        temporal_port: int | None = TEMPORAL_PORT,
+        web_port: int | None = WEB_PORT,
         *,
         durable: bool = True,
         own_database: bool = False,
     ) -> None:
         self.state_dir = state_dir.absolute()
         self.postgres = LocalPostgres(self.state_dir / "postgres", durable=durable, own=own_database)
+        wanted = TEMPORAL_PORT if temporal_port is None else temporal_port
         self.temporal = LocalTemporal(
             self.state_dir / "temporal",
-            temporal_port,
-            temporal_port + UI_OFFSET if temporal_port else 0,
+            wanted,
+            wanted + UI_OFFSET if wanted else 0,
+            or_next=temporal_port is None,
             time_skipping=True,
             durable=True,  # a demo too may be stopped and looked at again
         )
-        self._web_port = web_port
+        self._wanted_web_port = web_port
+        self._web_port = 0
         self._lock = FolderLock(self.state_dir / LOCK_FILE)
         self._address_file = self.state_dir / ADDRESS_FILE
 
@@ -78,9 +82,7 @@ class LocalStack(WhileNeeded):
         try:
             if first:
                 self._address_file.unlink(missing_ok=True)
-                if self._web_port:
-                    require_free(self._web_port, purpose="the web pages", option="--web-port")
-                self._web_port = self._web_port or free_port()
+                self._web_port = self._choose_web_port()
             address = StackAddress(
                 database_url=self.postgres.start(),
                 temporal=self.temporal.start(),
@@ -92,6 +94,13 @@ class LocalStack(WhileNeeded):
             self.stop()
             raise
         return address
+
+    def _choose_web_port(self) -> int:
+        if self._wanted_web_port is None:
+            return next_free_port(WEB_PORT)
+        if self._wanted_web_port:
+            require_free(self._wanted_web_port, purpose="the web pages", option="--web-port")
+        return self._wanted_web_port or free_port()
 
     def stop(self) -> None:
         """End both servers, keeping everything they hold; harmless when they do not run."""

@@ -19,6 +19,7 @@ from deploy.local_process import (
     end,
     end_orphans,
     free_port,
+    next_free_port,
     port_holder,
     require_free,
     spawn,
@@ -50,7 +51,8 @@ TIME_SKIPPING = {
 
 
 class LocalTemporal(WhileNeeded):
-    """The Temporal server of one folder. A port of 0 is chosen when it starts.
+    """The Temporal server of one folder. A port of 0 is chosen when it starts; with `or_next` the given ports
+    are moved up together to the next ones that are free.
 
     With `durable` its state is a file in the folder and outlives it; else it is gone when the server ends.
     """
@@ -64,6 +66,7 @@ class LocalTemporal(WhileNeeded):
         time_skipping: bool = False,
         durable: bool = True,
         headless: bool = False,
+        or_next: bool = False,
     ) -> None:
         self._folder = state_dir.absolute()
         self._log = self._folder / "server.log"
@@ -71,6 +74,7 @@ class LocalTemporal(WhileNeeded):
         self._time_skipping = time_skipping
         self._durable = durable
         self._headless = headless
+        self._or_next = or_next
         self._lock = FolderLock(self._folder / "lock")
         self._process: subprocess.Popen[bytes] | None = None
         self.port = port
@@ -119,7 +123,7 @@ class LocalTemporal(WhileNeeded):
 
     def _launch_on_free_ports(self, program: str) -> None:
         """Launch; where we chose a port that somebody took in the same moment, choose again."""
-        attempts_left = 1 if all(self._wanted) else 3
+        attempts_left = 1 if all(self._wanted) and not self._or_next else 3
         while not self.pid:
             attempts_left -= 1
             self._choose_ports()
@@ -129,10 +133,15 @@ class LocalTemporal(WhileNeeded):
                 if not attempts_left or "address already in use" not in str(error):
                     raise
                 # Nobody may listen there and it is taken all the same: as the near end of a connection.
-                self.port = self.ui_port = 0
+                self.port = self.port + 1 if self._or_next else 0
+                self.ui_port = 0
 
     def _choose_ports(self) -> None:
         port, ui_port = self._wanted
+        if self._or_next:
+            self.port = next_free_port(self.port, beside=ui_port - port)
+            self.ui_port = self.port + ui_port - port
+            return
         if port:
             require_free(port, purpose="Temporal", option="--temporal-port")
         if ui_port and not self._headless:

@@ -30,7 +30,7 @@ from commands.place import DEMO
 from commands.stack.day_by_day import DayByDay, first_day
 from commands.stack.demo_life import DAYS, Diary, live
 from commands.stack.demo_script import Staff, script
-from commands.stack.demo_summary import shown, summary, write_papers
+from commands.stack.demo_summary import faults_of, shown, summary, write_papers
 from commands.stack.sample_portfolio import sample
 from commands.stack.up import filter_links
 from commands.terminal import day as day_text
@@ -77,15 +77,25 @@ class Demo:
     as_json: bool
 
 
-def demo(until: date | None, exit: bool, as_json: bool) -> int:
-    """Live the sample portfolio from its day 0, show what came of it, and stay up until told to stop."""
+def demo(
+    until: date | None,
+    exit: bool,
+    as_json: bool,
+    *,
+    temporal_port: int | None = None,
+    web_port: int | None = None,
+) -> int:
+    """Live the sample portfolio from its day 0, show what came of it, and stay up until told to stop.
+
+    Returns the exit code: 1 where a message could not be written or sent, or none was sent.
+    """
     day0 = first_day(datetime.now(UTC).date())
     if until is not None and until < day0:
         raise BadInput(f"--until: {until} is before the demo begins: name a day from {day0} on")
     run = Demo(DEMO.absolute(), day0, until or day0 + timedelta(days=DAYS), exit, as_json)
     signal.signal(signal.SIGTERM, _leave)
     _begin_anew(run.state)
-    stack = LocalStack(run.state, web_port=0, durable=False, own_database=True)
+    stack = LocalStack(run.state, temporal_port, web_port, durable=False, own_database=True)
     note(f"Starting PostgreSQL and Temporal in {run.state} …")
     try:
         address = stack.start()
@@ -125,13 +135,17 @@ async def _show(run: Demo, address: StackAddress) -> int:
             return _INTERRUPTED
         with sessions() as session:
             result = summary(session, run.state, run.day0, run.until)
+            faults = faults_of(session, result, life.result().refused)
             papers = write_papers(session, run.state / "papers")
-        diary = life.result()
-        for refusal in diary.refused:
-            note(f"Refused: {refusal}")
         if run.as_json:
             print_json(result)
-        (notes() if run.as_json else out()).print(shown(result, diary.seconds))
+        (notes() if run.as_json else out()).print(shown(result, life.result().seconds))
+        if faults:
+            note("The demo failed:")
+            for fault in faults:
+                note(f"  {fault}")
+            note(f"Its mails and the logs of its servers are in {run.state}.")
+            return 1
         if not run.leave:
             pages = web.local_parts(made_of.engine, made_of.rulebook, client, made_of.portal)
             sandbox = Sandbox(run.state / "inbox", TemporalWorkflows(client))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from commands.stack.mailbox import duplicates, read_mailbox
 from commands.terminal import count, table, words
 from domain.vocabulary import Note, Step
 from store import queries
-from store.schema import CaseRow, DocumentRow, EventRow, MessageRow, MessageState, PlanRow
+from store.schema import CaseRow, DocumentRow, EventRow, MessageRow, MessageState, PlanRow, TaskRow
 
 _ORDER = [*Step, *Note]
 
@@ -51,13 +52,28 @@ def summary(session: Session, state: Path, first: date, until: date) -> dict[str
                 & (func.jsonb_array_length(EventRow.payload["deductions"]) > 0),
             ),
         ),
-        "plans": dict(session.execute(by_state).tuples().all()),
+        "plans": dict(session.execute(by_state).all()),
         "paid": _cases(session, CaseRow.settled_on.is_not(None)),
         "open": _cases(session, is_open),
         "at_risk": _cases(session, is_open & (CaseRow.risk == "high")),
         "duplicates": duplicates(mails),
         "unknown": counted.unknown,
     }
+
+
+def faults_of(session: Session, result: dict[str, Any], refused: Sequence[str]) -> list[str]:
+    """What must not happen in a demo, in words: nothing sent, anything refused, unwritable or sent twice."""
+    faults = [f"refused: {request}" for request in refused]
+    if not result["messages"]:
+        faults.append("no message was sent")
+    if result["duplicates"]:
+        faults.append(f"{count(result['duplicates'], 'message')} sent twice")
+    given_up = select(TaskRow.why, func.count()).where(TaskRow.kind == "unwritable").group_by(TaskRow.why)
+    faults += [f"{why} ({count(number, 'message')})" for why, number in session.execute(given_up)]
+    failed = select(MessageRow.why, func.count()).where(MessageRow.state == MessageState.FAILED)
+    for error, number in session.execute(failed.group_by(MessageRow.why)):
+        faults.append(f"refused: {count(number, 'message')}, {error}")
+    return faults
 
 
 def _cases(session: Session, which: ColumnElement[bool]) -> int:

@@ -21,12 +21,20 @@ def demo(
         str | None, typer.Option(metavar="DATE", help="Live on to this day.", show_default=False)
     ] = None,
     leave: Annotated[bool, typer.Option("--exit", help="Print the summary and stop.")] = False,
+    temporal_port: Annotated[
+        int | None,
+        typer.Option(min=1, max=64535, help="Else 7233 or the next that is free.", show_default=False),
+    ] = None,
+    web_port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Else 8080 or the next that is free.", show_default=False),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show the whole thing here with a sample portfolio."""
     from commands.stack.demo import demo
 
-    raise typer.Exit(demo(day_of(until), leave, as_json))
+    raise typer.Exit(demo(day_of(until), leave, as_json, temporal_port=temporal_port, web_port=web_port))
 
 
 @app.command()
