@@ -3,15 +3,16 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 SOURCES := $(wildcard domain store activities workflows web commands settings.py worker.py starter.py deploy)
 
-.PHONY: help demo test test-all chaos lint format bench lock clean
+.PHONY: help demo test test-all test-pythons chaos lint format bench lock clean
 
 help:
-	@echo "make demo      the whole system on this machine, with a sample portfolio"
-	@echo "make test      the tests that finish in minutes"
-	@echo "make test-all  every test"
-	@echo "make chaos     servers and providers failing for minutes: nothing sent twice, nothing lost"
-	@echo "make lint      style, types and import rules"
-	@echo "make bench     cost and scale, measured"
+	@echo "make demo          the whole system on this machine, with a sample portfolio"
+	@echo "make test          the tests that finish in minutes"
+	@echo "make test-all      every test"
+	@echo "make test-pythons  tests and a short demo under every Python ≥ 3.11 that is here"
+	@echo "make chaos         servers and providers failing for minutes: nothing sent twice, nothing lost"
+	@echo "make lint          style, types and import rules"
+	@echo "make bench         cost and scale, measured"
 
 demo: .venv/installed
 	@deploy/system-packages demo
@@ -24,6 +25,9 @@ test: .venv/installed
 test-all: .venv/installed
 	@deploy/system-packages test
 	$(RUN) -m pytest -n 2 --dist loadfile $(ARGS)
+
+test-pythons:
+	@deploy/test-pythons $(ARGS)
 
 chaos: .venv/installed
 	$(RUN) -m tests.chaos $(ARGS)
@@ -48,7 +52,7 @@ lock: .venv/installed
 	    --no-emit-find-links --quiet --output-file requirements.lock
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venvs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/installed: requirements.lock deploy/make-venv
 	@PYTHON="$(PYTHON)" deploy/make-venv
