@@ -42,6 +42,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.sleeping import Sleeper
 
 PREFIX = "invoice-"
+#: Patch: runs begun before it recorded beside their first step what had arrived with the start.
+RECORD_BEFORE_STEPS = "record-before-steps"
 
 
 def workflow_id(invoice_id: str) -> str:
@@ -104,6 +106,7 @@ class InvoiceCollection:
     async def run(self, *args: RawValue) -> CollectionResult:
         """Follow one invoice from before its due date until it is settled, written off or referred."""
         await self._open(args)
+        await self._record_what_waits()
         recorder = asyncio.create_task(self._record())
         while True:
             self._show()
@@ -257,10 +260,23 @@ class InvoiceCollection:
             await self._record_portion()
             self._recording = False
 
-    async def _record_portion(self) -> None:
-        signals = arrivals.portion(self._state.signals)
+    async def _record_what_waits(self) -> None:
+        """Record what has arrived by now before a step is followed, so that none is begun for money that is
+        already told; what comes meanwhile is the recorder's and delays no step."""
+        signals, requests = len(self._state.signals), len(self._requests)
+        if not (signals or requests) or not workflow.patched(RECORD_BEFORE_STEPS):
+            return
+        while signals or requests:
+            recorded = await self._record_portion(signals, requests)
+            signals, requests = signals - recorded[0], requests - recorded[1]
+
+    async def _record_portion(
+        self, signals_up_to: int | None = None, requests_up_to: int | None = None
+    ) -> tuple[int, int]:
+        """Record one portion, of the first so many of each where a number is given, and say how many it was."""
+        signals = arrivals.portion(self._state.signals[:signals_up_to])
         room = arrivals.MOST_BYTES - sum(map(arrivals.weight, signals))
-        requests = arrivals.portion(self._requests, room) if room > 0 else []
+        requests = arrivals.portion(self._requests[:requests_up_to], room) if room > 0 else []
         self._nudged = False
         batch = RecordFacts(
             invoice_id=self._invoice_id,
@@ -279,6 +295,7 @@ class InvoiceCollection:
             self._take(recorded.decided)
             await nudge(recorded.decided.nudge)
             await wake_plans(recorded.decided.plans)
+        return len(signals), len(requests)
 
     def _is_idle(self) -> bool:
         return not (self._recording or self._state.signals or self._requests or self._nudged)

@@ -197,6 +197,23 @@ async def test_a_payment_while_an_approval_is_under_way(premises: Premises, post
     assert [task.state for task in premises.tasks("ASKED-1", kind="approval")] == ["cancelled"]
 
 
+async def test_more_than_one_portion_waits_when_the_case_is_opened(
+    premises: Premises, post: PostOffice
+) -> None:
+    """Told while no worker ran: all of it is recorded before the step that is due at once."""
+    first, *more = [payment(f"P-{number}", "12.50") for number in range(100)]
+    handle = await premises.raw_signal_with_start(
+        "invoice-PORTIONS-1", "payment_received", [of_json(first)], [of_json(start_input("PORTIONS-1"))]
+    )
+    for fact in more:
+        await premises.raw_signal("invoice-PORTIONS-1", "payment_received", [of_json(fact)])
+    async with premises.working(parts_of(premises, post)):
+        assert (await result_of(handle, 60))["outcome"] == "paid"
+    assert len(premises.ledger("PORTIONS-1", "payment_received")) == 100
+    assert premises.messages("PORTIONS-1") == []
+    assert await failed_tasks(handle) == []
+
+
 async def test_one_remittance_pays_three_invoices_with_one_payment_id(
     premises: Premises, post: PostOffice
 ) -> None:

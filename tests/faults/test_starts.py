@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
-from temporalio.client import WorkflowHandle
+from temporalio.client import WithStartWorkflowOperation, WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
@@ -25,10 +26,14 @@ from tests.premises import (
     contact,
     eventually,
     failed_tasks,
+    noon_zone,
+    of_json,
     payment,
     result_of,
     start_input,
+    today_in,
 )
+from workflows.options import MAIN_QUEUE
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -57,6 +62,33 @@ async def test_one_that_runs(premises: Premises) -> None:
         await premises.start(due_today("RUNS-1"))
     await asyncio.sleep(1)
     assert len(premises.messages("RUNS-1")) == 1
+
+
+async def test_a_payment_in_the_same_call(premises: Premises) -> None:
+    """A step that is due at once is not even begun for money that was told with the start."""
+    for number in range(5):
+        invoice_id = f"PAID-AT-START-{number}"
+        handle = await premises.raw_signal_with_start(
+            f"invoice-{invoice_id}", "payment_received", [of_json(payment("P-1"))], [of_json(due_today(invoice_id))]
+        )  # fmt: skip
+        assert (await result_of(handle))["outcome"] == "paid"
+        assert premises.messages(invoice_id) == []
+
+
+async def test_a_request_in_the_same_call(premises: Premises) -> None:
+    until = str(today_in(noon_zone()) + timedelta(days=9))
+    for number in range(3):
+        invoice_id = f"SNOOZED-AT-START-{number}"
+        start = WithStartWorkflowOperation(
+            "InvoiceCollection", due_today(invoice_id), id=f"invoice-{invoice_id}", task_queue=MAIN_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        )  # fmt: skip
+        snooze = {"until": until, "by": "Bob", "reason": "a test"}
+        await premises.client.execute_update_with_start_workflow(
+            "snooze", snooze, start_workflow_operation=start, result_type=dict
+        )
+        assert premises.waiting_on(invoice_id) == "hold"
+        assert premises.messages(invoice_id) == []
 
 
 async def test_one_that_is_paid(premises: Premises) -> None:

@@ -283,6 +283,16 @@ async def reopened(stage: Stage) -> list[WorkflowHandle[Any, Any]]:
     ]
 
 
+async def prepaid(stage: Stage) -> list[WorkflowHandle[Any, Any]]:
+    """Due at once, and paid in the same call: the payment is recorded before the first step, which never comes."""
+    invoice = await stage.premises.raw_signal_with_start(
+        "invoice-PREPAID", "payment_received", [of_json(payment("P-1"))], [of_json(start_input("PREPAID"))]
+    )
+    await result_of(invoice)
+    assert stage.premises.messages("PREPAID") == []
+    return [invoice]
+
+
 async def refused(stage: Stage) -> list[WorkflowHandle[Any, Any]]:
     """Starts that do not fit, with a fact each."""
     invoice = await stage.premises.raw_signal_with_start(
@@ -356,6 +366,7 @@ LIVES: dict[str, Life] = {
         lapsed,
         grouped,
         reopened,
+        prepaid,
         refused,
         housekeeping,
         thanked,
