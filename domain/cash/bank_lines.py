@@ -61,8 +61,9 @@ class BankLine:
     @property
     def incoming(self) -> Incoming:
         """What the payer told. Raises ValueError as `money` does."""
-        own = () if self.end_to_end_id is None else (self.end_to_end_id,)
-        return Incoming(self.money, self.references, (*self.texts, *own), self.debtor, self.debtor_iban)
+        return Incoming(
+            self.money, self.references, self.texts, self.debtor, self.debtor_iban, self.end_to_end_id
+        )
 
 
 def lines_of(file: BankFile) -> tuple[list[BankLine], int]:

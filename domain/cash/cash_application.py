@@ -6,30 +6,22 @@ else is suggested to a person. Nothing is guessed from an amount alone.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from itertools import combinations
+from itertools import combinations, islice, product
+from math import prod
 
+from domain.cash.named_numbers import NumberIndex, Reading, Standing, compared
 from domain.money import Money
 
 #: Combinations of a payer's invoices are tried up to so many invoices: 65,536 sums.
 _MOST_COMBINED = 16
-#: How many words of a text may belong to one number: `INV 2027 / 00 17`.
-_MOST_WORDS = 5
-#: A number that is only digits, or shorter than this, is too common to stand for itself.
-_TELLING = 5
-#: Fewer digits than this do not stand for a number that has letters too.
-_FEWEST_DIGITS = 3
+#: So many ways of reading a text are tried to find those that make the amount.
+_MOST_READINGS = 4_096
 #: What a person is shown of what could be meant.
 _MOST_SUGGESTED = 5
-
-_WORD = re.compile(r"[^\W_]+")
-#: ISO 11649: a creditor reference carries the biller's own number after `RF` and two check digits.
-_CREDITOR_REFERENCE = re.compile(r"RF\d\d(?=.)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +53,11 @@ class Incoming:
     references: tuple[str, ...] = ()
     """What was structured: creditor references, document numbers."""
     texts: tuple[str, ...] = ()
-    """What was written freely, and the payer's own end-to-end id."""
+    """The lines of what was written freely, which may have been cut anywhere."""
     debtor: str | None = None
     debtor_iban: str | None = None
+    end_to_end_id: str | None = None
+    """The payer's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +101,14 @@ class Unmatched:
     suggestions: tuple[Suggestion, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """The invoices that a payer names; where `doubt` says why, those that may be meant."""
+
+    invoices: list[OpenInvoice]
+    doubt: str | None = None
+
+
 class OpenItems:
     """The open invoices and the customers who owe them, found by number, payer and amount.
 
@@ -116,15 +118,12 @@ class OpenItems:
     def __init__(self, invoices: Iterable[OpenInvoice], payers: Iterable[Payer] = ()) -> None:
         ordered = sorted(invoices, key=_age)
         self._open = {invoice.invoice_id: invoice for invoice in ordered}
-        self._named: defaultdict[str, list[str]] = defaultdict(list)
-        self._digits: defaultdict[str, list[str]] = defaultdict(list)
+        self._numbers = NumberIndex()
         self._owed: defaultdict[str, list[str]] = defaultdict(list)
         self._of_amount: defaultdict[Money, list[str]] = defaultdict(list)
         for invoice in self._open.values():
-            for key in {_key(invoice.number), _key(invoice.invoice_id)}:
-                self._named[key].append(invoice.invoice_id)
-                if (digits := re.sub(r"\D", "", key)) and digits != key:
-                    self._digits[digits].append(invoice.invoice_id)
+            for written in {invoice.number, invoice.invoice_id}:
+                self._numbers.add(invoice.invoice_id, written, invoice.customer_id)
             self._owed[invoice.customer_id].append(invoice.invoice_id)
             self._of_amount[invoice.balance].append(invoice.invoice_id)
         self._matched: set[ToldFirst] = set()
@@ -132,9 +131,9 @@ class OpenItems:
         self._by_name: defaultdict[str, set[str]] = defaultdict(set)
         for payer in payers:
             for iban in payer.ibans:
-                self._by_iban[_key(iban)].add(payer.customer_id)
+                self._by_iban[compared(iban)].add(payer.customer_id)
             for name in payer.names:
-                self._by_name[_key(name)].add(payer.customer_id)
+                self._by_name[compared(name)].add(payer.customer_id)
 
     def apply(self, incoming: Incoming, told_first: FirstTold = lambda _: ()) -> Applied | Unmatched:
         """What the money is for. What is applied is taken off the balances, but for what the ERP told of first:
@@ -143,10 +142,16 @@ class OpenItems:
             return Unmatched(f"{_said(incoming.money)} is no payment")
         payer = self._payer(incoming)
         named = self._meant(incoming, payer)
-        same = self._same_money(payer, named, told_first)
+        same = self._same_money(payer, named.invoices, told_first)
         if same is not None:
             return same
-        found = self._by_number(incoming, payer, named) if named else self._by_payer(incoming, payer)
+        if named.doubt is not None:
+            return Unmatched(named.doubt, _suggested(named.invoices, "may be meant"))
+        found = (
+            self._by_number(incoming, payer, named.invoices)
+            if named.invoices
+            else self._by_payer(incoming, payer)
+        )
         if isinstance(found, Applied):
             for invoice_id, money in found.allocations:
                 invoice = self._open[invoice_id]
@@ -203,27 +208,85 @@ class OpenItems:
             why += f", {_said(incoming.money - owed)} over"
         return Applied(customer_id, _oldest_first(owing, incoming.money), why)
 
-    def _meant(self, incoming: Incoming, payer: str | None) -> list[OpenInvoice]:
-        """The invoices that the payer names, without those whose number may be there by chance."""
-        sure: set[str] = set()
-        for reference in incoming.references:
-            key = _key(reference)
-            for form in (key, _CREDITOR_REFERENCE.sub("", key, count=1)):
-                sure.update(self._named.get(form, ()))
-        doubtful: set[str] = set()
-        for key in _phrases(incoming.references + incoming.texts):
-            telling = len(key) >= _TELLING and not key.isdigit()
-            (sure if telling else doubtful).update(self._named.get(key, ()))
-            if key.isdigit() and len(key) >= _FEWEST_DIGITS:
-                doubtful.update(self._digits.get(key, ()))
-        doubtful -= sure
-        likely = {
-            invoice_id
-            for invoice_id in doubtful
-            if self._open[invoice_id].balance == incoming.money
-            or (payer is not None and self._open[invoice_id].customer_id == payer)
-        }
-        return sorted((self._open[invoice_id] for invoice_id in sure | likely), key=_age)
+    def _meant(self, incoming: Incoming, payer: str | None) -> _Named:
+        """The invoices that the payer names.
+
+        What a text names for certain is taken. Other readings of it count beside that for what it leaves over:
+        those that make up the amount, if only one choice of them does, or else those of the payer alone.
+        """
+        places = [place for each in incoming.references for place in self._numbers.in_reference(each)]
+        for lines in (incoming.texts, (incoming.end_to_end_id or "",)):
+            places += self._numbers.in_text(lines)
+        sure = {place[0].invoice_id for place in places if len(place) == 1 and _certain(place[0])}
+        open_ = [
+            readings
+            for place in dict.fromkeys(places)
+            if sure.isdisjoint(each.invoice_id for each in place)
+            and (readings := [each for each in place if each.telling or each.standing is not Standing.PART])
+        ]
+        rest = incoming.money.minor - sum(max(self._open[id_].balance.minor, 0) for id_ in sure)
+        if sure and (rest <= 0 or self._in_other_money(sure, incoming.money)):
+            return self._named(sure)
+        likely, doubtful = set(sure), set[str]()
+        for place in open_:
+            own = [each for each in place if payer == self._open[each.invoice_id].customer_id]
+            if len(own) == 1 and own[0].standing is Standing.WRITTEN:
+                likely.add(own[0].invoice_id)
+            else:
+                doubtful.update(each.invoice_id for each in place if each.telling)
+        choices = self._making_up(rest, incoming.money.currency, open_, payer)
+        if len(choices) == 1:
+            [chosen] = choices
+            of_payer = any(payer == self._open[invoice_id].customer_id for invoice_id in chosen)
+            return self._named(chosen.union(sure if of_payer else likely))
+        if not doubtful and not choices:
+            return self._named(likely)
+        meant = self._named(likely.union(doubtful, *choices)).invoices
+        numbers = _listed(invoice.number for invoice in meant)
+        if all(each.standing is Standing.PART for place in open_ for each in place if each.telling):
+            doubt = "only as part of a longer number"
+        elif len(meant) == 1:
+            doubt = "if its number is cut by a blank or a line end"
+        else:
+            doubt = "and the amount does not tell which"
+        return _Named(meant, f"{numbers} may be meant, {doubt}")
+
+    def _making_up(
+        self, rest: int, currency: str, places: Sequence[Sequence[Reading]], payer: str | None
+    ) -> set[frozenset[str]]:
+        """The choices of one reading or none of each place that come to just the rest, of one customer; of too many
+        places, one of each."""
+        options = [
+            (None, *(each.invoice_id for each in place if self._payable(each, currency, payer)))
+            for place in places
+        ]
+        if prod(map(len, options)) > _MOST_READINGS:
+            options = [option[1:] for option in options]
+        found = set()
+        for choice in islice(product(*options), _MOST_READINGS):
+            chosen = frozenset(filter(None, choice))
+            invoices = [self._open[invoice_id] for invoice_id in chosen]
+            if (
+                sum(invoice.balance.minor for invoice in invoices) == rest
+                and len({invoice.customer_id for invoice in invoices}) == 1
+            ):
+                found.add(chosen)
+        return found
+
+    def _payable(self, reading: Reading, currency: str, payer: str | None) -> bool:
+        """Whether an amount may decide for a reading: not against the payer where the number is in doubt too."""
+        invoice = self._open[reading.invoice_id]
+        if invoice.balance.minor <= 0 or invoice.balance.currency != currency:
+            return False
+        if reading.standing is Standing.DOUBTFUL:
+            return payer in (None, invoice.customer_id)
+        return reading.standing is Standing.WRITTEN
+
+    def _in_other_money(self, invoice_ids: Iterable[str], money: Money) -> bool:
+        return any(self._open[invoice_id].balance.currency != money.currency for invoice_id in invoice_ids)
+
+    def _named(self, invoice_ids: Iterable[str]) -> _Named:
+        return _Named(sorted((self._open[invoice_id] for invoice_id in invoice_ids), key=_age))
 
     # By payer
 
@@ -234,7 +297,7 @@ class OpenItems:
         found = {
             next(iter(customers))
             for known, text in told
-            if text and len(customers := known.get(_key(text), set())) == 1
+            if text and len(customers := known.get(compared(text), set())) == 1
         }
         return found.pop() if len(found) == 1 else None
 
@@ -272,18 +335,8 @@ def _age(invoice: OpenInvoice) -> tuple[date, str]:
     return invoice.due_on, invoice.invoice_id
 
 
-def _key(text: str) -> str:
-    """A number or name as it is compared: letters and digits alone."""
-    return "".join(char for char in unicodedata.normalize("NFKC", text).upper() if char.isalnum())
-
-
-def _phrases(texts: Iterable[str]) -> Iterator[str]:
-    """Every run of a few words of the texts, as it is compared."""
-    for text in texts:
-        found = [_key(word) for word in _WORD.findall(text)]
-        for start in range(len(found)):
-            for end in range(start + 1, min(start + _MOST_WORDS, len(found)) + 1):
-                yield "".join(found[start:end])
+def _certain(reading: Reading) -> bool:
+    return reading.telling and reading.standing is Standing.WRITTEN
 
 
 def _combinations(owing: Sequence[OpenInvoice], money: Money) -> Iterator[tuple[OpenInvoice, ...]]:
