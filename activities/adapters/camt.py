@@ -127,14 +127,14 @@ class _Reader:
     def _transaction(self, element: etree._Element) -> Transaction:
         amount, currency = None, None
         for path in ("Amt", "AmtDtls/TxAmt/Amt"):
-            if self._find(element, path) is not None:
+            if self._text(element, path) is not None:
                 amount, currency = self._money(element, path)
                 break
         end_to_end = self._id(element, "Refs/EndToEndId")
         return Transaction(
             amount=amount,
             currency=currency,
-            sign=self._sign(element) if self._find(element, "CdtDbtInd") is not None else None,
+            sign=self._sign(element) if self._text(element, "CdtDbtInd") is not None else None,
             end_to_end_id=None if end_to_end == _NOT_PROVIDED else end_to_end,
             bank_reference=self._id(element, "Refs/AcctSvcrRef", "Refs/TxId", "Refs/InstrId"),
             # From version 8 a party is a person or an agent; before it was the person itself.

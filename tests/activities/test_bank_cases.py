@@ -10,6 +10,7 @@ import pytest
 
 from activities.adapters import camt
 from domain.cash import bank_csv
+from domain.cash.bank import Sign
 from domain.cash.bank_booking import book
 from domain.cash.bank_csv import Options
 from domain.cash.bank_lines import BankLine, lines_of
@@ -63,3 +64,8 @@ def test_a_payment_reaches_the_invoice_that_it_names(
 ) -> None:
     known = items(portfolio)
     assert [dict(book(line, known, lambda _: ()).allocations) for line in lines(bank)] == expected
+
+
+def test_an_empty_optional_amount_leaves_that_of_the_entry() -> None:
+    [line] = lines("cc_empty_optional_amount.xml")
+    assert (line.sign, line.money, line.problem) == (Sign.CREDIT, Money.parse("75.00", "EUR"), None)

@@ -15,6 +15,7 @@ from activities.adapters.xml_file import LARGEST_FILE, NotReadable
 from domain.cash.bank import Sign
 from domain.cash.bank_csv import Options
 from domain.cash.bank_lines import lines_of
+from domain.money import Money
 from settings import ROOT
 from tests.statements import SELLER_IBAN, document, entry, payment, statement
 
@@ -110,6 +111,25 @@ def test_a_return_names_its_reason() -> None:
     assert (line.sign, line.comes_back, line.return_reason) == (Sign.DEBIT, True, "AC04")
     [paid] = lines_of(camt.read(statement(entry("10.00", on=DAY, reference="B-3", sign="DBIT"))))[0]
     assert not paid.comes_back
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [
+        pytest.param('<Amt Ccy="USD"/>', id="amount"),
+        pytest.param("<Amt/>", id="amount without currency"),
+        pytest.param('<AmtDtls><TxAmt><Amt Ccy="USD"> </Amt></TxAmt></AmtDtls>', id="amount of the details"),
+        pytest.param('<Amt Ccy="USD"></Amt><CdtDbtInd/>', id="direction"),
+    ],
+)
+def test_an_optional_element_without_a_value_is_as_good_as_none(empty: str) -> None:
+    told = f"<TxDtls>{empty}<RmtInf><Ustrd>INV-1</Ustrd></RmtInf></TxDtls>"
+    [line] = lines_of(camt.read(statement(entry("10.00", told, on=DAY, reference="B-1"))))[0]
+    assert (line.sign, line.money, line.problem) == (Sign.CREDIT, Money.parse("10.00", "USD"), None)
+    both = entry("30.00", told, told, on=DAY, reference="B-1")
+    assert {line.problem for line in lines_of(camt.read(statement(both)))[0]} == {
+        "it bundles 2 payments and does not say how much each of them is"
+    }
 
 
 @pytest.mark.parametrize(
