@@ -7,6 +7,7 @@ or a way of writing that could mean two things, and nothing of the file is read.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,11 +31,31 @@ KNOWN_NAMES: Mapping[str, tuple[str, ...]] = {
         "Valuta", "Valutadatum", "Wertstellung", "Wertstellungstag", "Wertstellungsdatum",
     ),
     "amount": ("amount", "transaction amount", "Betrag", "Buchungsbetrag", "Umsatz"),
-    "credit": ("credit", "credit amount", "paid in", "money in", "Haben", "Gutschrift"),
-    "debit": ("debit", "debit amount", "paid out", "money out", "Soll", "Belastung"),
+    "credit": (
+        "credit", "credits", "credit amount", "amount credit", "cr", "paid in", "money in", "deposit", "deposits",
+        "deposit amount", "inflow", "Haben", "Gutschrift", "Gutschriften", "Einzahlung", "Eingang",
+        "Einnahmen", "Zahlungseingang", "Crédit", "Haber", "Abono", "Abonos", "Ingreso", "Ingresos", "Avere",
+        "Entrata", "Entrate", "Accredito", "Accrediti", "Bij", "Bijgeschreven", "Crédito", "Créditos", "Uznania",
+        "Wpływy", "Kredit",
+    ),
+    "debit": (
+        "debit", "debits", "debit amount", "amount debit", "dr", "paid out", "money out", "withdrawal",
+        "withdrawals", "withdrawal amount", "outflow", "Soll", "Belastung", "Belastungen", "Lastschrift",
+        "Auszahlung", "Ausgang", "Ausgaben", "Zahlungsausgang", "Débit", "Debe", "Cargo", "Cargos", "Gasto",
+        "Gastos", "Dare", "Uscita", "Uscite", "Addebito", "Addebiti", "Af", "Afgeschreven", "Débito", "Débitos",
+        "Obciążenia", "Wypływy", "Debet",
+    ),
     "direction": (
-        "direction", "credit/debit", "debit/credit", "cr/dr", "dr/cr", "d/c",
-        "Soll/Haben", "S/H", "Soll/Haben-Kennzeichen",
+        "direction", "credit/debit", "debit/credit", "credit or debit", "debit or credit", "cr/dr", "dr/cr", "crdr",
+        "drcr", "d/c", "c/d", "dc", "cd", "credit debit indicator", "debit credit indicator", "CdtDbtInd",
+        "cr/dr indicator", "dr/cr indicator", "d/c indicator", "debit credit mark", "d/c mark", "debit credit code",
+        "debit credit flag", "sign", "amount sign", "in/out", "+/-", "Soll/Haben", "S/H", "SH", "Haben/Soll", "H/S",
+        "Soll/Haben-Kennzeichen", "S/H-Kennzeichen", "Soll/Haben-Kz", "S/H-Kz", "Vorzeichen", "Richtung",
+        "Buchungsrichtung", "Gutschrift/Belastung", "Belastung/Gutschrift", "Gutschrift/Lastschrift",
+        "Lastschrift/Gutschrift", "Eingang/Ausgang", "Débit/Crédit", "Crédit/Débit", "Sens", "Sens de l'opération",
+        "Debe/Haber", "Haber/Debe", "Cargo/Abono", "Abono/Cargo", "Signo", "Dare/Avere", "Avere/Dare", "Segno",
+        "Af Bij", "Bij Af", "Debet/Credit", "Credit/Debet", "Debet/Kredit", "Kredit/Debet", "Débito/Crédito",
+        "Crédito/Débito", "Sinal", "Natureza", "Wn/Ma", "Ma/Wn",
     ),
     "currency": ("currency", "ccy", "Währung", "Waehrung"),
     "payer": (
@@ -68,8 +89,22 @@ KNOWN_NAMES: Mapping[str, tuple[str, ...]] = {
     "return_reason": ("return reason", "Rückgabegrund"),
 }  # fmt: skip
 FIELDS = tuple(KNOWN_NAMES)
+#: What a column is called that says the direction with some banks, and something else with others: it says it
+#: where nothing but words for credit and debit stands in it.
+_MAYBE_DIRECTION = (
+    "type", "transaction type", "trans type", "tran type", "txn type", "trx type", "type of transaction",
+    "entry type", "posting type", "booking type", "movement type", "movement", "amount type", "indicator", "mark",
+    "Typ", "Kennzeichen", "Type d'opération", "Type de transaction", "Type de mouvement", "Tipo",
+    "Tipo de movimiento", "Tipo de operación", "Tipo movimiento", "Tipo movimento", "Tipo operazione",
+    "Tipo de movimento", "Tipo de transação", "Soort", "Mutatiesoort", "Transactietype", "Rodzaj",
+    "Typ transakcji", "Typ operacji",
+)  # fmt: skip
 _DATE_COLUMNS = ("booked_on", "value_on")
 _AMOUNT_COLUMNS = ("amount", "credit", "debit")
+#: How the name of a column begins of which it is not known what it is.
+_UNREAD = "#"
+#: Signs of amounts.
+_MARKS = frozenset("+-\N{MINUS SIGN}")
 #: Banks write some lines about the account before the header.
 _MOST_LINES_BEFORE = 30
 #: What the standard has payers write where they give no id.
@@ -81,10 +116,26 @@ _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 #: No column's name is longer, and what looks for a currency in it need not read more.
 _LONGEST_NAME = 200
 _NAMED_CURRENCY = re.compile(r"(?P<name>.+?)\s*(?:\((?P<one>[A-Z]{3})\)|in (?P<other>[A-Z]{3}))", re.ASCII)
-_SIGNS = {
-    **dict.fromkeys(("crdt", "credit", "cr", "c", "h", "haben", "gutschrift", "+"), Sign.CREDIT),
-    **dict.fromkeys(("dbit", "debit", "dr", "d", "s", "soll", "belastung", "-"), Sign.DEBIT),
-}
+_WORDS = {
+    Sign.CREDIT: (
+        "crdt", "credit", "credits", "credited", "cr", "c", "h", "k", "haben", "gutschrift", "eingang", "zugang",
+        "einzahlung", "zahlungseingang", "einnahme", "in", "incoming", "inflow", "received", "receipt", "deposit",
+        "money in", "paid in", "credit", "haber", "abono", "ingreso", "entrada", "credito", "avere", "accredito",
+        "entrata", "bij", "kredit", "kreditering", "recette", "encaissement", "uznanie", "ma", "wplyw", "+",
+    ),
+    Sign.DEBIT: (
+        "dbit", "debit", "debits", "debited", "dr", "d", "s", "soll", "belastung", "lastschrift", "ausgang", "abgang",
+        "auszahlung", "zahlungsausgang", "abbuchung", "ausgabe", "out", "outgoing", "outflow", "sent", "withdrawal",
+        "money out", "paid out", "debe", "cargo", "gasto", "salida", "saida", "debito", "dare", "addebito",
+        "uscita", "af", "debet", "debitering", "depense", "decaissement", "obciazenie", "wn", "winien", "wyplyw",
+        "-",
+    ),
+}  # fmt: skip
+_SIGNS = {word: sign for sign, words in _WORDS.items() for word in words}
+_HINTS = (
+    (Sign.DEBIT, re.compile("debit|debet|lastschrift|belast|abbuch|withdraw|addebit|obciaz")),
+    (Sign.CREDIT, re.compile("credit|kredit|gutschrift|deposit|accredit|uznan")),
+)
 _STATES = {
     **dict.fromkeys(
         ("", "book", "booked", "posted", "completed", "settled", "cleared", "gebucht", "umsatz gebucht"),
@@ -131,11 +182,35 @@ def same_account(text: str) -> str:
     return "".join(text.split()).upper()
 
 
+def _plain(text: str) -> str:
+    """Text as it is compared: lower case, without accents."""
+    text = unicodedata.normalize("NFKD", text.casefold()).replace("ł", "l").replace("\N{MINUS SIGN}", "-")
+    return "".join(char for char in text if not unicodedata.combining(char))
+
+
 def _key(name: str) -> str:
-    return csv_text.column_name(name)
+    """A name in the header as it is compared: `_` for all that is no letter or digit."""
+    return re.sub(r"[\W_]+", "_", _plain(name)).strip("_") or name.strip()
+
+
+def _sign(text: str) -> Sign | None:
+    """The direction that a cell says: `Cr.`, `C - Credit`; None where it says none, or two."""
+    plain = " ".join(_plain(text).split())
+    if plain in _SIGNS:
+        return _SIGNS[plain]
+    said = {_SIGNS.get(word) for word in re.findall(r"[^\W_]+", plain)}
+    return said.pop() if len(said) == 1 else None
+
+
+def _speaks_of(text: str) -> Sign | None:
+    """The direction that a word of the text hints at: `Direct Debit`; of two, that it left."""
+    words = re.findall(r"[^\W_]+", _plain(text))
+    said = {_sign(text), *(sign for sign, hint in _HINTS for word in words if hint.match(word))}
+    return next((sign for sign in (Sign.DEBIT, Sign.CREDIT) if sign in said), None)
 
 
 _FIELD_OF = {_key(name): field for field, names in KNOWN_NAMES.items() for name in (field, *names)}
+_MAYBE = frozenset(map(_key, _MAYBE_DIRECTION))
 
 
 class _File:
@@ -144,7 +219,13 @@ class _File:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.faults: list[Fault] = []
-        self.ignored: tuple[str, ...] = ()
+        #: What the columns are called, by the name that their cells have in a row: `#` and a number where it is
+        #: not known what they are.
+        self.titles: dict[str, str] = {}
+        #: Whether any amount of the file has a sign of its own.
+        self.signed = False
+        #: Whether a column says the direction.
+        self.directed = False
         self.currency = options.currency
         self._field_of = {
             **{name: field for name, field in _FIELD_OF.items() if field not in options.columns},
@@ -169,6 +250,14 @@ class _File:
             Statement(id=CSV_FORM, account=account, entries=tuple(told)) for account, told in entries.items()
         )
         return StatementCsv(BankFile(CSV_FORM, statements=statements), ignored_columns=self.ignored)
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        return tuple(
+            csv_text.printable(title)
+            for name, title in self.titles.items()
+            if title and name.startswith(_UNREAD)
+        )
 
     def _fault(self, row: Row, column: str, reason: str) -> None:
         self.faults.append(Fault(row.line, column, shown(row[column]) if row[column] else "", reason))
@@ -247,8 +336,11 @@ class _File:
         amount = self._number(row, column, decimals, currency)
         if amount is None:
             return None
-        if row["direction"] and (sign := _SIGNS.get(row["direction"].casefold())) is None:
+        if row["direction"] and (sign := _sign(row["direction"])) is None:
             self._fault(row, "direction", "says neither credit nor debit: write 'credit' or 'debit'")
+            return None
+        if sign is None and self.directed and not self.signed:
+            self._fault(row, "direction", "is missing: which way the money moved cannot be known")
             return None
         if amount < 0 and sign is Sign.CREDIT:
             self._fault(row, column, "is below zero, and says to be a credit: correct one of them")
@@ -281,6 +373,7 @@ class _File:
             return []
         delimiter, records = csv_text.records(text, self.options.delimiter, self._delimiter, complain)
         header: list[str] | None = None
+        line = 0
         for tried, (line, cells) in enumerate(records):
             header = self._header(line, cells)
             if header is not None or tried >= _MOST_LINES_BEFORE or self.faults:
@@ -294,7 +387,44 @@ class _File:
             for line, cells in records
             if (row := csv_text.row_of(line, header, cells, delimiter, complain)) is not None
         ]
-        return [_with_plain_signs(row) for row in rows]
+        self.signed = any(not _MARKS.isdisjoint(row["amount"]) for row in rows)
+        return [_with_plain_signs(row) for row in self._with_directions(line, rows)]
+
+    def _with_directions(self, line: int, rows: list[Row]) -> list[Row]:
+        """The rows with the direction that a column says under a name that may mean something else.
+
+        Amounts without a sign beside a column that speaks of debits and is not read as the direction are a fault:
+        what left would be taken for what came in.
+        """
+        self.directed = any(row["direction"] for row in rows)
+        if self.directed or self.signed or not any(row["amount"] for row in rows):
+            return rows
+        told = {
+            name: [row[name] for row in rows if row[name]]
+            for name in self.titles
+            if name.startswith(_UNREAD) or name == "text"
+        }
+        saying = [name for name, cells in told.items() if cells and all(map(_sign, cells))]
+        known = [name for name in saying if _key(self.titles[name]) in _MAYBE]
+        if len(known) == 1:
+            del self.titles[known[0]]
+            self.directed = True
+            return [Row(row.line, {**row.cells, "direction": row[known[0]]}) for row in rows]
+        for name, cells in told.items():
+            if name == "text" and name not in saying:
+                continue
+            hints = {cell: _speaks_of(cell) for cell in set(cells)}
+            silent = sum(hints[cell] is None for cell in cells)
+            leaving = next((cell for cell in cells if hints[cell] is Sign.DEBIT), None)
+            if leaving is not None and 2 * silent <= len(cells):
+                title = csv_text.printable(self.titles[name])
+                reason = (
+                    f"has no sign, and the column {title!r} says which way money moved: read it with --columns"
+                    f' "direction={title}", write what left below zero, or leave the column out where nothing did'
+                )
+                self.faults.append(Fault(line, "amount", shown(leaving), reason))
+                break
+        return rows
 
     def _no_header(self, text: str) -> None:
         if not text.strip():
@@ -307,7 +437,7 @@ class _File:
         self.faults.append(Fault(1, "", "", reason))
 
     def _header(self, line: int, cells: Sequence[str]) -> list[str] | None:
-        """What each column is, blank where it is not known; None where this is no header."""
+        """What each column is, `#` and a number where it is not known; None where this is no header."""
         named, currencies = [], set()
         for cell in cells:
             found = self._field_of.get(_key(cell), "")
@@ -333,11 +463,8 @@ class _File:
                 self.faults.append(Fault(line, name, shown(called), "no column of this name"))
         if len(currencies) == 1 and self.currency is None and "currency" not in known:
             [self.currency] = currencies
-        self.ignored = tuple(
-            csv_text.printable(cell.strip())
-            for cell, name in zip(cells, named, strict=True)
-            if not name and cell.strip()
-        )
+        named = [name or f"{_UNREAD}{at}" for at, name in enumerate(named)]
+        self.titles = {name: cell.strip() for name, cell in zip(named, cells, strict=True)}
         return named
 
     def _delimiter(self, text: str) -> str:

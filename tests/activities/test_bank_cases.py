@@ -69,3 +69,19 @@ def test_a_payment_reaches_the_invoice_that_it_names(
 def test_an_empty_optional_amount_leaves_that_of_the_entry() -> None:
     [line] = lines("cc_empty_optional_amount.xml")
     assert (line.sign, line.money, line.problem) == (Sign.CREDIT, Money.parse("75.00", "EUR"), None)
+
+
+@pytest.mark.parametrize(
+    ("bank", "expected"),
+    [
+        ("aa_direction_column_unknown.csv", [(Sign.CREDIT, "1250.00"), (Sign.DEBIT, "900.00")]),
+        ("aa_refund_out.csv", [(Sign.DEBIT, "100.00")]),
+    ],
+)
+def test_money_that_left_pays_no_invoice(bank: str, expected: list[tuple[Sign, str]]) -> None:
+    told = lines(bank)
+    assert [(line.sign, str(line.amount)) for line in told] == expected
+    known = items("c_number_prefix_portfolio.csv")
+    assert {book(line, known, lambda _: ()).outcome for line in told if line.sign is Sign.DEBIT} == {
+        "ignored"
+    }

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.cash.bank import Sign
-from domain.cash.bank_csv import FIELDS, KNOWN_NAMES, Options, StatementCsv, read
+from domain.cash.bank_csv import _MAYBE_DIRECTION, FIELDS, KNOWN_NAMES, Options, StatementCsv, _key, read
 from domain.cash.bank_lines import BankLine, lines_of
 from domain.cash.bank_repeats import ToldBefore, told_in_another_form
 from domain.files.csv_text import DateFormat, DecimalFormat, Encoding
@@ -154,6 +154,107 @@ def test_a_column_that_says_the_direction(said: str, sign: Sign) -> None:
     header = "Buchungstag;Betrag;Währung;Soll/Haben;Konto"
     [line] = lines(table(f"15.01.2027;250,00;EUR;{said};7", header=header))
     assert line.sign is sign
+
+
+def test_no_name_is_that_of_two_columns() -> None:
+    named: dict[str, str] = {}
+    for field, names in KNOWN_NAMES.items():
+        for name in (field, *names):
+            assert named.setdefault(_key(name), field) == field, name
+    assert not {_key(name) for name in _MAYBE_DIRECTION} & set(named)
+
+
+DIRECTION_COLUMNS = (
+    "Type", "Transaction Type", "TRANSACTION_TYPE", "Dr / Cr", "DR/CR", "Cr/Dr", "Dr.Cr", "Sign", "S / H", "S/H",
+    "Soll/Haben", "Soll-/Haben-Kennzeichen", "Soll / Haben", "Debit/Credit", "Credit or Debit", "CdtDbtInd",
+    "Credit/Debit Indicator", "D/C", "C / D", "+/-", "Sens", "Débit / Crédit", "Debit/Crédit", "Cargo/Abono",
+    "Tipo de movimiento", "Dare/Avere", "Segno", "Af Bij", "Af/Bij", "Debet/Kredit", "Vorzeichen", "Direction",
+    "In / Out", "Wn/Ma", "Kennzeichen",
+)  # fmt: skip
+DIRECTIONS = (
+    ("Debit", "Credit"), ("DBIT", "CRDT"), ("Dr", "Cr"), ("DR.", "CR."), ("D", "C"), ("S", "H"), ("Soll", "Haben"),
+    ("-", "+"), ("Débit", "Crédit"), ("Cargo", "Abono"), ("Dare", "Avere"), ("Af", "Bij"), ("Debet", "Kredit"),
+    ("OUT", "IN"), ("D - Debit", "C - Credit"), ("Belastung", "Gutschrift"), ("Wn", "Ma"),
+    ("Withdrawal", "Deposit"), ("Money out", "Money in"), ("\N{MINUS SIGN}", "+"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("column", "left", "came"),
+    [
+        *((column, "Debit", "Credit") for column in DIRECTION_COLUMNS),
+        *((column, left, came) for column in ("Type", "Dr / Cr") for left, came in DIRECTIONS),
+    ],
+)
+def test_money_that_left_is_not_money_that_came(column: str, left: str, came: str) -> None:
+    header = f"Date;Amount;{column}"
+    data = table(f"2027-01-15;900.00;{left}", f"2027-01-16;250.00;{came}", header=header)
+    assert not read(data, HERE).ignored_columns
+    assert [(line.sign, str(line.amount)) for line in lines(data, HERE)] == [
+        (Sign.DEBIT, "900.00"), (Sign.CREDIT, "250.00"),
+    ]  # fmt: skip
+    assert lines(table(f"2027-01-15;900.00;{left}", header=header), HERE)[0].sign is Sign.DEBIT
+
+
+@pytest.mark.parametrize(
+    ("credit", "debit"),
+    [
+        ("Deposits", "Withdrawals"), ("Crédit", "Débit"), ("Abono", "Cargo"), ("Haber", "Debe"), ("Avere", "Dare"),
+        ("Entrate", "Uscite"), ("Bij", "Af"), ("CR", "DR"), ("Eingang", "Ausgang"), ("Gutschrift", "Lastschrift"),
+        ("Credit Amount", "Debit Amount"), ("Kredit", "Debet"), ("Paid In", "Paid Out"),
+    ],
+)  # fmt: skip
+def test_a_column_of_each_side(credit: str, debit: str) -> None:
+    data = table("2027-01-15;;900.00", "2027-01-16;250.00;", header=f"Date;{credit};{debit}")
+    assert [line.sign for line in lines(data, HERE)] == [Sign.DEBIT, Sign.CREDIT]
+
+
+@pytest.mark.parametrize(
+    ("column", "cells"),
+    [
+        ("Vorgang", ("Debit", "Credit")),
+        ("Code", ("D", "C")),
+        ("Type", ("Direct Debit", "Faster Payment")),
+        ("Type", ("ACH_DEBIT", "ACH_CREDIT")),
+        ("Buchungstext", ("SEPA-Lastschrift", "Gutschrift")),
+        ("Details", ("DEBIT", "CREDIT")),
+    ],
+)
+def test_amounts_without_a_sign_beside_a_column_of_directions_are_refused(
+    column: str, cells: tuple[str, str]
+) -> None:
+    rows = [f"2027-01-15;900.00;{cells[0]}", f"2027-01-16;250.00;{cells[1]}"]
+    [said] = refused(table(*rows, header=f"Date;Amount;{column}"), HERE)
+    assert said.startswith(
+        f"line 1, amount: has no sign, and the column '{column}' says which way money moved"
+    )
+    assert f'--columns "direction={column}"' in said
+    signed = [row.replace("900", "-900") for row in rows]
+    told = lines(table(*signed, header=f"Date;Amount;{column}"), HERE)
+    assert [line.sign for line in told] == [Sign.DEBIT, Sign.CREDIT]
+    if " " not in cells[0] and "_" not in cells[0] and "-" not in cells[0]:
+        named = replace(HERE, columns={"direction": column})
+        assert lines(table(*rows, header=f"Date;Amount;{column}"), named)[0].sign is Sign.DEBIT
+
+
+@pytest.mark.parametrize(
+    ("column", "cells"),
+    [
+        ("Type", ("Transfer", "Transfer")), ("Buchungstext", ("Gutschrift", "Gutschrift")),
+        ("Type", ("Credit", "Credit")), ("Category", ("Sales", "Direct Debit", "Sales")), ("Type", ("", "")),
+    ],
+)  # fmt: skip
+def test_money_that_all_came_in_is_read_without_signs(column: str, cells: tuple[str, ...]) -> None:
+    rows = [f"2027-01-15;{at + 1}.00;{cell}" for at, cell in enumerate(cells)]
+    assert {line.sign for line in lines(table(*rows, header=f"Date;Amount;{column}"), HERE)} == {Sign.CREDIT}
+
+
+def test_a_row_that_leaves_its_direction_open_is_refused() -> None:
+    rows = ("2027-01-15;900.00;", "2027-01-16;250.00;CR")
+    [said] = refused(table(*rows, header="Date;Amount;Dr/Cr"), HERE)
+    assert said == "line 2, direction: is missing: which way the money moved cannot be known"
+    signed = table(rows[0].replace("900", "-900"), rows[1], header="Date;Amount;Dr/Cr")
+    assert [line.sign for line in lines(signed, HERE)] == [Sign.DEBIT, Sign.CREDIT]
 
 
 def test_the_currency_in_the_header_and_the_only_account_in_it() -> None:
