@@ -301,7 +301,7 @@ def test_an_alert_that_cannot_be_written_stands_as_a_task(
     office.later(days=1)
     monkeypatch.setattr(documents, "write_notice", broken_phrases)
     office.contact()
-    assert office.kinds() == ["am_alert"]
+    assert office.kinds() == ["am_alert", "unwritable"]
     assert steps(office)[-1] == "am_alert"
 
 
