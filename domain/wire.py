@@ -87,7 +87,8 @@ def _matching(pattern: re.Pattern[str], problem: str) -> Callable[[str], str]:
     return check
 
 
-def _email(value: str) -> str:
+def email_address(value: str) -> str:
+    """The address itself. Raises ValueError where it is none."""
     local, at, host = value.rpartition("@")
     fits = (
         at
@@ -214,7 +215,10 @@ Locale = Annotated[
 ]
 Zone = Annotated[str, Field(max_length=64), AfterValidator(_zone), _schema("string", "America/New_York")]
 Email = Annotated[
-    str, Field(max_length=254), AfterValidator(_email), _schema("string", "ap@acme.example", format="email")
+    str,
+    Field(max_length=254),
+    AfterValidator(email_address),
+    _schema("string", "ap@acme.example", format="email"),
 ]
 #: One line that may reach a mail header.
 Line = Annotated[str, Field(max_length=200), AfterValidator(_line)]
