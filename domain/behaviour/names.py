@@ -6,10 +6,11 @@ Only names that can hardly mean anything else are looked for. What is found is a
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
+
+from domain.words import words_of
 
 #: How companies say what they are in law; at the end of a name this tells nothing apart (ISO 20275 lists many more).
 LEGAL_FORMS = frozenset(
@@ -33,9 +34,6 @@ _COMMON = frozenset(
 )
 #: A name of one word, and of several together, has so many letters at least.
 _SHORTEST_WORD, _SHORTEST_NAME = 5, 7
-_WORD = re.compile(r"[^\W_]+")
-#: S.A., G.m.b.H., A/S: what stands between single letters joins them.
-_INITIALS = re.compile(r"\b(\w)[./](?=\w\b)")
 
 
 class Mention(NamedTuple):
@@ -44,13 +42,6 @@ class Mention(NamedTuple):
     customer_id: str
     name: str
     sentence: str
-
-
-def words_of(text: str) -> tuple[str, ...]:
-    """The words of a text without case, accents and punctuation: `Müller & Söhne` is `muller sohne`."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    plain = "".join(char for char in plain if not unicodedata.combining(char))
-    return tuple(_WORD.findall(_INITIALS.sub(r"\1", plain)))
 
 
 def name_words(name: str) -> tuple[str, ...]:
