@@ -17,6 +17,7 @@ from activities.adapters.xml_file import LARGEST_FILE, MEGABYTE, NotReadable
 from activities.rulebook import Rulebook, load_rulebook
 from commands import cases
 from commands.failures import BadInput, Failed
+from commands.files.writing import told_columns
 from commands.place import Place, find
 from commands.starting import Starter
 from commands.terminal import clean, count, note, out, print_json, progress_bar, table, words
@@ -56,15 +57,9 @@ class File:
 
 def options(columns: str | None, account: str | None, currency: str | None, written: Writing) -> Options:
     """How tables are read, as the command line says. Raises BadInput naming the option."""
-    named = {}
-    for told in filter(None, (columns or "").split(",")):
-        name, equals, called = told.partition("=")
-        if not equals or not called.strip():
-            raise BadInput(f"--columns: write such as 'booked_on=Tag,amount=Summe' (got {told!r})")
-        named[name.strip()] = called.strip()
     try:
         return Options(
-            columns=named,
+            columns=told_columns(columns, "booked_on=Tag,amount=Summe"),
             account=account,
             accounts=_only_accounts(load_rulebook(Settings().config_folder)),
             currency=currency,

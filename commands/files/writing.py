@@ -26,6 +26,17 @@ def writing(
         raise BadInput(f"--delimiter: {problem}") from None
 
 
+def told_columns(text: str | None, such_as: str) -> dict[str, str]:
+    """What the caller calls a table's columns, written `such_as` this. Raises BadInput naming the option."""
+    told = {}
+    for each in filter(None, (text or "").split(",")):
+        field, equals, name = each.partition("=")
+        if not equals or not name.strip():
+            raise BadInput(f"--columns: write such as {such_as!r} (got {each!r})")
+        told[field.strip()] = name.strip()
+    return told
+
+
 def _chosen(option: str, choices: type[_Choice], given: str | None) -> _Choice | None:
     """One of the choices, however its letters are written."""
     if given is None:

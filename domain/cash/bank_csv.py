@@ -158,9 +158,7 @@ class Options(Writing):
 
     def __post_init__(self) -> None:
         Writing.__post_init__(self)
-        for name in self.columns:
-            if name not in FIELDS:
-                raise ValueError(f"{name!r} is none of {', '.join(FIELDS)}")
+        csv_text.check_told(self.columns, FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +207,6 @@ def _speaks_of(text: str) -> Sign | None:
     return next((sign for sign in (Sign.DEBIT, Sign.CREDIT) if sign in said), None)
 
 
-_FIELD_OF = {_key(name): field for field, names in KNOWN_NAMES.items() for name in (field, *names)}
 _MAYBE = frozenset(map(_key, _MAYBE_DIRECTION))
 
 
@@ -227,10 +224,7 @@ class _File:
         #: Whether a column says the direction.
         self.directed = False
         self.currency = options.currency
-        self._field_of = {
-            **{name: field for name, field in _FIELD_OF.items() if field not in options.columns},
-            **{_key(name): field for field, name in options.columns.items()},
-        }
+        self._field_of = csv_text.fields_of(KNOWN_NAMES, options.columns, _key)
 
     def read(self, data: bytes) -> StatementCsv:
         rows = self._rows(data)

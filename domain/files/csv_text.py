@@ -101,6 +101,25 @@ def column_name(cell: str) -> str:
     return re.sub(r"[\s_-]+", "_", cell.strip().lower())
 
 
+def fields_of(
+    known: Mapping[str, Iterable[str]], told: Mapping[str, str], key: Callable[[str], str]
+) -> dict[str, str]:
+    """What each column is, by its name as `key` compares it. `known` has the names by field; where the caller has
+    `told` what a field's column is called, that name alone stands for it."""
+    names = {
+        key(name): field for field, names in known.items() if field not in told for name in (field, *names)
+    }
+    return {**names, **{key(name): field for field, name in told.items()}}
+
+
+def check_told(told: Mapping[str, str], fields: Iterable[str]) -> None:
+    """Raises ValueError where the caller names a column of something that no column can be."""
+    known = tuple(fields)
+    for field in told:
+        if field not in known:
+            raise ValueError(f"{field!r} is none of {', '.join(known)}")
+
+
 # Lines and cells
 
 
