@@ -107,6 +107,7 @@ def of_file(csv: Path) -> OfFile:
                 issued_on,
                 invoice.due_on,
                 invoice.money.minor,
+                changes=tuple((paid.received_on, -paid.money.minor) for paid in start.payments),
             )
         )
     customers = [*file.portfolio.customers.values(), *(start.customer for start in file.portfolio.rows)]

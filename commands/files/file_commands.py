@@ -15,6 +15,9 @@ from commands.options import Json, State
 app = typer.Typer()
 
 FileCurrency = Annotated[str | None, typer.Option(help="Where a CSV has no such column.", show_default=False)]
+Columns = Annotated[
+    str | None, typer.Option(help="What a CSV calls its columns: amount=Summe,….", show_default=False)
+]
 Encoding = Annotated[
     str | None,
     typer.Option(help="Such as Windows-1252; UTF-8, or UTF-16 by its mark.", show_default=False),
@@ -30,6 +33,7 @@ Delimiter = Annotated[str | None, typer.Option(help="Found out.", show_default=F
 def import_(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", show_default=False)],
     check: Annotated[bool, typer.Option("--check", help="Only read.")] = False,
+    columns: Columns = None,
     currency: FileCurrency = None,
     seller: Annotated[str, typer.Option(help="Where the file has no such column.")] = "default",
     encoding: Encoding = None,
@@ -48,12 +52,17 @@ def import_(
     """
     from dataclasses import asdict
 
+    from commands.failures import BadInput
     from commands.files.import_files import import_files
-    from commands.files.writing import writing
+    from commands.files.writing import told_columns, writing
     from domain.files.portfolio_csv import Options
 
     written = writing(encoding, delimiter, date_format, decimal_format)
-    read = Options(currency=currency, seller=seller, **asdict(written))
+    called = told_columns(columns, "invoice_id=Nummer,amount=Summe")
+    try:
+        read = Options(columns=called, currency=currency, seller=seller, **asdict(written))
+    except ValueError as problem:
+        raise BadInput(f"--columns: {problem}") from None
     import_files(files, read, due_days, state=state, check=check, as_json=as_json)
 
 
@@ -61,10 +70,7 @@ def import_(
 def bank(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", show_default=False)],
     check: Annotated[bool, typer.Option("--check", help="Only read.")] = False,
-    columns: Annotated[
-        str | None,
-        typer.Option(help="What a CSV calls its columns: booked_on=Tag,amount=Summe.", show_default=False),
-    ] = None,
+    columns: Columns = None,
     account: Annotated[
         str | None, typer.Option(help="Where a CSV has no such column.", show_default=False)
     ] = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,12 +17,13 @@ from sqlalchemy.orm import Session
 from activities.rulebook import load_rulebook
 from commands.failures import BadInput, Failed
 from commands.files.e_invoice_import import keep_as_exhibits, settle_on_customers, tell_credits
-from commands.files.portfolio_file import File, documents, one_of_each, read_file
+from commands.files.known_already import against_records, case_twins, one_of_each
+from commands.files.portfolio_file import File, documents, read_file
 from commands.place import Place, exhibit_folder, find
 from commands.starting import Starter
 from commands.terminal import clean, count, note, notes, out, print_json, progress_bar, table, total, words
 from domain.contract import Start
-from domain.files.portfolio_csv import Options, Portfolio
+from domain.files.portfolio_csv import Options, Portfolio, left_of
 from settings import Settings
 from store import history
 from store.portfolio import fingerprint
@@ -49,6 +51,10 @@ def import_files(
             today = place.now(session).date()
     files = [read_file(path, read, rulebook, today, due_days, check=check) for path in paths]
     files = one_of_each(files, check=check)
+    remarks = case_twins(files)
+    if place is not None and not any(file.portfolio.errors for file in files):
+        with place.reading() as session:
+            files, remarks = against_records(session, settle_on_customers(session, files))
     faults = sum(len(file.portfolio.errors) for file in files)
     if check and as_json:
         print_json([document for file in files for document in documents(file)])
@@ -56,13 +62,13 @@ def import_files(
         print_json(_result(files, _Imported()))
     for file in files:
         _say(file, listing=not as_json)
+    for each in remarks:
+        note(each)
     if faults:
         raise BadInput(
             f"Nothing was imported: {count(faults, 'fault')}. docs/import.md says how a file is written"
         )
     if place is not None:
-        with place.reading() as session:
-            files = settle_on_customers(session, files)
         files = keep_as_exhibits(files, exhibit_folder(place))
         imported = asyncio.run(_import(place, files))
         _say_imported(imported, files, as_json=as_json)
@@ -196,10 +202,10 @@ def _say(file: File, *, listing: bool) -> None:
         notes().print(faults)
         _more(len(portfolio.errors))
     if listing and portfolio.left_out:
-        print(clean(f"{file.path}: left out, because their flags say so:"))
-        flagged = table(["Line", "Invoice", "Flags"], right=["Line"], wide=["Flags"])
+        print(clean(f"{file.path}: left out:"))
+        flagged = table(["Line", "Invoice", "Why"], right=["Line"], wide=["Why"])
         for left in portfolio.left_out[:_LISTED]:
-            flagged.add_row(words(str(left.line)), words(left.invoice_id), words(left.flags))
+            flagged.add_row(words(str(left.line)), words(left.invoice_id), words(left.why))
         out().print(flagged)
         _more(len(portfolio.left_out))
     if listing and not portfolio.errors:
@@ -210,14 +216,16 @@ def _contents(file: File, portfolio: Portfolio) -> str:
     parts = [f"{credit.reason} gives back {credit.money} {credit.money.currency}" for credit in file.credits]
     if portfolio.rows:
         owing = {start.customer.customer_id for start in portfolio.rows}
-        money = total(start.invoice.money for start in portfolio.rows)
+        money = total(left_of(start) for start in portfolio.rows)
         parts.append(
             f"{count(len(portfolio.rows), 'open invoice')} of {count(len(owing), 'customer')} ({money})"
         )
     if portfolio.history:
         parts.append(f"{count(len(portfolio.history), 'settled invoice')} as history")
     if portfolio.left_out:
-        parts.append(f"{count(len(portfolio.left_out), 'row')} left out")
+        kinds = Counter(left.kind for left in portfolio.left_out)
+        told = ", ".join(f"{number:,} {kind}" for kind, number in sorted(kinds.items()))
+        parts.append(f"{count(len(portfolio.left_out), 'row')} left out ({told})")
     return ", ".join(parts) or "no rows"
 
 
@@ -261,7 +269,14 @@ def _result(files: Sequence[File], imported: _Imported) -> dict[str, Any]:
         "credits": imported.credits,
         "differing": list(imported.differing),
         "left_out": [
-            {"file": str(file.path), "line": row.line, "invoice_id": row.invoice_id, "flags": row.flags}
+            {
+                "file": str(file.path),
+                "line": row.line,
+                "invoice_id": row.invoice_id,
+                "flags": row.flags,
+                "kind": row.kind,
+                "why": row.why,
+            }
             for file in files
             for row in file.portfolio.left_out
         ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -17,7 +17,7 @@ from domain.files import portfolio_csv
 from domain.files.csv_text import Fault
 from domain.files.e_invoice import EInvoice
 from domain.files.intake import Credit, take_in
-from domain.files.portfolio_csv import HistoryRow, Options, Portfolio
+from domain.files.portfolio_csv import HistoryRow, Options, Portfolio, left_of
 
 #: More than this in one file is somebody else's file.
 _LARGEST_FILE = 256 * 1024 * 1024
@@ -55,7 +55,7 @@ def read_file(
     portfolio = portfolio_csv.read(data, today, read)
     if not portfolio.errors:
         portfolio = replace(portfolio, errors=tuple(_unknown_sellers(portfolio.rows, rulebook)))
-    warnings = []
+    warnings = list(portfolio.warnings)
     if portfolio.ignored_columns:
         warnings.append(f"columns not read: {', '.join(portfolio.ignored_columns)}")
     named = {start.policy for start in portfolio.rows if start.policy is not None}
@@ -72,34 +72,6 @@ def _unknown_sellers(starts: Iterable[Start], rulebook: Rulebook) -> Iterable[Fa
                 f"of {start.invoice.invoice_id} is unknown: name one of {known}, or add it to deploy/sellers"
             )
             yield Fault(0, "seller", repr(start.invoice.seller), reason)
-
-
-def one_of_each(files: Sequence[File], *, check: bool) -> list[File]:
-    """The same files; an invoice that stands in two of them is a fault of the later one.
-
-    Of e-invoices that are only checked it is a warning: they may well be of different sellers.
-    """
-    first: dict[str, Path] = {}
-    checked = []
-    for file in files:
-        again = [id_ for id_ in _ids(file.portfolio) if first.setdefault(id_, file.path) != file.path]
-        if again and check and file.is_document:
-            told = f"{again[0]} stands in {first[again[0]]} too: only one of them can be imported"
-            file = replace(file, warnings=(*file.warnings, told))
-        elif again:
-            twice = [
-                Fault(0, "invoice_id", repr(id_), f"stands in {first[id_]} already: keep one of them")
-                for id_ in again
-            ]
-            portfolio = replace(file.portfolio, errors=(*file.portfolio.errors, *twice))
-            file = replace(file, portfolio=portfolio)
-        checked.append(file)
-    return checked
-
-
-def _ids(portfolio: Portfolio) -> list[str]:
-    settled = [row.invoice_id for row in portfolio.history]
-    return [start.invoice.invoice_id for start in portfolio.rows] + settled
 
 
 def documents(file: File) -> Iterable[dict[str, Any]]:
@@ -125,7 +97,7 @@ def documents(file: File) -> Iterable[dict[str, Any]]:
             issued_on=invoice.issued_on,
             due_on=invoice.due_on,
             currency=invoice.currency,
-            payable=str(invoice.money),
+            payable=str(left_of(start)),
             seller=invoice.seller,
             buyer=start.customer.shown_name,
             warnings=warnings,
@@ -134,7 +106,7 @@ def documents(file: File) -> Iterable[dict[str, Any]]:
         yield _document(
             file,
             "SettledInvoice",
-            number=row.invoice_id,
+            number=row.number or row.invoice_id,
             issued_on=row.issued_on,
             due_on=row.due_on,
             currency=row.amount.currency,
@@ -145,8 +117,8 @@ def documents(file: File) -> Iterable[dict[str, Any]]:
             warnings=warnings,
         )
     for left in portfolio.left_out:
-        flagged = [f"line {left.line}: left out, its flags say {left.flags}"]
-        yield _document(file, "Row", number=left.invoice_id, warnings=flagged, line=left.line)
+        why = [f"line {left.line}: left out, {left.why}"]
+        yield _document(file, "Row", number=left.invoice_id, warnings=why, line=left.line)
 
 
 def _customer(portfolio: Portfolio, row: HistoryRow) -> Customer:

@@ -139,3 +139,19 @@ def test_yen_have_no_decimals(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         told = capsys.readouterr().out
         assert "1,480,000" in told
         assert "1,480,000." not in told
+
+
+def test_what_is_paid_of_a_file_is_not_open(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "part.csv"
+    file.write_text(
+        "invoice_id,customer_id,issue_date,due_date,amount,currency,balance,status\n"
+        "KO-1,C-1,2026-10-01,2026-10-31,1000.00,EUR,612.34,\n"
+        "KO-2,C-1,2026-10-01,2026-10-31,1000.00,EUR,,Void\n"
+    )
+    assert (
+        starter.main(["report", "--from-csv", str(file), "--as-of", "2026-11-22", "--list", "open_amount"])
+        == 0
+    )
+    told = capsys.readouterr().out
+    assert "612.34" in told
+    assert "KO-2" not in told
