@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple
 
@@ -43,13 +44,13 @@ KNOWN_NAMES: Mapping[str, tuple[str, ...]] = {
         "open isopen "
         "offen offenerbetrag betragoffen offenersaldo offenesumme summeoffen nochoffen bruttooffen "
         "offenbrutto offenerrest restbetrag restforderung restsaldo rest saldo ausstehend "
-        "ausstehenderbetrag falligerbetrag nochzuzahlen zuzahlen offeneforderung "
+        "ausstehenderbetrag falligerbetrag nochzuzahlen zuzahlen offeneforderung opbetrag opsaldo "
         "solde soldedu solderestantdu soldeouvert resteapayer restedu restearegler restant restantdu montantrestant "
-        "montantrestantdu montantdu montantouvert impaye montantimpaye "
+        "montantrestantdu montantdu montantouvert impaye montantimpaye encours "
         "saldopendiente pendiente importependiente montopendiente pendientedecobro pendientedepago saldodeudor "
-        "importeadeudado "
+        "importeadeudado porcobrar porpagar saldoporcobrar saldoporpagar importeporcobrar "
         "emaberto valoremaberto montanteemaberto saldoemaberto montanteemdivida valoremdivida emdivida pendente "
-        "valorpendente montantependente saldopendente saldodevedor valorapagar "
+        "valorpendente montantependente saldopendente saldodevedor valorapagar areceber valorareceber "
         "residuo importoresiduo dapagare daincassare importodovuto openstaand openstaandbedrag "
         "tebetalen".split()
     ),
@@ -98,7 +99,8 @@ _NEVER_BOTH = (
 NO_CLAIM = (Status.DRAFT, Status.VOID)
 
 _WORDS = {
-    Status.PAID: "paid paidinfull fullypaid paidfull autopaid settled closed cleared deposited collected "
+    Status.PAID: "paid paidinfull fullypaid paidfull autopaid paidlate paidontime paidearly settled closed cleared "
+        "deposited collected "
         "bezahlt vollbezahlt vollstandigbezahlt beglichen ausgeglichen gezahlt erledigt abgeschlossen "
         "ausgebucht payee paye entierementpayee entierementpaye reglee regle soldee solde acquittee acquitte encaissee "
         "encaisse pagada pagado cobrada cobrado liquidada liquidado saldada saldado paga pago quitada quitado recebida "
@@ -111,14 +113,14 @@ _WORDS = {
         "parcialmentepago pagaparcialmente pagamentoparcial parcial parzialmentepagata parzialmentepagato "
         "deelsbetaald gedeeltelijkbetaald",
     Status.OPEN: "open unpaid notpaid notyetpaid nopayment awaitingpayment paymentdue waitingforpayment overdue due "
-        "pastdue notdue notyetdue notoverdue outstanding late delinquent "
+        "pastdue notdue notyetdue notoverdue outstanding late delinquent current "
         "offen unbezahlt nichtbezahlt nochoffen uberfallig fallig nichtfallig verzug inverzug angemahnt gemahnt "
         "impayee impaye nonpayee nonpaye nonreglee nonregle enattentedepaiement enretard echue echu aechoir ouverte "
         "pendientedepago pendientedecobro impagada impagado nopagada nopagado vencida vencido abierta "
         "emaberto aberta aberto naopaga naopago porpagar porreceber aguardandopagamento ematraso atrasada atrasado "
         "nonpagata scaduta aperta openstaand onbetaald vervallen teontvangen",
     Status.ISSUED: "sent viewed seen opened issued posted invoiced authorised authorized approved finalised finalized "
-        "final printed emailed mailed delivered reminded submittedtocustomer "
+        "final billed printed emailed mailed delivered reminded submittedtocustomer "
         "gesendet versendet verschickt gestellt festgeschrieben gebucht freigegeben fakturiert "
         "envoyee envoye emise emis validee valide comptabilisee enviada enviado emitida emitido contabilizada "
         "lancada inviata emessa verzonden",
@@ -150,14 +152,19 @@ _TELLING = frozenset(
     "acconto".split()
 )
 _TELLING_PARTS = tuple(
-    "balance outstanding unpaid amountdue amountpaid paidamount remaining residual topay openamount offenerbetrag "
+    "balance outstanding unpaid amountdue amountpaid paidamount remaining residual topay openamount overdueamount "
+    "amountoverdue offenerbetrag apayer apagar zuzahlen dapagare tebetalen "
     "restbetrag bezahlt saldo".split()
 )
-#: … unless it counts, dates or names something.
-_NO_MONEY = frozenset(
-    "day days date count number id ids term terms percent rate since age tage datum jours jour dias fecha data".split()
+#: … unless it counts or dates something,
+_COUNTS = frozenset(
+    "day days date count number percent rate since age tage datum jours jour dias fecha data".split()
 )
-_SUM = re.compile("amount|balance|total|betrag|summe|saldo|montant|importe|monto|valor|importo|bedrag")
+#: … or, where it names no sum, says something else about the payment.
+_NAMES = frozenset(
+    "past overdue term terms id ids reference ref referenz referencia nr no code iban account method mode type".split()
+)
+_SUM = re.compile("amount|balance|total|betrag|summe|saldo|montant|solde|importe|monto|valor|importo|bedrag")
 _AMOUNT_LIKE = re.compile(r"[^\d\n]{0,5}\d[\d.,' \u00a0\u202f]{0,30}[^\d\n]{0,5}")
 _DATE_LIKE = re.compile(r"\d{1,2}\.\s?\d{1,2}\.\s?(\d{2}|\d{4})")
 
@@ -187,11 +194,12 @@ def may_tell(name: str) -> bool:
     """Whether a column of this name may say what is left to pay or was paid."""
     words = words_of(re.sub(r"([a-z])([A-Z])", r"\1 \2", name))
     joined = "".join(words)
-    if not _NO_MONEY.isdisjoint(words):
-        return False
-    return not _TELLING.isdisjoint(words) or any(part in joined for part in _TELLING_PARTS)
+    tells = not _TELLING.isdisjoint(words) or any(part in joined for part in _TELLING_PARTS)
+    names_something = not _NAMES.isdisjoint(words) and not _SUM.search(joined)
+    return tells and _COUNTS.isdisjoint(words) and not names_something
 
 
+@lru_cache(maxsize=10_000)
 def status_of(text: str) -> Status | None:
     """How an invoice stands, in a ledger's own words; None where nobody knows them."""
     words = words_of(text)
@@ -212,6 +220,7 @@ def status_of(text: str) -> Status | None:
     return min(found, key=_STRONGEST.index, default=None)
 
 
+@lru_cache(maxsize=10_000)
 def mark_of(name: str, column: str, text: str) -> Status | None:
     """What a cell says that holds no sum: `Paid: yes`, `Open: no`, `Paid: partly`. None where it may be a sum."""
     status = status_of(text)

@@ -391,8 +391,8 @@ class _File:
                 told.append(Standing(column, text, status))
             elif text:
                 reason = (
-                    "is no status that is known: write open, part paid, paid, draft or void, or say with"
-                    " --columns status=NAME which column it is, or take this one out"
+                    "is no status that is known: write open, part paid, paid, draft or void, flag the row, or say"
+                    " with --columns status=NAME which column is meant"
                 )
                 self._fault(row, column, reason)
         for name in ("amount_paid", "balance"):

@@ -69,7 +69,8 @@ def test_a_name_may_say_a_currency() -> None:
 @pytest.mark.parametrize(
     "name",
     ["Net outstanding", "balance_eur", "Balance (home currency)", "StillToPay", "due", "left", "unpaid_part",
-     "Restschuld offen", "Anzahlung", "paid_usd", "Payments"],
+     "Restschuld offen", "Anzahlung", "paid_usd", "Payments", "Overdue amount", "account_balance", "past_due_amount",
+     "Net à payer", "Last payment amount"],
 )  # fmt: skip
 def test_names_that_may_tell(name: str) -> None:
     assert compact(name) not in FIELD_OF
@@ -77,7 +78,8 @@ def test_names_that_may_tell(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["cost centre", "days past due", "due in days", "payment terms", "colour", "memo",
-                                  "paid invoices count", "invoice total", "credit limit"])  # fmt: skip
+                                  "paid invoices count", "invoice total", "credit limit", "payment reference",
+                                  "past_due", "overdue", "payment method"])  # fmt: skip
 def test_names_that_do_not(name: str) -> None:
     assert not may_tell(name)
 
@@ -86,7 +88,8 @@ def test_names_that_do_not(name: str) -> None:
     ("status", "words"),
     [
         (Status.PAID, ["Paid", "PAID", "paid in full", "Fully Paid", "Closed", "Paid on 12/01/2026", "bezahlt",
-                       "Bezahlt am 3.11.2026", "Payée", "réglé", "Pagada", "cobrado", "Paga", "Deposited"]),
+                       "Bezahlt am 3.11.2026", "Payée", "réglé", "Pagada", "cobrado", "Paga", "Deposited",
+                       "Paid late"]),
         (Status.PART_PAID, ["partially paid", "Part paid", "PartiallyPaid", "PARTIALLY_PAID", "Partial",
                             "Partially paid, due in 12 days", "teilbezahlt", "Teilweise bezahlt",
                             "partiellement payée", "Pago parcial", "Parcialmente paga"]),
