@@ -98,8 +98,8 @@ def _customers(files: Iterable[File]) -> set[str]:
 
 
 def _taken(file: File, id_: str, what: str) -> Fault:
-    fix = f"import this one as a row of a CSV: {APART}" if file.is_document else APART
-    return Fault(0, "invoice_id", shown(id_), f"{what}: {fix}")
+    how = ", which a row of a CSV can have" if file.is_document else ""
+    return Fault(0, "invoice_id", shown(id_), f"{what}: {APART}{how}")
 
 
 def _with(file: File, faults: Sequence[Fault], warnings: Sequence[str]) -> File:

@@ -63,7 +63,7 @@ def contradiction(told: Meant, known: Meant, *, id_is_given: bool = False) -> st
 
 
 #: What to do about it.
-APART = "give one of them an invoice_id of its own, its number goes into the column number"
+APART = "correct it, or give one of them an invoice_id of its own and its number in the column number"
 
 
 def twins(customer_ids: Iterable[str]) -> list[str]:

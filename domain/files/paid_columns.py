@@ -99,8 +99,8 @@ _NEVER_BOTH = (
 NO_CLAIM = (Status.DRAFT, Status.VOID)
 
 _WORDS = {
-    Status.PAID: "paid paidinfull fullypaid paidfull autopaid paidlate paidontime paidearly settled closed cleared "
-        "deposited collected "
+    Status.PAID: "inpayment paid paidinfull fullypaid paidfull autopaid paidlate paidontime paidearly settled closed "
+        "cleared deposited collected "
         "bezahlt vollbezahlt vollstandigbezahlt beglichen ausgeglichen gezahlt erledigt abgeschlossen "
         "ausgebucht payee paye entierementpayee entierementpaye reglee regle soldee solde acquittee acquitte encaissee "
         "encaisse pagada pagado cobrada cobrado liquidada liquidado saldada saldado paga pago quitada quitado recebida "

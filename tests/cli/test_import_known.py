@@ -66,7 +66,7 @@ async def test_what_is_paid_is_not_asked_for(office: Office) -> None:
 
 async def test_another_invoice_under_a_known_id_is_a_fault(office: Office) -> None:
     await office.done("import", office.save("one.csv", row("2024-001")))
-    assert "recorded as the id of number '2024-001' already: give one" in await refused(
+    assert "recorded as the id of number '2024-001' already: correct it, or give one" in await refused(
         office, row("2024/001")
     )
     assert "recorded as the id of number '2024-001'" in await refused(office, row("2024/001", "C-2"))
@@ -74,7 +74,7 @@ async def test_another_invoice_under_a_known_id_is_a_fault(office: Office) -> No
     assert "recorded as the id of currency 'EUR'" in await refused(office, row("2024-001", currency="USD"))
     today = today_in(noon_zone())
     document = ubl("2024/001", issued=str(today), due=str(today + timedelta(days=30)))
-    assert "import this one as a row of a CSV" in await refused(office, document, "other.xml")
+    assert "which a row of a CSV can have" in await refused(office, document, "other.xml")
     settled = row("2024/001").replace(b"status", b"settled_date").replace(b",\n", f",{today}\n".encode())
     assert "recorded as the id of number '2024-001'" in await refused(office, settled)
 
@@ -121,7 +121,10 @@ def test_two_e_invoices_of_one_id(capsys: pytest.CaptureFixture[str], one: str, 
     code, _, err = check(capsys, *(str(E_INVOICES / f"{name}.xml") for name in (one, other)))
     assert code == 2
     assert "is the id of number" in err
-    assert "import this one as a row of a CSV: give one of them an invoice_id of its own" in err
+    assert (
+        "give one of them an invoice_id of its own and its number in the column number, which a row of a CSV can have"
+        in err
+    )
 
 
 def test_two_files_with_another_invoice_under_one_id(
@@ -135,7 +138,7 @@ def test_two_files_with_another_invoice_under_one_id(
     for other in files[1:3]:
         code, _, err = check(capsys, str(files[0]), str(other))
         assert code == 2
-        assert f"in {files[0]} already: give one of them an invoice_id" in err
+        assert f"in {files[0]} already: correct it, or give one of them an invoice_id" in err
     code, _, err = check(capsys, str(files[0]), str(files[3]))
     assert code == 0
     assert "customers C-1 and c-1 differ only in upper and lower case" in err

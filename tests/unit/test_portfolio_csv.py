@@ -683,12 +683,12 @@ def test_a_row_of_history_keeps_its_number() -> None:
         (
             "2024-001,C-1",
             "2024/001,C-2",
-            "is the id 2024-001 of number '2024-001' on line 2 already: give one of them",
+            "is the id 2024-001 of number '2024-001' on line 2 already: correct it, or give one of them",
         ),
         (
             "Ä-77,C-1",
             "Ö-77,C-1",
-            "is the id 77 of number 'Ä-77' on line 2 already: give one of them an invoice_id",
+            "is the id 77 of number 'Ä-77' on line 2 already: correct it, or give one of them an invoice_id",
         ),
         ("2024/001,C-1", "2024/001,C-2", "is the id 2024-001 of customer 'C-1' on line 2 already"),
         ("INV-1,C-1", "INV-1,C-2", "is the id INV-1 of customer 'C-1' on line 2 already"),
