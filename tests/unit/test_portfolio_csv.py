@@ -654,6 +654,25 @@ def test_the_caller_says_what_columns_are_called() -> None:
         Options(columns={"sum": "Summe"})
 
 
+_ODD = st.sampled_from(
+    ["", "0", "1", "0.00", "400.00", "600.00", "1000.00", "4,00", "-5", "-", "yes", "Paid", "Void", "Open",
+     "partly paid", "2026-11-01", "2027-01-01", "€ 5", "NaN", "=1", "№ 3", "ß", "ap@acme.example"]
+)  # fmt: skip
+
+
+@given(st.lists(st.lists(_ODD, min_size=8, max_size=8), min_size=1, max_size=3))
+def test_odd_cells_never_raise_and_never_ask_for_more_than_is_owed(cells: list[list[str]]) -> None:
+    header = f"{BASE},amount_paid,AmountDue,status,Date paid,paid,credited,still_to_pay,email"
+    rows = [[*ROW.replace("A-1", f"A-{number}").split(","), *each] for number, each in enumerate(cells)]
+    portfolio = read(table(*map(";".join, rows), header=header.replace(",", ";")), TODAY)
+    assert not portfolio.errors or not (portfolio.rows or portfolio.history)
+    for start in portfolio.rows:
+        told = cells[int(start.invoice.invoice_id.removeprefix("A-"))]
+        assert 0 < left_of(start).minor <= start.invoice.money.minor
+        assert told[1] in ("", str(left_of(start)))
+        assert not {"Paid", "Void"}.intersection(told[2:5])
+
+
 # Who and which
 
 
