@@ -26,10 +26,10 @@ def moved_at(case: Case) -> datetime | None:
 
 
 def settled_as(case: Case) -> Outcome:
-    """How a case ended of which nothing is left to collect."""
+    """How a case ended of which nothing is left to collect: by credits or by money, whichever was more of it."""
     if case.given_up > 0:
         return Outcome.WRITTEN_OFF
-    return Outcome.CREDITED if case.paid <= 0 and case.credited > 0 else Outcome.PAID
+    return Outcome.CREDITED if case.credited > case.paid else Outcome.PAID
 
 
 def moved_since_closing(case: Case) -> bool:

@@ -36,12 +36,13 @@ def ended(case: Case, policy: Policy, now: datetime, today: date) -> Decision | 
         if told is not None:
             return told
         settled_at = moved_at(case)
-        if outcome is Outcome.PAID and settled_at is not None:
+        money_came = outcome is Outcome.PAID or (outcome is Outcome.CREDITED and case.paid > 0)
+        if money_came and settled_at is not None:
             until = calendar.at(
                 calendar.add_business_days(calendar.local_date(settled_at), policy.settlement_days), time.min
             )
             if policy.settlement_days and now < until:
-                why = f"paid; open until {calendar.local_date(until)} in case the payment is reversed"
+                why = f"{outcome}; open until {calendar.local_date(until)} in case the payment is reversed"
                 return Wait(
                     until=until, waiting_on=WaitingOn.SETTLEMENT, why=why, rule="settlement", tasks=tasks
                 )

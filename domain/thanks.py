@@ -7,11 +7,11 @@ from datetime import datetime, time, timedelta
 from typing import NamedTuple
 
 from domain.case import Case, hold_ends
-from domain.cycles import moved_at, settled_as
+from domain.cycles import moved_at
 from domain.pauses import calendar_of, is_settled, thanked_by_plan
 from domain.policy import Policy
 from domain.slots import slot
-from domain.vocabulary import Note, Outcome, Step
+from domain.vocabulary import Note, Step
 
 #: Thanks that come more business days after the money than this are stranger than none.
 _LATEST = 2
@@ -30,7 +30,7 @@ def thanks_at(case: Case, policy: Policy, now: datetime) -> datetime | None:
         return None
     ref = str(case.cycle)
     said = any((note, ref, 0) in case.confirmed for note in (Note.THANKS, Note.CREDIT_HOLD_RELEASED))
-    if said or settled_as(case) is not Outcome.PAID or thanked_by_plan(case):
+    if said or case.given_up > 0 or case.paid <= 0 or thanked_by_plan(case):
         return None
     settled_at = moved_at(case)
     if settled_at is None or not any(paid.at > case.opened_at for paid in case.payments.values()):
