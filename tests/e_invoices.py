@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from xml.sax.saxutils import escape
+
+#: Documents that were refused or taken for somebody else's.
+CASES = Path(__file__).parent / "e_invoice_cases"
 
 _UBL = (
     'xmlns:cac="urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2"'
@@ -26,8 +30,12 @@ def ubl(
     currency: str = "EUR",
     line: str = "Support, January",
     type_code: str | None = None,
+    more: str = "",
+    city: str = "Berlin",
+    postal_code: str = "10115",
+    payment_reference: str | None = None,
 ) -> bytes:
-    """One document with one line; `kind` is Invoice or CreditNote."""
+    """One document with one line; `kind` is Invoice or CreditNote, `more` stands where the terms of payment do."""
     credit = kind == "CreditNote"
     code = type_code or ("381" if credit else "380")
     due_text = f"<cbc:DueDate>{due}</cbc:DueDate>" if due and not credit else ""
@@ -46,6 +54,12 @@ def ubl(
         f"<cbc:ElectronicMail>{email}</cbc:ElectronicMail></cac:Contact>"
     )
     paid = f'<cbc:PrepaidAmount currencyID="{currency}">{prepaid}</cbc:PrepaidAmount>' if prepaid else ""
+    means = (
+        "<cac:PaymentMeans><cbc:PaymentMeansCode>30</cbc:PaymentMeansCode>"
+        f"<cbc:PaymentID>{payment_reference}</cbc:PaymentID></cac:PaymentMeans>"
+        if payment_reference
+        else ""
+    )
     quantity = "CreditedQuantity" if credit else "InvoicedQuantity"
     return (
         f'<?xml version="1.0" encoding="UTF-8"?><{kind} xmlns="urn:oasis:names:specification:ubl:schema:xsd:{kind}-2"'
@@ -57,10 +71,10 @@ def ubl(
         "<cbc:RegistrationName>Northwind GmbH</cbc:RegistrationName>"
         "</cac:PartyLegalEntity></cac:Party></cac:AccountingSupplierParty>"
         "<cac:AccountingCustomerParty><cac:Party><cac:PostalAddress><cbc:StreetName>Ringstr. 1</cbc:StreetName>"
-        "<cbc:CityName>Berlin</cbc:CityName><cbc:PostalZone>10115</cbc:PostalZone><cac:Country>"
+        f"<cbc:CityName>{city}</cbc:CityName><cbc:PostalZone>{postal_code}</cbc:PostalZone><cac:Country>"
         "<cbc:IdentificationCode>DE</cbc:IdentificationCode></cac:Country></cac:PostalAddress>"
         f"{tax if vat_id else ''}<cac:PartyLegalEntity><cbc:RegistrationName>{escape(buyer)}</cbc:RegistrationName>"
-        f"</cac:PartyLegalEntity>{contact if email else ''}</cac:Party></cac:AccountingCustomerParty>"
+        f"</cac:PartyLegalEntity>{contact if email else ''}</cac:Party></cac:AccountingCustomerParty>{means}{more}"
         f'<cac:TaxTotal><cbc:TaxAmount currencyID="{currency}">19.00</cbc:TaxAmount></cac:TaxTotal>'
         "<cac:LegalMonetaryTotal>"
         f'<cbc:LineExtensionAmount currencyID="{currency}">100.00</cbc:LineExtensionAmount>'

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from activities.rulebook import Rulebook
 from commands.failures import BadInput
-from domain.contract import Customer, Start
+from domain.contract import Customer, Start, field_errors
 from domain.files import portfolio_csv
 from domain.files.csv_text import Fault
 from domain.files.e_invoice import EInvoice
@@ -156,10 +156,7 @@ def _read_document(
     try:
         taken = take_in(document, seller=seller, due_days=due_days)
     except ValidationError as problem:
-        faults = [
-            Fault(0, ".".join(map(str, error["loc"])), str(error["input"])[:80], error["msg"])
-            for error in problem.errors()
-        ]
+        faults = [Fault(0, error.field, error.value, error.problem) for error in field_errors(problem)]
         return replace(file, portfolio=Portfolio(errors=tuple(faults)))
     except ValueError as problem:
         return replace(file, portfolio=Portfolio(errors=(Fault(0, "", "", str(problem)),)))

@@ -45,6 +45,29 @@ class Party:
     contact_name: str | None = None
     contact_email: str | None = None
     contact_phone: str | None = None
+    electronic_address: str | None = None
+    """Where documents are sent (BT-34, BT-49), of those addresses only one of electronic mail (scheme `EM`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Discount:
+    """A discount for paying early: on a share of what is due, by a date or within days of the issue."""
+
+    percent: Decimal
+    until: date | None = None
+    days: int | None = None
+    base: Decimal | None = None
+    """The amount it is granted on, where it is stated."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentTerm:
+    """One of the terms of payment (BT-20, and as the syntaxes go beyond the standard)."""
+
+    due_on: date | None = None
+    amount: Decimal | None = None
+    """What is due then; None: all."""
+    discounts: tuple[Discount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +102,7 @@ class EInvoice:
     type_code: str
     currency: str
     due_on: date | None
-    """BT-9; None where only the terms say when it is due."""
+    """BT-9, the last where there are several; None where only the terms say when it is due."""
     seller: Party
     buyer: Party
     total_with_vat: Decimal
@@ -104,3 +127,4 @@ class EInvoice:
     total_without_vat: Decimal | None = None
     """BT-109."""
     vat_shares: tuple[VatShare, ...] = ()
+    payment_terms: tuple[PaymentTerm, ...] = ()

@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
-from domain.contract import Start
+from pydantic import BaseModel, ValidationError
+
+from domain.contract import Start, field_errors
+from domain.files.addresses import addresses
 from domain.files.e_invoice import DocumentKind, EInvoice, Party
 from domain.money import Money
 
 #: What an id may not hold (`contract.md`), and how long it may be.
 _NOT_OF_AN_ID = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
 _LONGEST_ID = 64
+#: What a line and a text of the contract hold.
+_LONGEST_LINE, _LONGEST_TEXT = 200, 4_000
+#: What a start cannot do without; all else that does not fit is left out of it.
+_NEEDED = frozenset(
+    {
+        *(
+            ("invoice", field)
+            for field in ("invoice_id", "number", "seller", "currency", "amount", "issued_on", "due_on")
+        ),
+        ("customer", "customer_id"),
+        *(("payments", 0, field) for field in ("payment_id", "amount", "currency", "received_on")),
+    }
+)
 #: The payment that a document says it received before it was issued.
 PREPAID = "prepaid"
 
+
+M = TypeVar("M", bound=BaseModel)
 
 #: UNTDID 1001: an invoice that corrects another.
 _CORRECTION = "384"
@@ -59,19 +78,29 @@ def take_in(document: EInvoice, *, seller: str, due_days: int) -> Intake:
             f"a credit note over {document.payable} asks for money: have it made anew as an invoice"
         )
     due_on, warnings = _due(document, due_days)
+    early_payment, unread = _early_payment(document, due_on)
+    contacts, unreachable = contacts_of(document.buyer)
+    warnings += [*unread, *unreachable]
     if document.type_code == _CORRECTION and document.preceding:
         warnings.append(f"corrects {', '.join(document.preceding)}: cancel or credit what it replaces")
     if document.payee:
         warnings.append(f"is to be paid to {document.payee}: messages name the seller's own account")
     prepaid = prepayment_of(document)
-    start = Start.model_validate(
+    start, left_out = fitted(
+        Start,
         {
-            "invoice": invoice_of(document, seller=seller, due_on=due_on),
-            "customer": customer_of(document.buyer, customer_id),
+            "invoice": {
+                **invoice_of(document, seller=seller, due_on=due_on),
+                **({"early_payment": early_payment} if early_payment else {}),
+            },
+            "customer": {
+                **customer_of(document.buyer, customer_id),
+                **({"contacts": contacts} if contacts else {}),
+            },
             "payments": [] if prepaid is None else [prepaid],
-        }
+        },
     )
-    return Intake(start, warnings=tuple(warnings))
+    return Intake(start, warnings=(*warnings, *left_out))
 
 
 def _credited(document: EInvoice, customer_id: str) -> Intake:
@@ -85,14 +114,97 @@ def _credited(document: EInvoice, customer_id: str) -> Intake:
 
 
 def _due(document: EInvoice, due_days: int) -> tuple[date, list[str]]:
+    """When all of it is due. Earlier dates with a discount are offers; without one they would be instalments.
+
+    Raises ValueError for instalments: an invoice is followed to one due date.
+    """
     if document.due_on is None:
         due_on = document.issued_on + timedelta(days=due_days)
         said = f" (its terms: {_line(document.terms)!r})" if document.terms else ""
         return due_on, [f"states no due date{said}: {due_on} is taken, {due_days} days after it was issued"]
+    net = {term.due_on for term in document.payment_terms if term.due_on and not term.discounts}
+    if len(net) > 1:
+        dates = _listed([f"{day.day} {day:%B %Y}" for day in sorted(net)])
+        raise ValueError(
+            f"has {len(net)} due dates without a discount, {dates}: write its instalments as rows of a CSV, each with"
+            " an invoice_id of its own, or ask for an invoice with one due date"
+        )
+    part = next(
+        (term.amount for term in document.payment_terms if term.due_on and term.amount is not None), None
+    )
+    if part is not None and part != document.payable:
+        raise ValueError(
+            f"asks for {part} of {document.payable} by {document.due_on} and does not say when the rest is due: write"
+            " both parts as rows of a CSV, each with an invoice_id of its own"
+        )
     if document.due_on < document.issued_on:
         why = f"is due on {document.due_on}, before it was issued: {document.issued_on} is taken"
         return document.issued_on, [why]
     return document.due_on, []
+
+
+def _early_payment(document: EInvoice, due_on: date) -> tuple[list[dict[str, str]], list[str]]:
+    """The discounts of its terms as a start tells of them, the earliest first, and what cannot be told so."""
+    offers: dict[tuple[date, Decimal], dict[str, str]] = {}
+    warnings = []
+    for term in document.payment_terms:
+        for discount in term.discounts:
+            until = discount.until or term.due_on
+            if discount.until is None and discount.days is not None:
+                until = document.issued_on + timedelta(days=discount.days)
+            if discount.base not in (None, document.payable, document.total_with_vat):
+                warnings.append(
+                    f"offers {discount.percent:f} % on a part of it: this discount is not followed"
+                )
+            elif until is None or not document.issued_on <= until <= due_on:
+                warnings.append(
+                    f"offers {discount.percent:f} %, and not until when: this discount is not followed"
+                )
+            else:
+                offers[until, discount.percent] = {
+                    "percent": f"{discount.percent:f}",
+                    "until": until.isoformat(),
+                }
+    return [offers[key] for key in sorted(offers)], warnings
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def fitted(model: type[M], told: dict[str, Any]) -> tuple[M, list[str]]:
+    """What was told as the model, without the particulars that it cannot hold and a case can do without, and
+    what was left out.
+
+    Raises ValidationError where what is needed does not fit.
+    """
+    try:
+        return model.model_validate(told), []
+    except ValidationError as problem:
+        errors, said = problem.errors(include_url=False), field_errors(problem)
+        places = [error["loc"] for error in errors]
+        if any(
+            place in _NEEDED or not _remove(told, place) for place in sorted(places, reverse=True, key=_order)
+        ):
+            raise
+        return model.model_validate(told), [f"{each}: left out" for each in said]
+
+
+def _order(place: tuple[int | str, ...]) -> tuple[str, ...]:
+    """Of a list the last entry comes last."""
+    return tuple(f"{step:09}" if isinstance(step, int) else step for step in place)
+
+
+def _remove(told: Any, place: tuple[int | str, ...]) -> bool:
+    """Take what stands at a place out of nested mappings and lists; False where there is no such place."""
+    *outer, last = place
+    try:
+        for step in outer:
+            told = told[step]
+        del told[last]
+    except (LookupError, TypeError):
+        return False
+    return True
 
 
 def id_of(text: str) -> str:
@@ -127,12 +239,6 @@ def customer_of(party: Party, customer_id: str) -> dict[str, Any]:
         "postal_code": _line(party.postal_code),
         "country": party.country,
     }
-    contact = {
-        "role": "ap",
-        "name": _line(party.contact_name),
-        "email": party.contact_email,
-        "phone": _line(party.contact_phone),
-    }
     told = {
         "customer_id": customer_id,
         "name": _line(party.trading_name or party.name),
@@ -141,14 +247,36 @@ def customer_of(party: Party, customer_id: str) -> dict[str, Any]:
         "registration_no": _line(party.legal_identifier),
         "vat_id": _line(party.vat_identifier),
         "address": _told(address) if any(address.values()) else None,
-        "contacts": [_told(contact)] if party.contact_email else None,
     }
     return _told(told)
 
 
-def _line(text: str | None) -> str | None:
-    """Text on one line: documents are often indented inside their elements."""
-    return " ".join(text.split()) or None if text else None
+def contacts_of(party: Party) -> tuple[list[dict[str, Any]], list[str]]:
+    """The buyer's contacts as a start tells of them, and what is no mail address. Of several addresses in one
+    field the first is that of the person who is named."""
+    contacts: dict[str, dict[str, Any]] = {}
+    unreachable = []
+    for field, named in ((party.contact_email, True), (party.electronic_address, False)):
+        try:
+            found = addresses(field) if field else ()
+        except ValueError as problem:
+            unreachable.append(f"names an address of the buyer that {problem}: imported without it")
+            continue
+        for place, email in enumerate(found):
+            person = (
+                (_line(party.contact_name), _line(party.contact_phone))
+                if named and not place
+                else (None, None)
+            )
+            contact = {"role": "ap", "name": person[0], "email": email, "phone": person[1]}
+            contacts.setdefault(email.casefold(), _told(contact))
+    return list(contacts.values()), unreachable
+
+
+def _line(text: str | None, longest: int = _LONGEST_LINE) -> str | None:
+    """Text on one line: documents are often indented inside their elements, and say as much as they like."""
+    line = " ".join(text.split()) if text else ""
+    return (line if len(line) <= longest else line[: longest - 1].rstrip() + "…") or None
 
 
 def _told(fields: dict[str, Any]) -> dict[str, Any]:
@@ -164,13 +292,13 @@ def invoice_of(document: EInvoice, *, seller: str, due_on: date) -> dict[str, An
     amount = Money.of(document.payable + prepaid, document.currency)
     lines = []
     for line in document.lines:
-        told: dict[str, Any] = {"description": line.description}
+        told: dict[str, Any] = {"description": line.description[:_LONGEST_TEXT]}
         if line.quantity is not None:
             told["quantity"] = f"{line.quantity:f}"
         if line.unit_price is not None:
             told["unit_price"] = f"{line.unit_price:f}"
         if line.amount is not None:
-            told["amount"] = str(Money.of(line.amount, document.currency))
+            told["amount"] = _stated(line.amount, document.currency)
         lines.append(told)
     fields = {
         "invoice_id": id_of(document.number),
@@ -183,12 +311,18 @@ def invoice_of(document: EInvoice, *, seller: str, due_on: date) -> dict[str, An
         "purchase_order": _line(document.purchase_order),
         "agreement_ref": _line(document.contract),
         "terms": _line(document.terms),
-        "tax_amount": None
-        if not document.vat or document.vat < 0
-        else str(Money.of(document.vat, document.currency)),
+        "tax_amount": _stated(document.vat, document.currency) if document.vat and document.vat > 0 else None,
         "lines": lines,
     }
     return _told(fields)
+
+
+def _stated(amount: Decimal, currency: str) -> str:
+    """An amount as a start states it; one with more decimals than its currency as it came, to be left out."""
+    try:
+        return str(Money.of(amount, currency))
+    except ValueError:
+        return f"{amount:f}"
 
 
 def prepayment_of(document: EInvoice) -> dict[str, Any] | None:

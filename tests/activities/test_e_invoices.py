@@ -12,10 +12,11 @@ import pytest
 
 from activities.adapters import e_invoices
 from activities.adapters.xml_file import NotReadable
+from domain.contract import Start
 from domain.files.e_invoice import DocumentKind, Syntax
 from domain.files.intake import id_of, invoice_of, take_in
 from settings import ROOT
-from tests.e_invoices import ubl
+from tests.e_invoices import CASES, cii, ubl
 
 DATA = Path(os.environ.get("DUECOURSE_DATA", ROOT.parent / "shared" / "data")) / "einvoices"
 
@@ -132,3 +133,231 @@ def test_the_examples_of_the_standard_are_read_as_expected() -> None:
             "payee": document.payee,
         }
         assert read == told, name
+
+
+# What is valid is not refused for what nobody needs
+
+
+def start_of(document: bytes) -> Start:
+    start = take_in(e_invoices.read(document), seller="default", due_days=30).start
+    assert start is not None
+    return start
+
+
+def terms(*told: str) -> str:
+    return "".join(f"<cac:PaymentTerms>{each}</cac:PaymentTerms>" for each in told)
+
+
+def test_terms_of_any_length_are_kept_as_far_as_a_line_goes() -> None:
+    start = start_of((CASES / "n_terms_271_chars.xml").read_bytes())
+    assert start.invoice.terms is not None
+    assert len(start.invoice.terms) <= 200
+    assert start.invoice.terms.startswith("Zahlbar innerhalb 30 Tagen ohne Abzug")
+    start = start_of(ubl(more=terms(f"<cbc:Note>{'a b ' * 3_000}</cbc:Note>")))
+    assert len(start.invoice.terms or "") == 200
+
+
+def test_the_net_date_is_the_last_and_the_earlier_ones_with_a_discount_are_offers() -> None:
+    invoice = start_of((CASES / "e_terms_skonto_first.xml").read_bytes()).invoice
+    assert (invoice.due_on, invoice.amount) == (date(2026, 12, 2), "119.00")
+    assert [(each.percent, each.until) for each in invoice.early_payment] == [("3", date(2026, 11, 12))]
+    assert invoice.terms == "3% Skonto bis 12.11.; netto 02.12."
+
+
+@pytest.mark.parametrize(
+    ("more", "offers"),
+    [
+        pytest.param(
+            terms(
+                "<cbc:SettlementDiscountPercent>2.5</cbc:SettlementDiscountPercent><cac:SettlementPeriod>"
+                "<cbc:EndDate>2027-01-14</cbc:EndDate></cac:SettlementPeriod>"
+            ),
+            [("2.5", date(2027, 1, 14))],
+            id="a period of UBL",
+        ),
+        pytest.param(
+            terms(
+                "<cbc:SettlementDiscountPercent>2</cbc:SettlementDiscountPercent>"
+                "<cbc:PaymentDueDate>2027-01-18</cbc:PaymentDueDate>"
+            ),
+            [("2", date(2027, 1, 18))],
+            id="a due date of its own",
+        ),
+        pytest.param(
+            terms(
+                "<cbc:Note>#SKONTO#TAGE=14#PROZENT=2.25#\n#SKONTO#TAGE=7#PROZENT=3.00#BASISBETRAG=119.00#\n</cbc:Note>"
+            ),
+            [("3.00", date(2027, 1, 11)), ("2.25", date(2027, 1, 18))],
+            id="XRechnung",
+        ),
+        pytest.param(
+            terms("<cbc:Note>#SKONTO#TAGE=14#PROZENT=2.25#BASISBETRAG=50.00#</cbc:Note>"),
+            [],
+            id="on a part",
+        ),
+        pytest.param(
+            terms("<cbc:SettlementDiscountPercent>0</cbc:SettlementDiscountPercent>"), [], id="no discount"
+        ),
+    ],
+)
+def test_discounts_for_paying_early_are_read(more: str, offers: list[tuple[str, date]]) -> None:
+    invoice = start_of(ubl(more=more)).invoice
+    assert invoice.due_on == date(2027, 2, 3)
+    assert [(each.percent, each.until) for each in invoice.early_payment] == offers
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        pytest.param(
+            (CASES / "e_terms_instalments.xml").read_bytes(),
+            r"has 2 due dates without a discount, 2 December 2026 and 2 January 2027: write its instalments",
+            id="CII",
+        ),
+        pytest.param(
+            ubl(more=terms("<cbc:InstallmentDueDate>2027-03-03</cbc:InstallmentDueDate>")),
+            r"has 2 due dates without a discount, 3 February 2027 and 3 March 2027",
+            id="UBL",
+        ),
+        pytest.param(
+            ubl(more=terms("<cbc:PaymentDueDate>2027-02-03</cbc:PaymentDueDate><cbc:Amount>50.00</cbc:Amount>")),
+            r"asks for 50.00 of 119.00 by 2027-02-03 and does not say when the rest is due",
+            id="a part",
+        ),
+    ],
+)  # fmt: skip
+def test_instalments_are_asked_about_in_words(document: bytes, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        take_in(e_invoices.read(document), seller="default", due_days=30)
+
+
+@pytest.mark.parametrize(
+    ("document", "emails"),
+    [
+        ((CASES / "h_j3_umlaut_domain.xml").read_bytes(), ["buchhaltung@xn--mller-kva.example"]),
+        ((CASES / "h_j4_two_mails.xml").read_bytes(), ["a@two.example", "b@two.example"]),
+        ((CASES / "bb_buyer_electronic_address.xml").read_bytes(), ["rechnung@elektro.example"]),
+    ],
+)
+def test_addresses_as_people_write_them_are_contacts(document: bytes, emails: list[str]) -> None:
+    contacts = start_of(document).customer.contacts
+    assert [contact.email for contact in contacts] == emails
+    assert [contact.name for contact in contacts[1:]] == [None] * (len(contacts) - 1)
+
+
+def test_the_contact_and_the_electronic_address_are_each_told_once() -> None:
+    endpoint = '<cbc:EndpointID schemeID="em">{}</cbc:EndpointID>'
+
+    def emails(address: str) -> list[str | None]:
+        at = b"<cac:AccountingCustomerParty><cac:Party>"
+        document = ubl().replace(at, at + endpoint.format(address).encode())
+        return [contact.email for contact in start_of(document).customer.contacts]
+
+    assert emails("AP@acme.example") == ["ap@acme.example"]
+    assert emails("bills@acme.example") == ["ap@acme.example", "bills@acme.example"]
+
+
+def test_an_address_that_is_none_is_said_and_the_invoice_is_taken() -> None:
+    taken = take_in(e_invoices.read(ubl(email="not an address")), seller="default", due_days=30)
+    assert taken.start is not None
+    assert taken.start.customer.contacts == ()
+    assert "imported without it" in " ".join(taken.warnings)
+
+
+def test_what_a_start_cannot_hold_is_left_out_and_said() -> None:
+    document = ubl(postal_code="9" * 80, line="x").replace(
+        b">DE</cbc:IdentificationCode>", b">Germany</cbc:IdentificationCode>"
+    )
+    document = document.replace(b">10.00</cbc:PriceAmount>", b">10.000000000001</cbc:PriceAmount>").replace(
+        b">19.00</cbc:TaxAmount>", b">19.0001</cbc:TaxAmount>"
+    )
+    taken = take_in(e_invoices.read(document), seller="default", due_days=30)
+    assert taken.start is not None
+    invoice, customer = taken.start.invoice, taken.start.customer
+    assert (invoice.amount, invoice.lines[0].unit_price, invoice.tax_amount) == ("119.00", None, None)
+    assert customer.country is None
+    assert customer.address is not None
+    assert (customer.address.city, customer.address.country, customer.address.postal_code) == (
+        "Berlin",
+        None,
+        None,
+    )
+    said = " ".join(taken.warnings)
+    for field in (
+        "customer.country",
+        "customer.address.country",
+        "invoice.tax_amount",
+    ):
+        assert field in said
+    assert "left out" in said
+
+
+ATTACHMENT = (
+    "<cac:AdditionalDocumentReference><cbc:ID>a</cbc:ID><cac:Attachment><cbc:EmbeddedDocumentBinaryObject>!"
+    "</cbc:EmbeddedDocumentBinaryObject></cac:Attachment></cac:AdditionalDocumentReference>"
+)
+PERIOD = (
+    "<cac:InvoicePeriod><cbc:StartDate>soon</cbc:StartDate><cbc:DescriptionCode>3</cbc:DescriptionCode>"
+    "<cbc:DescriptionCode>35</cbc:DescriptionCode></cac:InvoicePeriod>"
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "instead"),
+    [
+        pytest.param("<cbc:IssueDate>", "<cbc:Note/><cbc:Note>x</cbc:Note><cbc:IssueDate>", id="notes"),
+        pytest.param(
+            "</cbc:IssueDate>", "</cbc:IssueDate><cbc:TaxPointDate>?</cbc:TaxPointDate>", id="a tax point"
+        ),
+        pytest.param("2027-01-04<", "2027-01-04+01:00<", id="a date with its zone"),
+        pytest.param("2027-01-04<", "\n  2027-01-04\n<", id="a date on a line of its own"),
+        pytest.param(
+            "</cbc:TaxInclusiveAmount>", "</cbc:TaxInclusiveAmount><cbc:PrepaidAmount/>", id="an empty amount"
+        ),
+        pytest.param(
+            "</cbc:TaxInclusiveAmount>",
+            "</cbc:TaxInclusiveAmount><cbc:PrepaidAmount> </cbc:PrepaidAmount>",
+            id="a blank amount",
+        ),
+        pytest.param(">10.00</cbc:PriceAmount>", ">n/a</cbc:PriceAmount>", id="a price in words"),
+        pytest.param(">19.00</cbc:TaxAmount>", "></cbc:TaxAmount>", id="no VAT"),
+        pytest.param(
+            "<cac:AccountingSupplierParty>", f"{PERIOD}<cac:AccountingSupplierParty>", id="a period"
+        ),
+        pytest.param(
+            "<cac:AccountingSupplierParty>",
+            f"{ATTACHMENT}<cac:AccountingSupplierParty>",
+            id="a broken attachment",
+        ),
+    ],
+)
+def test_what_is_odd_in_terms_nobody_needs_is_no_reason_to_refuse(said: str, instead: str) -> None:
+    document = ubl().decode()
+    assert said in document
+    invoice = start_of(document.replace(said, instead).encode()).invoice
+    assert (invoice.amount, invoice.issued_on, invoice.due_on) == (
+        "119.00",
+        date(2027, 1, 4),
+        date(2027, 2, 3),
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ((b"2027-02-03<", b"2027-02-30<"), r"has the due date \(BT-9\) '2027-02-30', not a date such as '2027-01-31'"),
+        ((b"2027-01-04<", b"4.1.2027<"), r"has the issue date \(BT-2\) '4.1.2027', not a date"),
+    ],
+)  # fmt: skip
+def test_a_date_that_is_needed_and_is_none_is_named(change: tuple[bytes, bytes], said: str) -> None:
+    with pytest.raises(NotReadable, match=said):
+        e_invoices.read(ubl().replace(*change))
+
+
+def test_dates_of_cii_are_named_by_where_they_stand() -> None:
+    with pytest.raises(
+        NotReadable, match=r"has the due date \(BT-9\) '20270230', not a date such as '20270131'"
+    ):
+        e_invoices.read(cii().replace(b"20270203", b"20270230"))
+    with pytest.raises(NotReadable, match=r"has the issue date \(BT-2\) '2027-01-04', not a date"):
+        e_invoices.read(cii().replace(b"20270104", b"2027-01-04"))
