@@ -17,12 +17,15 @@ from domain.money import Money
 from domain.policy import TASKS
 from domain.requests.requests import unfit
 from domain.segments import Behaviour, Segment, Standing
-from domain.vocabulary import Step
+from domain.vocabulary import HoldReason, Step
 from domain.wire import FieldError
 from store import balances, canonical, facts, hold_out, portfolio, worklist
 from store.customers import lock
 from store.portfolio import country_of, fingerprint, is_known, profile_of
 from store.schema import CaseRow, CustomerRow
+
+#: The kind of a worklist item that asks whether a customer is one we know.
+CUSTOMER_UNCLEAR = "customer_unclear"
 
 
 def refuse_start(session: Session, start: OpenCase, errors: Sequence[FieldError]) -> None:
@@ -64,6 +67,7 @@ def open_case(session: Session, start: OpenCase, told: wire.Start, rulebook: Rul
         row = _insert(work, told)
         _carry_over(work, told)
         _doubts(work, told)
+        _ask_who(work, told)
     elif differs := _differences(work, row, told):
         work.open_item(
             "start_differs",
@@ -89,6 +93,20 @@ def _lock(
     if row is not None and row.customer_id != customer_id:  # opened while we waited for the lock
         work = CaseWork.on_customer(session, row.customer_id, rulebook, start.at)
     return work, row
+
+
+def _ask_who(work: CaseWork, told: wire.Start) -> None:
+    """Hold the whole account of a customer who may be another one, until a person releases it."""
+    if told.customer_doubt is None:
+        return
+    customer_id = told.customer.customer_id
+    item_id = work.open_item(
+        CUSTOMER_UNCLEAR, told.customer_doubt, ref=customer_id, invoices=[told.invoice.invoice_id]
+    )
+    hold = wire.HoldPlaced(
+        hold_id=f"item-{item_id}", reason=HoldReason.OTHER, note="is it a customer we know?"
+    )
+    work.file_on_account(hold.fact_kind, hold.fact_id, hold)
 
 
 def _differences(work: CaseWork, row: CaseRow, told: wire.Start) -> str:

@@ -315,6 +315,8 @@ class Start(WireModel):
     policy: Name | None = None
     payments: tuple[PaymentReceived, ...] = Field(default=(), max_length=1_000)
     history: tuple[StepBefore, ...] = Field(default=(), max_length=1_000)
+    customer_doubt: Text | None = None
+    """Why the customer may be one who is known by another id: a person is asked before anybody is written to."""
 
 
 class AccountStart(WireModel):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
-from sqlalchemy import bindparam, func, or_, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from domain.files.buyers import Buyer
 from store.schema import CaseRow, CustomerRow
 
 # Every activity begins with one of these. `key_share`: other lockers wait, foreign key checks of rows that point
@@ -63,20 +65,19 @@ def advance(customer: CustomerRow, at: datetime) -> datetime:
     return customer.latest_at
 
 
-def same_party(
-    session: Session, vat_id: str | None, registration_no: str | None, name: str | None
-) -> str | None:
-    """The only customer with one of these numbers, else the only one of that name, whatever its case."""
+def buyers(session: Session) -> Iterator[Buyer]:
+    """Who every customer is, as far as documents tell."""
     told = CustomerRow.profile
-    numbers = [
-        told[field].astext == number
-        for field, number in (("vat_id", vat_id), ("registration_no", registration_no))
-        if number
-    ]
-    names = [func.lower(told[field].astext) == name.lower() for field in ("name", "legal_name") if name]
-    for same in (numbers, names):
-        if same:
-            found = session.scalars(select(CustomerRow.customer_id).where(or_(*same)).limit(2)).all()
-            if len(found) == 1:
-                return found[0]
-    return None
+    address = told["address"]
+    rows = select(
+        CustomerRow.customer_id,
+        told["name"].astext,
+        told["legal_name"].astext,
+        told["vat_id"].astext,
+        told["registration_no"].astext,
+        address["postal_code"].astext,
+        address["city"].astext,
+        func.coalesce(told["country"].astext, address["country"].astext),
+    ).order_by(CustomerRow.customer_id)
+    for customer_id, name, legal_name, *more in session.execute(rows):
+        yield Buyer(customer_id, tuple(filter(None, (name, legal_name))), *more)

@@ -84,6 +84,7 @@ class _Imported:
     opened: int = 0
     history: int = 0
     credits: int = 0
+    asked: int = 0
     differing: tuple[str, ...] = ()
 
 
@@ -107,14 +108,14 @@ async def _import(place: Place, files: Sequence[File]) -> _Imported:
         if recorded.get(start.invoice.invoice_id, _fingerprint(start)) != _fingerprint(start)
     )
     fresh = [start for start in starts if start.invoice.invoice_id not in recorded]
-    opened = credited = 0
+    opened = credited = asked = 0
     if fresh or any(file.credits for file in files):
         starter = await Starter.at(place)
         with progress_bar() as progress:
             await _start_all(starter, fresh, progress)
             opened = await _wait_opened(place, [start.invoice.invoice_id for start in fresh], progress)
-        credited = await tell_credits(place, starter, files)
-    return _Imported(len(fresh), len(recorded), opened, stored, credited, differing)
+        credited, asked = await tell_credits(place, starter, files)
+    return _Imported(len(fresh), len(recorded), opened, stored, credited, asked, differing)
 
 
 async def _start_all(starter: Starter, starts: Sequence[Start], progress: Progress) -> None:
@@ -254,6 +255,8 @@ def _say_imported(imported: _Imported, files: Sequence[File], *, as_json: bool) 
     ]
     if imported.credits:
         said.append(f"applied {count(imported.credits, 'credit')}")
+    if imported.asked:
+        said.append(f"put {count(imported.asked, 'credit')} on the worklist")
     rows = sum(len(file.portfolio.rows) + len(file.portfolio.history) for file in files)
     if known := rows - imported.started - imported.history:
         said.append(f"{count(known, 'invoice was', 'invoices were')} known already")
@@ -267,6 +270,7 @@ def _result(files: Sequence[File], imported: _Imported) -> dict[str, Any]:
         "opened": imported.opened,
         "history": imported.history,
         "credits": imported.credits,
+        "credits_asked": imported.asked,
         "differing": list(imported.differing),
         "left_out": [
             {

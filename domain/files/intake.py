@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,12 +15,15 @@ from pydantic import BaseModel, ValidationError
 
 from domain.contract import Start, field_errors
 from domain.files.addresses import addresses
+from domain.files.buyers import Buyer, key_of
 from domain.files.e_invoice import DocumentKind, EInvoice, Party
 from domain.money import Money
 
 #: What an id may not hold (`contract.md`), and how long it may be.
 _NOT_OF_AN_ID = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
 _LONGEST_ID = 64
+#: Hexadecimal digits of a hash that tell apart what reads alike.
+_HASHED = 12
 #: What a line and a text of the contract hold.
 _LONGEST_LINE, _LONGEST_TEXT = 200, 4_000
 #: What a start cannot do without; all else that does not fit is left out of it.
@@ -47,11 +52,14 @@ class Credit:
     """What a credit note, or an invoice over less than nothing, gives back."""
 
     credit_id: str
-    customer_id: str
+    buyer: Buyer
     money: Money
     reason: str
-    invoice_id: str | None = None
-    """The invoice it is applied to; None: the customer's account."""
+    seller: str
+    preceding: tuple[str, ...] = ()
+    """The numbers of the invoices it belongs to."""
+    customer_id: str | None = None
+    """The customer we know; None for one whom nobody knows."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +76,11 @@ def take_in(document: EInvoice, *, seller: str, due_days: int) -> Intake:
 
     Raises ValueError (a ValidationError of the contract's start is one) where it cannot be taken in.
     """
-    customer_id = party_id(document.buyer)
+    buyer = buyer_of(document.buyer)
     if document.payable == 0:
         return Intake(warnings=("nothing is to be paid: no case is started",))
     if (document.kind is DocumentKind.CREDIT_NOTE) != (document.payable < 0):
-        return _credited(document, customer_id)
+        return _credited(document, buyer, seller)
     if document.kind is DocumentKind.CREDIT_NOTE:
         raise ValueError(
             f"a credit note over {document.payable} asks for money: have it made anew as an invoice"
@@ -94,7 +102,7 @@ def take_in(document: EInvoice, *, seller: str, due_days: int) -> Intake:
                 **({"early_payment": early_payment} if early_payment else {}),
             },
             "customer": {
-                **customer_of(document.buyer, customer_id),
+                **customer_of(document.buyer, buyer.customer_id),
                 **({"contacts": contacts} if contacts else {}),
             },
             "payments": [] if prepaid is None else [prepaid],
@@ -103,12 +111,12 @@ def take_in(document: EInvoice, *, seller: str, due_days: int) -> Intake:
     return Intake(start, warnings=(*warnings, *left_out))
 
 
-def _credited(document: EInvoice, customer_id: str) -> Intake:
+def _credited(document: EInvoice, buyer: Buyer, seller: str) -> Intake:
     """What gives money back is applied, never chased."""
-    preceding = id_of(document.preceding[0]) if len(document.preceding) == 1 else None
     kind = document.kind.value if document.payable > 0 else "Invoice over less than nothing"
     money = Money.of(abs(document.payable), document.currency)
-    credit = Credit(id_of(document.number), customer_id, money, f"{kind} {document.number}", preceding)
+    preceding = tuple(dict.fromkeys(filter(None, map(_line, document.preceding))))
+    credit = Credit(id_of(document.number), buyer, money, f"{kind} {document.number}", seller, preceding)
     warning = "names no invoice it belongs to: credited to the customer's account"
     return Intake(credit=credit, warnings=() if preceding else (warning,))
 
@@ -219,15 +227,42 @@ def id_of(text: str) -> str:
 
 
 def party_id(party: Party) -> str:
-    """The id of a customer who is known by nothing else: VAT number, number in a register, identifier, name.
+    """The id of a customer who is known by nothing else: the VAT id, else a beginning that people can read and a
+    hash of all that tells the party from others.
 
-    Raises ValueError where the document says none of them.
+    Raises ValueError where the document says neither name nor number.
     """
     told = (party.vat_identifier, party.legal_identifier, *party.identifiers, party.name)
-    first = next((text for text in told if text), None)
+    first = next((text for text in told if key_of(text)), None)
     if first is None:
         raise ValueError("the buyer (BG-7) has neither name nor number")
-    return id_of(first)
+    number = Buyer("", vat_id=party.vat_identifier, country=party.country).vat_key
+    if number.isascii() and 0 < len(number) <= _LONGEST_ID:
+        return number
+    whole = (*told, party.trading_name, party.postal_code, party.city, party.country)
+    hashed = hashlib.sha256("\x1f".join(map(key_of, whole)).encode()).hexdigest()[:_HASHED]
+    plain = unicodedata.normalize("NFKD", party.name or first).encode("ascii", "ignore").decode()
+    readable = _NOT_OF_AN_ID.sub("-", plain)[: _LONGEST_ID - _HASHED - 1].strip("-._")
+    return f"{readable or 'buyer'}-{hashed}"
+
+
+def buyer_of(party: Party) -> Buyer:
+    """Who the buyer is, under the id of one whom nobody knows. Raises ValueError as `party_id` does."""
+    return Buyer(
+        customer_id=party_id(party),
+        names=tuple(filter(None, (_line(party.trading_name), _line(party.name)))),
+        vat_id=_line(party.vat_identifier),
+        registration_no=_line(party.legal_identifier),
+        postal_code=_line(party.postal_code),
+        city=_line(party.city),
+        country=party.country,
+    )
+
+
+def former_party_id(party: Party) -> str:
+    """The id that was made of a party before ids carried a hash: cases that are recorded under it stay there."""
+    told = (party.vat_identifier, party.legal_identifier, *party.identifiers, party.name)
+    return _NOT_OF_AN_ID.sub("-", next((text for text in told if text), "")).strip("-")
 
 
 def customer_of(party: Party, customer_id: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 
 from tests.cli.conftest import Office
-from tests.e_invoices import ubl
+from tests.e_invoices import CASES, ubl
 from tests.premises import noon_zone, today_in
 
 
@@ -71,3 +71,86 @@ async def test_a_document_that_cannot_be_read_stops_the_import(office: Office) -
     assert "bad.xml" in said.out + said.err
     assert "has no number (BT-1)" in said.out + said.err
     assert (await office.run("show", "BAD-1")).code == 2
+
+
+def cases(*names: str) -> list[str]:
+    return [str(CASES / f"{name}.xml") for name in names]
+
+
+async def owner(office: Office, number: str) -> str:
+    return str((await office.json("show", number))["customer_id"])
+
+
+async def test_names_that_read_alike_are_customers_of_their_own(office: Office) -> None:
+    files = cases("h_h1_mueller", "h_h2_moeller", "h_h3_greek", "h_h5_cyr", "h_h6_cyr")
+    assert (await office.json("import", *files))["started"] == 5
+    owners = [await owner(office, number) for number in ("H-1", "H-2", "H-3", "H-5", "H-6")]
+    assert len(set(owners)) == 5
+    assert owners[0].startswith("Muller-GmbH-")
+    again = await office.json("import", *files)
+    assert (again["started"], again["known"]) == (0, 5)
+
+
+async def test_a_name_alone_is_asked_about_before_anybody_is_written_to(office: Office) -> None:
+    await office.done("import", *cases("h_l1_same_name_vat1"))
+    said = await office.run(
+        "import", *cases("h_l2_same_name_vat2", "h_l3_same_name_no_vat", "h_l4_vat_with_blanks")
+    )
+    assert said.code == 0, said
+    assert "Is Bäckerei Schmidt (10115 Bonn DE) a customer we know?" in said.err
+    owners = {number: await owner(office, number) for number in ("L-1", "L-2", "L-3", "L-4")}
+    assert owners["L-1"] == owners["L-4"] == "DE111111111"
+    assert owners["L-2"] == "DE222222222"
+    assert owners["L-3"] not in (owners["L-1"], owners["L-2"])
+
+    [asked] = [task for task in await office.json("worklist") if task["kind"] == "customer_unclear"]
+    assert (asked["customer_id"], "DE111111111" in asked["why"]) == (owners["L-3"], True)
+    held = await office.json("show", "L-3")
+    assert (held["waiting_on"], [each["hold_id"] for each in held["holds"]]) == (
+        "hold",
+        [f"item-{asked['item_id']}"],
+    )
+    other = (await office.json("show", "L-1"))["waiting_on"]
+    assert other != "hold"
+
+    # The same buyer again: no second question, and held as well.
+    today = today_in(noon_zone())
+    more = ubl("L-5", vat_id=None, buyer="Bäckerei Schmidt", city="Bonn", issued=str(today), due=str(today))
+    await office.done("import", office.save("l5.xml", more))
+    assert await owner(office, "L-5") == owners["L-3"]
+    assert (await office.json("show", "L-5"))["waiting_on"] == "hold"
+    assert len([task for task in await office.json("worklist") if task["kind"] == "customer_unclear"]) == 1
+
+    await office.done("release", "L-3")
+    for number in ("L-3", "L-5"):
+        assert (await office.json("show", number))["waiting_on"] != "hold"
+    assert [task for task in await office.json("worklist") if task["kind"] == "customer_unclear"] == []
+    again = await office.run("import", *cases("h_l3_same_name_no_vat"))
+    assert "a customer we know?" not in again.err
+    assert [task for task in await office.json("worklist") if task["kind"] == "customer_unclear"] == []
+
+
+async def test_a_credit_note_reaches_the_invoice_it_names_or_a_person(office: Office) -> None:
+    await office.done("import", str(CASES / "z_credit_portfolio.csv"))
+    said = await office.json("import", *cases("z_credit_note_other_spelling"))
+    assert (said["credits"], said["credits_asked"]) == (1, 0)
+    await balance(office, "Z-7001", "0.00")
+    case = await office.json("show", "Z-7001")
+    assert (case["customer_id"], case["outcome"]) == ("C-ZED", "credited")
+
+    unknown = [
+        ubl("GS-2", kind="CreditNote", preceding="Z-9999", buyer="Zedwerk GmbH"),
+        ubl("GS-3", kind="CreditNote", buyer="Nobody AG", vat_id=None),
+        ubl("GS-4", kind="CreditNote", preceding="Z-7002", currency="USD"),
+    ]
+    files = [office.save(f"gs-{number}.xml", document) for number, document in enumerate(unknown)]
+    said = await office.json("import", *files)
+    assert (said["credits"], said["credits_asked"]) == (0, 3)
+    asked = {task["why"] for task in await office.json("worklist") if task["kind"] == "unmatched_credit"}
+    assert len(asked) == 3
+    assert any("names Z-9999, which is no invoice we know" in why for why in asked)
+    assert any("names no invoice, and its buyer is no customer we know" in why for why in asked)
+    assert any("names Z-7002, which is in EUR" in why for why in asked)
+    await office.json("import", *files)
+    assert len([task for task in await office.json("worklist") if task["kind"] == "unmatched_credit"]) == 3
+    await balance(office, "Z-7002", "50.00")
