@@ -144,6 +144,8 @@ class Invoice(WireModel):
     collection: Literal["transfer", "direct_debit", "card"] = "transfer"
     collect_on: Day | None = None
     submission: Name = "email"
+    payment_reference: Line | None = None
+    """What the payer was asked to write on the payment, where that is not the number."""
     lines: tuple[InvoiceLine, ...] = Field(default=(), max_length=10_000)
     exhibits: tuple[Exhibit, ...] = Field(default=(), max_length=100)
 

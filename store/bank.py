@@ -176,6 +176,7 @@ def invoices(session: Session, closed_since: datetime) -> list[OpenInvoice]:
             CaseRow.balance_minor,
             CaseRow.currency,
             CaseRow.closed_at,
+            CaseRow.invoice["payment_reference"].astext.label("payment_reference"),
         ).where(or_(CaseRow.closed_at.is_(None), CaseRow.closed_at >= closed_since))
     ).all()
     pending: Counter[str] = Counter()
@@ -188,6 +189,7 @@ def invoices(session: Session, closed_since: datetime) -> list[OpenInvoice]:
             row.customer_id,
             row.due_on,
             Money(row.balance_minor - pending[row.invoice_id] if row.closed_at is None else 0, row.currency),
+            row.payment_reference,
         )
         for row in rows
     ]

@@ -39,6 +39,8 @@ from store.schema import (
 Holidays = Callable[[str | None, date], frozenset[date]]
 #: Account-level kind under which an address that refused mail is noted.
 CONTACT_REFUSED = "contact_refused"
+#: Fields of an invoice that the contract did not have from its beginning.
+_GAINED = frozenset({"payment_reference"})
 #: Account-level kind of the hold that stands while a person looks at something unreadable.
 UNREADABLE = "unreadable_fact"
 
@@ -89,8 +91,12 @@ def is_known(customer: CustomerRow) -> bool:
 
 
 def fingerprint(invoice: wire.Invoice) -> bytes:
-    """By which a start that is repeated is told from one that says something else."""
-    return canonical.digest(invoice.content())
+    """By which a start that is repeated is told from one that says something else. Fields that the contract gained
+    count where they are told: what was recorded before stays the same start."""
+    content = invoice.content()
+    return canonical.digest(
+        {name: told for name, told in content.items() if told is not None or name not in _GAINED}
+    )
 
 
 def fact_of(event: EventRow) -> wire.Fact | internal.InternalFact | None:

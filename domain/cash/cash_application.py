@@ -6,7 +6,7 @@ else is suggested to a person. Nothing is guessed from an amount alone.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -33,6 +33,8 @@ class OpenInvoice:
     customer_id: str
     due_on: date
     balance: Money
+    payment_reference: str | None = None
+    """What the payer was asked to write, where that is not the number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +123,12 @@ class OpenItems:
         self._numbers = NumberIndex()
         self._owed: defaultdict[str, list[str]] = defaultdict(list)
         self._of_amount: defaultdict[Money, list[str]] = defaultdict(list)
+        # One that several invoices ask for, such as the customer's number, stands for none of them.
+        asked_for = Counter(compared(invoice.payment_reference or "") for invoice in ordered)
         for invoice in self._open.values():
-            for written in {invoice.number, invoice.invoice_id}:
+            reference = invoice.payment_reference or ""
+            own = {reference} if compared(reference) and asked_for[compared(reference)] == 1 else set()
+            for written in {invoice.number, invoice.invoice_id} | own:
                 self._numbers.add(invoice.invoice_id, written, invoice.customer_id)
             self._owed[invoice.customer_id].append(invoice.invoice_id)
             self._of_amount[invoice.balance].append(invoice.invoice_id)

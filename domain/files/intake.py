@@ -346,6 +346,7 @@ def invoice_of(document: EInvoice, *, seller: str, due_on: date) -> dict[str, An
         "purchase_order": _line(document.purchase_order),
         "agreement_ref": _line(document.contract),
         "terms": _line(document.terms),
+        "payment_reference": _line(document.remittance),
         "tax_amount": _stated(document.vat, document.currency) if document.vat and document.vat > 0 else None,
         "lines": lines,
     }

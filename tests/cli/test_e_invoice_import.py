@@ -154,3 +154,10 @@ async def test_a_credit_note_reaches_the_invoice_it_names_or_a_person(office: Of
     await office.json("import", *files)
     assert len([task for task in await office.json("worklist") if task["kind"] == "unmatched_credit"]) == 3
     await balance(office, "Z-7002", "50.00")
+
+
+async def test_the_payment_reference_of_an_invoice_finds_its_money(office: Office) -> None:
+    await office.done("import", *cases("y_payment_reference_invoice"))
+    said = await office.json("bank", str(CASES / "y_payment_reference_bank.csv"))
+    assert [line["outcome"] for line in said] == ["applied", "unmatched"], said
+    await balance(office, "Y-500123", "0.00")

@@ -247,3 +247,32 @@ def test_no_invoice_takes_more_than_it_owes_and_no_payment_gives_more_than_it_br
             for id_, money in found.allocations:
                 taken[id_] += money.minor
     assert all(taken[f"I{n}"] <= amount for n, amount in enumerate(amounts))
+
+
+def asking_for(number: str, reference: str, customer: str = "ACME") -> OpenInvoice:
+    return OpenInvoice(f"id-{number}", number, customer, date(2027, 1, 31), usd("119.00"), reference)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param(Incoming(usd("119.00"), references=("RF18539007547034",)), id="structured"),
+        pytest.param(Incoming(usd("119.00"), references=("RF18 5390 0754 7034,",)), id="in groups"),
+        pytest.param(Incoming(usd("119.00"), texts=("rf18 5390 0754 7034 thanks",)), id="in a text"),
+    ],
+)
+def test_the_reference_that_an_invoice_asks_for_names_it(told: Incoming) -> None:
+    items = OpenItems(
+        [asking_for("Y-500123", "RF18539007547034"), asking_for("Y-500124", "RF47539007547035", "BOLT")]
+    )
+    found = items.apply(told)
+    assert isinstance(found, Applied)
+    assert found.allocations == (("id-Y-500123", usd("119.00")),)
+
+
+def test_a_reference_that_several_invoices_ask_for_stands_for_none() -> None:
+    items = OpenItems([asking_for("Y-500123", "Customer 471199"), asking_for("Y-500124", "customer-471199")])
+    assert isinstance(items.apply(Incoming(usd("119.00"), texts=("Customer 471199",))), Unmatched)
+    named = items.apply(Incoming(usd("119.00"), texts=("Y-500124, Customer 471199",)))
+    assert isinstance(named, Applied)
+    assert named.allocations == (("id-Y-500124", usd("119.00")),)

@@ -40,6 +40,7 @@ from domain.contract import (
 from domain.money import Money
 from domain.vocabulary import DisputeReason, HoldReason, Outcome, Step
 from domain.wire import MAX_ERRORS, FieldError, WireModel
+from store.portfolio import fingerprint
 
 SAMPLE = {
     "invoice": {
@@ -648,3 +649,10 @@ def test_models_are_frozen() -> None:
     with pytest.raises(ValidationError):
         invoice.amount = "2"  # type: ignore[misc]
     assert contract.StepBefore(step=Step.DUE, sent_on=date(2026, 12, 1)).channel == "email"
+
+
+def test_a_field_that_the_contract_gained_leaves_the_starts_of_before_as_they_were() -> None:
+    told = {"invoice_id": "INV-1", "currency": "USD", "amount": "10.00", "due_on": "2026-12-01"}
+    before = "85e4311653dc68ea17e6ef7022115e8619331d6703573a47c8c9e0c02660b8d1"
+    assert fingerprint(Invoice.model_validate(told)).hex() == before
+    assert fingerprint(Invoice.model_validate({**told, "payment_reference": "RF18"})).hex() != before
