@@ -85,7 +85,7 @@ def _lock(
     """Lock whoever is written to about the invoice, and whose it is where that is another customer."""
     row = session.get(CaseRow, told.invoice.invoice_id)
     owner_id = told.customer.customer_id
-    customer_id = row.customer_id if row is not None else told.customer.bill_to or owner_id
+    customer_id = row.customer_id if row is not None else _written_to(session, told.customer)
     if owner_id < customer_id:  # both in one order for all: no deadlocks
         lock(session, owner_id)
     work = CaseWork.on_customer(session, customer_id, rulebook, start.at)
@@ -95,14 +95,23 @@ def _lock(
     return work, row
 
 
+def _written_to(session: Session, told: wire.Customer) -> str:
+    """Who gets the bills: as is told, else as is known of the customer."""
+    known = None if told.bill_to else session.get(CustomerRow, told.customer_id)
+    stored = None if known is None else profile_of(known).bill_to
+    return told.bill_to or stored or told.customer_id
+
+
 def _ask_who(work: CaseWork, told: wire.Start) -> None:
-    """Hold the whole account of a customer who may be another one, until a person releases it."""
+    """Hold the whole account of a customer who may be another one, until a person releases it; where somebody
+    else gets the bills, only the invoice."""
     if told.customer_doubt is None:
         return
-    customer_id = told.customer.customer_id
-    item_id = work.open_item(
-        CUSTOMER_UNCLEAR, told.customer_doubt, ref=customer_id, invoices=[told.invoice.invoice_id]
-    )
+    owner_id, invoice_id = told.customer.customer_id, told.invoice.invoice_id
+    if work.customer.customer_id != owner_id:
+        work.park([invoice_id], CUSTOMER_UNCLEAR, told.customer_doubt, owner_id)
+        return
+    item_id = work.open_item(CUSTOMER_UNCLEAR, told.customer_doubt, ref=owner_id, invoices=[invoice_id])
     hold = wire.HoldPlaced(
         hold_id=f"item-{item_id}", reason=HoldReason.OTHER, note="is it a customer we know?"
     )

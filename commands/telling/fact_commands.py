@@ -191,11 +191,19 @@ def release(
     hold_id: Annotated[
         str | None, typer.Option(help="Left out: the only one that stands.", show_default=False)
     ] = None,
+    same_as: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CUSTOMER",
+            help="Who the customer turned out to be: they get the bills.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
     state: State = None,
 ) -> None:
     """A hold was lifted."""
-    from commands.telling.tell import only_one, tell
+    from commands.telling.tell import bill_to, only_one, tell
     from domain.contract import HoldReleased
 
     def defaults(known: Known) -> Mapping[str, Any]:
@@ -204,6 +212,8 @@ def release(
         standing = [each.hold_id for each in known.view.holds] if known.view is not None else []
         return {"hold_id": only_one(known, "standing hold", "--hold-id", standing)}
 
+    if same_as is not None:
+        bill_to(state, invoice, same_as)
     tell(state, invoice, HoldReleased, those_given(hold_id=hold_id), as_json=as_json, defaults=defaults)
 
 

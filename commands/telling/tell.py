@@ -25,6 +25,7 @@ from commands.terminal import amount, clean, moment, note, print_json
 from domain.contract import (
     CaseSummary,
     CaseView,
+    CustomerUpdated,
     Fact,
     HoldPlaced,
     HoldReleased,
@@ -36,7 +37,7 @@ from domain.contract import (
 from domain.money import Money
 from domain.vocabulary import Step, step_name
 from domain.wire import FieldError, WireModel
-from store.schema import CaseRow, EventRow
+from store.schema import CaseRow, CustomerRow, EventRow
 from workflows.invoice_collection import workflow_id
 
 M = TypeVar("M", bound=WireModel)
@@ -126,6 +127,28 @@ def tell(
     if as_json:
         print_json({"accepted": True, "id": fact.fact_id, "recorded": False, "case": None})
     return None
+
+
+def bill_to(state: Path | None, invoice: str, customer_id: str) -> None:
+    """From here on another customer gets the bills of the invoice's owner. Raises BadInput for one not known."""
+    place = find(state)
+    known = look_up(place, invoice)
+    if known.row is None:
+        raise cases.unknown(invoice)
+    with place.reading() as session:
+        if customer_id == known.row.owner_id or session.get(CustomerRow, customer_id) is None:
+            raise BadInput(
+                f"--same-as: name a customer we know other than {known.row.owner_id} (got {customer_id!r})"
+            )
+    update = {
+        "update_id": fresh_id("same-as", known.today),
+        "customer": {"customer_id": known.row.owner_id, "bill_to": customer_id},
+    }
+
+    async def send(owner_id: str) -> None:
+        await (await Starter.at(place)).signal_account(owner_id, CustomerUpdated.fact_kind, update)
+
+    asyncio.run(send(known.row.owner_id))
 
 
 def _report(place: Place, invoice_id: str, fact: Fact, *, as_json: bool) -> None:

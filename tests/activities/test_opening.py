@@ -222,6 +222,41 @@ def test_just_an_id_keeps_what_is_known(office: Office) -> None:
     assert office.customer().profile["name"] == "Acme Ltd"
 
 
+def test_a_customer_who_may_be_another_is_held_from_the_first_decision(office: Office) -> None:
+    office.open("INV-1")
+    told = start("INV-2")
+    told["customer"] = {"customer_id": "C-2", "name": "Acme Ltd", "contacts": [BOB]}
+    told["customer_doubt"] = "Is Acme Ltd a customer we know? These have the same name: C-1"
+    for _ in range(2):
+        opened = office.open_raw("INV-2", json.dumps(told).encode())
+        assert decision_of(opened).waiting_on == "hold"
+    [asked] = office.tasks()
+    assert (asked.kind, asked.customer_id, asked.why) == ("customer_unclear", "C-2", told["customer_doubt"])
+    assert office.row("INV-1").waiting_on != "hold"
+    office.tell_account("C-2", "hold_released", hold_id=f"item-{asked.item_id}")
+    assert [task.state for task in office.tasks()] == ["done"]
+    assert office.row("INV-2").waiting_on != "hold"
+    office.open_raw("INV-2", json.dumps(told).encode())
+    assert [task.state for task in office.tasks()] == ["done"]
+    assert office.row("INV-2").waiting_on != "hold"
+
+
+def test_a_doubt_holds_only_the_invoice_of_whom_somebody_else_gets_the_bills(office: Office) -> None:
+    office.open("INV-1", customer={"customer_id": "HQ"})
+    told = start("INV-2", customer={"customer_id": "C-2", "bill_to": "HQ"})
+    office.open_raw("INV-2", json.dumps({**told, "customer_doubt": "who?"}).encode())
+    assert [office.row(id_).waiting_on == "hold" for id_ in ("INV-1", "INV-2")] == [False, True]
+
+
+def test_bills_go_where_they_are_known_to_go(office: Office) -> None:
+    office.open("INV-1")
+    office.tell_account(
+        "C-1", "customer_updated", update_id="U", customer={"customer_id": "C-1", "bill_to": "HQ"}
+    )
+    office.open_raw("INV-2", json.dumps({**start("INV-2"), "customer": "C-1"}).encode())
+    assert (office.row("INV-2").customer_id, office.row("INV-2").owner_id) == ("HQ", "C-1")
+
+
 def test_bills_go_to_another_customer(office: Office, post: Post) -> None:
     office.open("INV-1", customer={"customer_id": "HQ", "name": "Acme Group", "contacts": [BOB]})
     office.open("INV-2", customer={"customer_id": "C-2", "bill_to": "HQ"})

@@ -161,3 +161,17 @@ async def test_the_payment_reference_of_an_invoice_finds_its_money(office: Offic
     said = await office.json("bank", str(CASES / "y_payment_reference_bank.csv"))
     assert [line["outcome"] for line in said] == ["applied", "unmatched"], said
     await balance(office, "Y-500123", "0.00")
+
+
+async def test_a_person_says_that_it_is_the_customer_we_know(office: Office) -> None:
+    await office.done("import", *cases("h_l1_same_name_vat1"))
+    await office.done("import", *cases("h_l3_same_name_no_vat"))
+    refused = await office.run("release", "L-3", "--same-as", "C-404")
+    assert (refused.code, "--same-as: name a customer we know" in refused.err) == (2, True)
+    assert (await office.json("show", "L-3"))["waiting_on"] == "hold"
+    await office.done("release", "L-3", "--same-as", "DE111111111")
+    assert (await office.json("show", "L-3"))["waiting_on"] != "hold"
+    today = today_in(noon_zone())
+    more = ubl("L-6", vat_id=None, buyer="Bäckerei Schmidt", city="Bonn", issued=str(today), due=str(today))
+    await office.done("import", office.save("l6.xml", more))
+    assert await owner(office, "L-6") == "DE111111111"
