@@ -17,6 +17,7 @@ from commands.starting import Starter
 from commands.terminal import note
 from domain.contract import CreditIssued, CreditOnAccount, Customer, Exhibit, Invoice, Start
 from domain.files.buyers import Buyer, Buyers, Whose
+from domain.files.e_invoice import Party
 from domain.files.intake import Credit, buyer_of, former_party_id
 from store import customers, worklist
 from store.schema import CaseRow
@@ -57,13 +58,7 @@ def _with_owner(session: Session, file: File, known: Buyers, told: dict[str, Cus
         return file
     [start] = file.portfolio.rows
     buyer = buyer_of(file.document.buyer)
-    recorded = session.get(CaseRow, start.invoice.invoice_id)
-    again = (
-        recorded is not None
-        and recorded.number == start.invoice.shown_number
-        and recorded.owner_id == former_party_id(file.document.buyer)
-    )
-    whose = Whose(recorded.owner_id) if again and recorded is not None else known.whose(buyer)
+    whose = _as_recorded(session, start, file.document.buyer, known) or known.whose(buyer)
     if whose.customer_id is not None:
         customer = told.get(whose.customer_id) or Customer(customer_id=whose.customer_id)
         start = start.model_copy(update={"customer": customer})
@@ -75,6 +70,17 @@ def _with_owner(session: Session, file: File, known: Buyers, told: dict[str, Cus
         warning = f"{whose.doubt}. It is asked on the worklist, and nothing is sent meanwhile"
         file = replace(file, warnings=(*file.warnings, warning))
     return replace(file, portfolio=replace(file.portfolio, rows=(start,)))
+
+
+def _as_recorded(session: Session, start: Start, party: Party, known: Buyers) -> Whose | None:
+    """Whose the invoice is where it is recorded under its number already, with its buyer: by name, or under the
+    id that earlier versions made of it."""
+    row = session.get(CaseRow, start.invoice.invoice_id)
+    if row is None or row.number != start.invoice.shown_number or row.owner_id not in known:
+        return None
+    owner, buyer = known[row.owner_id], buyer_of(party)
+    is_named = bool(owner.name_keys & buyer.name_keys) and not owner.contradicts(buyer)
+    return Whose(row.owner_id) if is_named or row.owner_id == former_party_id(party) else None
 
 
 def _known_buyer(credit: Credit, known: Buyers) -> str | None:

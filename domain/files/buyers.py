@@ -23,6 +23,7 @@ class Buyer:
 
     customer_id: str
     names: tuple[str, ...] = ()
+    """What people call them, then the name in the register where that is another."""
     vat_id: str | None = None
     registration_no: str | None = None
     postal_code: str | None = None
@@ -62,6 +63,11 @@ class Buyer:
         """Whether a number that both state is not the same: they are two customers whatever else agrees."""
         numbers = ((self.vat_key, other.vat_key), (self.registration_key, other.registration_key))
         return any(mine and theirs and mine != theirs for mine, theirs in numbers)
+
+    def has_the_legal_name_of(self, other: Buyer) -> bool:
+        """Whether nothing speaks against it: two of a chain trade under one name."""
+        legal, others = (each.names[-1] if len(each.names) > 1 else None for each in (self, other))
+        return legal is None or others is None or key_of(legal) == key_of(others)
 
     def is_in_the_place_of(self, other: Buyer) -> bool:
         """Same postal code, with nothing said otherwise of city and country, one of which both state; where
@@ -141,7 +147,9 @@ class Buyers:
                 buyer, agreeing or numbered, "have the same number"
             )
         named = [each for each in self._found(self._by_name, buyer) if not each.contradicts(buyer)]
-        placed = [each for each in named if each.is_in_the_place_of(buyer)]
+        placed = [
+            each for each in named if each.is_in_the_place_of(buyer) and each.has_the_legal_name_of(buyer)
+        ]
         if named:
             return self._only(placed, buyer) or self._ask(buyer, placed or named, "have the same name")
         return Whose()

@@ -361,3 +361,14 @@ def test_dates_of_cii_are_named_by_where_they_stand() -> None:
         e_invoices.read(cii().replace(b"20270203", b"20270230"))
     with pytest.raises(NotReadable, match=r"has the issue date \(BT-2\) '2027-01-04', not a date"):
         e_invoices.read(cii().replace(b"20270104", b"2027-01-04"))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(ubl(payment_reference="RF18539007547034"), id="UBL"),
+        pytest.param((CASES / "y_payment_reference_invoice.xml").read_bytes(), id="CII"),
+    ],
+)
+def test_what_the_payer_is_asked_to_write_is_told(document: bytes) -> None:
+    assert start_of(document).invoice.payment_reference == "RF18539007547034"

@@ -175,3 +175,18 @@ async def test_a_person_says_that_it_is_the_customer_we_know(office: Office) -> 
     more = ubl("L-6", vat_id=None, buyer="Bäckerei Schmidt", city="Bonn", issued=str(today), due=str(today))
     await office.done("import", office.save("l6.xml", more))
     assert await owner(office, "L-6") == "DE111111111"
+
+
+async def test_what_is_recorded_stays_with_whom_it_is_recorded(office: Office) -> None:
+    """Under the id that was made of a name before, and of a customer of whom only the name is known."""
+    header = "invoice_id,customer_id,customer_name,email,issue_date,due_date,amount,currency\n"
+    rows = (
+        "H-5,1,ООО Ромашка 1,ap@romashka.example,2026-11-02,2026-12-02,119.00,EUR\n"
+        "H-6,1,ООО Ромашка 1,ap@romashka.example,2026-11-02,2026-12-02,119.00,EUR\n"
+        "H-1,C-1,MÜLLER GMBH,ap@mueller.example,2026-11-02,2026-12-02,119.00,EUR\n"
+    )
+    await office.done("import", office.save("before.csv", (header + rows).encode()))
+    said = await office.json("import", *cases("h_h5_cyr", "h_h6_cyr", "h_h1_mueller"))
+    assert (said["started"], said["known"]) == (0, 3)
+    assert [await owner(office, number) for number in ("H-5", "H-6", "H-1")] == ["1", "1", "C-1"]
+    assert [task["kind"] for task in await office.json("worklist") if "customer" in task["kind"]] == []

@@ -19,6 +19,7 @@ KIEL = Buyer("C-1", ("Bäckerei Schmidt",), "DE111111111", postal_code="24103", 
 
 SAME_VAT = replace(KIEL, customer_id="C-2", names=("Other",))
 SAME_PLACE = replace(KIEL, customer_id="C-2", vat_id=None)
+FRANCHISE = replace(KIEL, names=("Schmidt", "A GmbH"), vat_id=None)
 IN_REGISTER = replace(KIEL, registration_no="HRB 1")
 
 
@@ -64,6 +65,7 @@ def test_another_buyer_is_a_customer_of_their_own(buyer: Buyer) -> None:
         pytest.param([KIEL], without(KIEL, vat_id=None, postal_code=None), id="no postal code"),
         pytest.param([KIEL], without(KIEL, vat_id=None, country="AT"), id="another country"),
         pytest.param([Buyer("C-1", KIEL.names)], without(KIEL), id="one of whom only the name is known"),
+        pytest.param([FRANCHISE], without(FRANCHISE, names=("Schmidt", "B GmbH")), id="two of a chain"),
         pytest.param([KIEL, SAME_VAT], without(KIEL, city="Bonn"), id="two of one VAT id"),
         pytest.param([KIEL, SAME_PLACE], without(KIEL, vat_id=None), id="two in one place"),
         pytest.param([IN_REGISTER], without(KIEL, registration_no="HRB 2"), id="another number in the register"),
