@@ -7,11 +7,11 @@ from collections.abc import Set
 from activities.casework import CaseWork
 from activities.rulebook import Rulebook
 from domain import contract as wire
-from domain.cash_source import CashSource, awaited, hold_id, taken
+from domain.cash_source import HOLD_PREFIX, CashSource, awaited, hold_id, hold_of, taken
 from domain.facts import PaymentAnnounced
 from domain.pauses import calendar_of
 from domain.unconfirmed import UNCONFIRMED_CASH
-from store import worklist
+from store import bank, worklist
 
 
 def file_payment(
@@ -42,6 +42,26 @@ def close_unawaited(work: CaseWork, invoice_id: str, released: str) -> None:
     announced = work.case(invoice_id).case.announced
     refs = {payment_id for payment_id, each in announced.items() if hold_id(each.fact) == released}
     _close(work, invoice_id, refs, by="hold_released", outcome="it is not waited for")
+
+
+def end_doubt(work: CaseWork, invoice_id: str, line_id: str) -> None:
+    """A person said what a doubtful bank line is, of one of the invoices that it pauses: all of them go on."""
+    pauses = bank.paused(work.session, line_id)
+    if invoice_id not in pauses:
+        return
+    hold = hold_of(line_id)
+    for other in pauses:
+        released = wire.HoldReleased(hold_id=hold)
+        if work.file(other, released, released.fact_id):
+            work.nudge.add(other)
+
+
+def close_doubtful(work: CaseWork, invoice_id: str, released: str) -> None:
+    """A person said that a doubtful bank line is not to be booked: the hold it stood for was released."""
+    line_id = released.removeprefix(HOLD_PREFIX)
+    if line_id != released and invoice_id in bank.paused(work.session, line_id):
+        bank.decided(work.session, line_id, work.now)
+        end_doubt(work, invoice_id, line_id)
 
 
 def _close_confirmed(work: CaseWork, invoice_id: str) -> None:

@@ -12,7 +12,7 @@ from temporalio import activity
 
 from activities import plan_book
 from activities.casework import CaseWork
-from activities.cash import close_unawaited, file_payment
+from activities.cash import close_doubtful, close_unawaited, end_doubt, file_payment
 from activities.documents import edit_words
 from activities.inputs import AsItCame, as_it_came, read_input
 from activities.interface import (
@@ -387,9 +387,11 @@ def _beside(work: CaseWork, invoice_id: str, fact: wire.Fact) -> None:
         case wire.PaymentReceived() if fact.payment_id.startswith(LINE_PREFIX):
             customer_id = work.customer.customer_id
             bank.apply_by_hand(work.session, fact.payment_id, customer_id, invoice_id, fact.money, work.now)
+            end_doubt(work, invoice_id, fact.payment_id)
         case wire.HoldReleased():
             work.close_hold_item(fact.hold_id, invoice_id)
             close_unawaited(work, invoice_id, fact.hold_id)
+            close_doubtful(work, invoice_id, fact.hold_id)
         case wire.InvoiceStatus(status="rejected"):
             why = "the customer's system rejected the invoice"
             work.open_item("invoice_rejected", why, invoice_id=invoice_id, ref=fact.status_id)

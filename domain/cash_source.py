@@ -22,6 +22,8 @@ CashSource = Literal["erp", "bank"]
 
 #: How the ids of bank lines begin: a payment under such an id is the payment of that line.
 LINE_PREFIX = "bank-"
+#: How the ids of holds begin that wait for what is said of a payment.
+HOLD_PREFIX = "cash-"
 #: ERP and bank date the same payment so far apart at most, where nobody named one of them.
 SAME_MONEY = timedelta(days=5)
 #: So long before the other's day the named source may have booked what is announced.
@@ -54,7 +56,12 @@ def source_of(payment_id: str) -> CashSource:
 
 def hold_id(announced: PaymentAnnounced) -> str:
     """The hold whose release says that what was announced is not to be waited for."""
-    return derived_id("cash-", announced.payment.payment_id, "")
+    return hold_of(announced.payment.payment_id)
+
+
+def hold_of(payment_id: str) -> str:
+    """The hold under which an invoice waits for what is said of a payment."""
+    return derived_id(HOLD_PREFIX, payment_id, "")
 
 
 def taken(

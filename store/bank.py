@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Text, cast, or_, select, update
+from sqlalchemy import ColumnElement, Text, and_, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from domain.cash.bank import Sign
 from domain.cash.bank_booking import Booking, Earlier, LineOutcome, repeated
 from domain.cash.bank_lines import BankLine
-from domain.cash.bank_repeats import ToldBefore, told_in_another_form
+from domain.cash.bank_repeats import NEAR, Repeats, ToldBefore
+from domain.cash.bank_repeats import told_before as find_repeats
 from domain.cash.cash_application import OpenInvoice, Payer, ToldFirst
 from domain.cash_source import NOT_BY_TRANSFER, SAME_MONEY, told_by
 from domain.contract import CashReceived, PaymentReceived, PaymentReversed
@@ -27,6 +28,8 @@ UNMATCHED_CASH = "unmatched_cash"
 _BY_HAND = "applied by a person"
 #: What an account or a case has to be told of.
 _BOOKED = (LineOutcome.APPLIED, LineOutcome.RETURNED)
+#: The advisory lock under which lines are booked.
+_BOOKING_LOCK = 0x62616E6B
 #: Ids asked for, and rows added, in one statement.
 _BATCH = 1_000
 
@@ -40,34 +43,62 @@ def known(session: Session, line_ids: Sequence[str]) -> set[str]:
     return found
 
 
-def told_otherwise(session: Session, lines: Sequence[BankLine]) -> dict[str, tuple[str, ...]]:
-    """Those of these lines whose money another form of statement told of before, with the ids of the lines
-    that are kept of it. One of which was told again already stands for no other."""
-    found: list[ToldBefore] = []
+def told_before(session: Session, lines: Sequence[BankLine]) -> Repeats:
+    """What of the lines of a file was told before, in whichever form. Other commands wait until this one is over,
+    so that two files read at once know of each other."""
+    session.execute(select(func.pg_advisory_xact_lock(_BOOKING_LOCK)))
+    file = [line.line_id for line in lines]
+    rows: dict[str, BankLineRow] = {}
     for at in range(0, len(lines), _BATCH):
         batch = lines[at : at + _BATCH]
-        references = {line.bank_reference for line in batch if line.bank_reference is not None}
-        ids = {line.end_to_end_id for line in batch if line.end_to_end_id is not None}
         same = select(BankLineRow).where(
-            BankLineRow.account.in_({line.account for line in batch}),
-            or_(BankLineRow.bank_reference.in_(references), BankLineRow.end_to_end_id.in_(ids)),
-            BankLineRow.told_again.is_(None),
-            BankLineRow.outcome != LineOutcome.REPEATED,
-        )
-        found += [
-            ToldBefore(
-                row.line_id,
-                row.account,
-                row.sign,
-                row.currency,
-                row.amount,
-                row.received_on,
-                row.bank_reference,
-                row.end_to_end_id,
+            or_(
+                BankLineRow.line_id.in_(file[at : at + _BATCH]),
+                BankLineRow.bank_reference.in_({line.bank_reference for line in batch}),
+                and_(
+                    BankLineRow.amount.in_({line.amount for line in batch}),
+                    BankLineRow.currency.in_({line.currency for line in batch}),
+                    or_(BankLineRow.received_on.is_(None), *_near(batch)),
+                ),
             )
-            for row in session.scalars(same)
-        ]
-    return told_in_another_form(lines, {each.line_id: each for each in found}.values())
+        )
+        rows.update((row.line_id, row) for row in session.scalars(same))
+    # Before lines said what they stand for, only the line that was told again said it.
+    stood_for: defaultdict[str, list[str]] = defaultdict(list)
+    for row in rows.values():
+        if row.told_again is not None:
+            stood_for[row.told_again].append(row.line_id)
+    kept = [_kept(row, tuple(row.stands_for or stood_for[row.line_id])) for row in rows.values()]
+    known = rows.keys() & set(file)
+    return find_repeats([line for line in lines if line.line_id not in known], kept, known)
+
+
+def _near(lines: Iterable[BankLine]) -> list[ColumnElement[bool]]:
+    """The days about which these lines may have been told before."""
+    days = [line.received_on for line in lines if line.received_on is not None]
+    if not days:
+        return []
+    # The earlier of booking and value date is kept: the later one, which may be compared, lies near as well.
+    return [BankLineRow.received_on.between(min(days) - 2 * NEAR, max(days) + 2 * NEAR)]
+
+
+def _kept(row: BankLineRow, stands_for: tuple[str, ...]) -> ToldBefore:
+    return ToldBefore(
+        line_id=row.line_id,
+        account=row.account,
+        sign=row.sign,
+        currency=row.currency,
+        amount=row.amount,
+        booked_on=row.booked_on,
+        value_on=row.value_on or row.received_on,
+        bank_reference=row.bank_reference,
+        end_to_end_id=row.end_to_end_id,
+        form=row.form,
+        debtor=row.debtor,
+        debtor_iban=row.debtor_iban,
+        texts=tuple(row.texts),
+        stands_for=stands_for,
+    )
 
 
 def keep(session: Session, booking: Booking, file_sha256: bytes) -> bool:
@@ -81,7 +112,10 @@ def keep(session: Session, booking: Booking, file_sha256: bytes) -> bool:
         "sign": line.sign,
         "amount": line.amount,
         "currency": line.currency,
+        "form": line.form,
         "received_on": line.received_on,
+        "booked_on": line.booked_on,
+        "value_on": line.value_on,
         "debtor": line.debtor,
         "debtor_iban": line.debtor_iban,
         "end_to_end_id": line.end_to_end_id,
@@ -92,23 +126,28 @@ def keep(session: Session, booking: Booking, file_sha256: bytes) -> bool:
         "allocations": dict(booking.allocations),
         "returns": booking.returns,
         "why": booking.why,
+        "stands_for": list(booking.stands_for),
+        "pauses": list(booking.pauses),
     }
     added = insert(BankLineRow).values(row).on_conflict_do_nothing().returning(BankLineRow.line_id)
     return session.scalar(added) is not None
 
 
 def keep_repeated(session: Session, line: BankLine, told_as: Sequence[str], file_sha256: bytes) -> None:
-    """Keep a line of whose money `told_as` told before, so that neither stands for another payment."""
+    """Keep a line of whose money `told_as` told before."""
     keep(session, repeated(line, told_as), file_sha256)
-    again = update(BankLineRow).where(BankLineRow.line_id.in_(told_as), BankLineRow.told_again.is_(None))
-    session.execute(again.values(told_again=line.line_id))
 
 
 def untold(session: Session) -> list[BankLineRow]:
-    """The lines that are booked and whose customer's account has not been told yet, the oldest first."""
+    """The lines that are booked, or that pause invoices, and of which nobody has been told yet, the oldest
+    first."""
+    telling = or_(
+        BankLineRow.outcome.in_(_BOOKED),
+        and_(BankLineRow.outcome == LineOutcome.UNMATCHED, func.cardinality(BankLineRow.pauses) > 0),
+    )
     waiting = (
         select(BankLineRow)
-        .where(BankLineRow.told_at.is_(None), BankLineRow.outcome.in_(_BOOKED))
+        .where(BankLineRow.told_at.is_(None), telling)
         .order_by(BankLineRow.recorded_at, BankLineRow.line_id)
     )
     return list(session.scalars(waiting))
@@ -162,6 +201,18 @@ def apply_by_hand(
         for task in worklist.list_open(session, kind=UNMATCHED_CASH, ref=line_id):
             worklist.close_task(session, task.item_id, at=at, by="person", outcome="applied")
     return True
+
+
+def paused(session: Session, line_id: str) -> list[str]:
+    """The invoices that are not asked for until a person says what this line is."""
+    row = session.get(BankLineRow, line_id)
+    return [] if row is None else list(row.pauses or ())
+
+
+def decided(session: Session, line_id: str, at: datetime) -> None:
+    """A person said that a line is nothing to wait for: its item is done."""
+    for task in worklist.list_open(session, kind=UNMATCHED_CASH, ref=line_id):
+        worklist.close_task(session, task.item_id, at=at, by="person", outcome="not booked")
 
 
 def invoices(session: Session, closed_since: datetime) -> list[OpenInvoice]:

@@ -561,7 +561,10 @@ class BankLineRow(Base):
     sign: Mapped[str]  # CRDT or DBIT
     amount: Mapped[Decimal] = mapped_column(Numeric)  # as the bank wrote it
     currency: Mapped[Currency]
-    received_on: Mapped[date | None]
+    form: Mapped[str | None]  # the kind of message: 052, 053, 054 or CSV
+    received_on: Mapped[date | None]  # the earlier of the next two
+    booked_on: Mapped[date | None]
+    value_on: Mapped[date | None]
     debtor: Mapped[str | None]
     debtor_iban: Mapped[str | None]
     end_to_end_id: Mapped[str | None]
@@ -572,7 +575,9 @@ class BankLineRow(Base):
     allocations: Mapped[dict[str, Any]]  # minor units by invoice
     returns: Mapped[str | None]  # of money that went back: the line that brought it
     why: Mapped[str]
-    told_again: Mapped[str | None]  # the line, a repeated one, in which another form told of the same money
+    stands_for: Mapped[list[str] | None]  # of a repeated line: those that told of its money before
+    pauses: Mapped[list[str] | None]  # invoices that are not asked for until a person says what it is
+    told_again: Mapped[str | None]  # kept before `stands_for` was: the repeated line that stands for this one
     told_at: Mapped[datetime | None]  # when the case or account was told of it
     recorded_at: Mapped[Recorded]
 
@@ -580,6 +585,8 @@ class BankLineRow(Base):
         Index("bank_lines_end_to_end_idx", "end_to_end_id"),
         Index("bank_lines_untold_idx", "line_id", postgresql_where=text("told_at IS NULL")),
         Index("bank_lines_payer_idx", "debtor_iban", "customer_id"),
+        Index("bank_lines_reference_idx", "bank_reference"),
+        Index("bank_lines_amount_idx", "amount", "received_on"),
     )
 
 

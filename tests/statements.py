@@ -45,11 +45,12 @@ def entry(
     currency: str = "USD",
     reversal: bool = False,
 ) -> str:
-    """One entry of the account; `reference` is the bank's own."""
+    """One entry of the account; `reference` is the bank's own, which some leave out."""
+    told = f"<AcctSvcrRef>{reference}</AcctSvcrRef>" if reference else ""
     return (
         f'<Ntry><Amt Ccy="{currency}">{amount}</Amt><CdtDbtInd>{sign}</CdtDbtInd>'
         f"<RvslInd>{str(reversal).lower()}</RvslInd><Sts><Cd>{status}</Cd></Sts>"
-        f"<BookgDt><Dt>{on}</Dt></BookgDt><ValDt><Dt>{on}</Dt></ValDt><AcctSvcrRef>{reference}</AcctSvcrRef>"
+        f"<BookgDt><Dt>{on}</Dt></BookgDt><ValDt><Dt>{on}</Dt></ValDt>{told}"
         f"<NtryDtls>{''.join(details)}</NtryDtls></Ntry>"
     )
 

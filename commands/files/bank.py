@@ -23,13 +23,15 @@ from commands.starting import Starter
 from commands.terminal import clean, count, note, out, print_json, progress_bar, table, words
 from domain.cash import bank_csv
 from domain.cash.bank import CSV_FORM, BankFile, Entry, Sign, Statement, Transaction
-from domain.cash.bank_booking import Booking, LineOutcome, book
+from domain.cash.bank_booking import Booking, LineOutcome, book, doubtful
 from domain.cash.bank_csv import Options
 from domain.cash.bank_lines import lines_of
 from domain.cash.cash_application import OpenItems
-from domain.contract import CashReceived, Invoice, PaymentReversed, Start
+from domain.cash_source import hold_of
+from domain.contract import CashReceived, HoldPlaced, Invoice, PaymentReversed, Start
 from domain.files.csv_text import Writing
 from domain.money import Money
+from domain.vocabulary import HoldReason
 from settings import Settings
 from store import bank as store
 from store import worklist
@@ -149,16 +151,19 @@ def _book(
         lines, waiting = lines_of(file.content)
         result.waiting += waiting
         known = store.known(session, [line.line_id for line in lines])
-        otherwise = store.told_otherwise(session, [line for line in lines if line.line_id not in known])
+        repeats = store.told_before(session, lines)
         for line in lines:
             if line.line_id in known:
                 result.known += 1
                 continue
-            if (told_as := otherwise.get(line.line_id)) is not None:
+            if (told_as := repeats.same.get(line.line_id)) is not None:
                 store.keep_repeated(session, line, told_as, file.sha256)
                 result.known += 1
                 continue
-            booking = book(line, items, lambda back: store.payments_of(session, back), told_by_erp)
+            if (maybe := repeats.doubtful.get(line.line_id)) is not None:
+                booking = doubtful(line, maybe, items)
+            else:
+                booking = book(line, items, lambda back: store.payments_of(session, back), told_by_erp)
             applied = booking.outcome is LineOutcome.APPLIED and not booking.told_first
             if applied and not sellers_by_erp.isdisjoint(store.sellers_of(session, booking.allocations)):
                 booking = replace(booking, why=f"{booking.why}; not asked for until the ERP books it")
@@ -177,12 +182,19 @@ def _ask(session: Session, booking: Booking, now: datetime) -> None:
     worklist.open_task(
         session,
         kind=store.UNMATCHED_CASH,
-        why=f"{line.amount} {line.currency}{day}, payment id {line.line_id}: {booking.why}",
+        why=f"{line.amount} {line.currency}{day}, payment id {line.line_id}: {booking.why}{_answer(booking)}",
         at=now,
         customer_id=booking.customer_id,
         ref=line.line_id,
         raw=said.encode(),
     )
+
+
+def _answer(booking: Booking) -> str:
+    """What a person does about a line that pauses invoices."""
+    if not booking.pauses:
+        return ""
+    return f". Else release {booking.pauses[0]} --hold-id {hold_of(booking.line.line_id)}"
 
 
 # Telling
@@ -214,19 +226,29 @@ async def _tell(place: Place, starter: Starter, row: BankLineRow) -> None:
         assert row.customer_id is not None
         await starter.signal_account(row.customer_id, CashReceived.fact_kind, _cash(row))
         return
+    if row.outcome == LineOutcome.UNMATCHED:
+        hold = {"hold_id": hold_of(row.line_id), "reason": HoldReason.OTHER, "note": row.why}
+        for invoice_id in row.pauses or ():
+            await _tell_invoice(place, starter, invoice_id, HoldPlaced.fact_kind, hold)
+        return
     for invoice_id, minor in row.allocations.items():
-        with place.reading() as session:
-            case = session.get_one(CaseRow, invoice_id)
-            owner = cases.customer_of(session, case.owner_id)
-        start = Start(invoice=Invoice.model_validate(case.invoice), customer=owner)
         fact = {
             "reversal_id": row.line_id,
             "payment_id": row.returns,
             "amount": str(Money(minor, row.currency)),
             "reason": "bounced",
         }
-        runs = case.closed_at is None
-        await starter.signal(start, PaymentReversed.fact_kind, fact, runs=runs)
+        await _tell_invoice(place, starter, invoice_id, PaymentReversed.fact_kind, fact)
+
+
+async def _tell_invoice(
+    place: Place, starter: Starter, invoice_id: str, signal: str, fact: dict[str, Any]
+) -> None:
+    with place.reading() as session:
+        case = session.get_one(CaseRow, invoice_id)
+        owner = cases.customer_of(session, case.owner_id)
+    start = Start(invoice=Invoice.model_validate(case.invoice), customer=owner)
+    await starter.signal(start, signal, fact, runs=case.closed_at is None)
 
 
 def _cash(row: BankLineRow) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d.{0,30})?", re.ASCII)
+_CAMT = re.compile(r"camt\.(05[234])\.", re.ASCII)
 _FINE = re.compile(r"(\.\d{6})\d+", re.ASCII)
 
 
@@ -108,6 +109,12 @@ class BankFile:
     """What it is, in the words of its standard: for ISO 20022 the namespace."""
     message_id: str | None = None
     statements: tuple[Statement, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """Which kind of message it is, whatever its version: `052`, `053`, `054` or `CSV`."""
+        known = _CAMT.search(self.form)
+        return known[1] if known else self.form
 
 
 def day_of(text: str) -> date:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -45,12 +46,34 @@ class Booking:
     """Of a return: the line whose money went back."""
     told_first: bool = False
     """The ERP told of the same money, and has booked it."""
+    stands_for: tuple[str, ...] = ()
+    """The lines that told of its money before."""
+    pauses: tuple[str, ...] = ()
+    """Invoices that nobody is asked to pay until a person has said what the line is."""
 
 
 def repeated(line: BankLine, told_as: Sequence[str]) -> Booking:
     """A line of whose money other lines told before."""
     more = f" and {len(told_as) - 1} more" if len(told_as) > 1 else ""
-    return Booking(line, LineOutcome.REPEATED, f"told before as {told_as[0]}{more}")
+    why = f"told before as {told_as[0]}{more}"
+    return Booking(line, LineOutcome.REPEATED, why, stands_for=tuple(told_as))
+
+
+def doubtful(line: BankLine, told_as: str, items: OpenItems) -> Booking:
+    """A line of which a person says whether its money is that of another line, before it is booked. Until then
+    nobody is asked to pay the invoices that it would be applied to."""
+    if line.sign is Sign.DEBIT and not line.comes_back:
+        return Booking(line, LineOutcome.IGNORED, "a payment of our own")
+    why = f"it may be the same money as {told_as}, told before in another form: book it only if it is another"
+    found = None
+    if line.sign is Sign.CREDIT and line.problem is None:
+        with suppress(ValueError):
+            found = items.find(line.incoming)
+    if not isinstance(found, Applied):
+        return Booking(line, LineOutcome.UNMATCHED, why)
+    invoices = tuple(invoice_id for invoice_id, _ in found.allocations)
+    why = f"{why}, on {', '.join(invoices)} ({found.why})"
+    return Booking(line, LineOutcome.UNMATCHED, why, found.customer_id, pauses=invoices)
 
 
 def book(

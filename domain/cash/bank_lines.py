@@ -46,6 +46,8 @@ class BankLine:
     texts: tuple[str, ...] = ()
     problem: str | None = None
     """Why it cannot be booked as it stands."""
+    form: str = ""
+    """Which kind of message told of it: `052`, `053`, `054` or `CSV`."""
 
     @property
     def received_on(self) -> date | None:
@@ -68,7 +70,7 @@ class BankLine:
 
 def lines_of(file: BankFile) -> tuple[list[BankLine], int]:
     """The booked payments of a file in its order, and how many entries are not booked yet."""
-    told = _Told(CSV_LINE_PREFIX if file.form == CSV_FORM else LINE_PREFIX)
+    told = _Told(file.kind, CSV_LINE_PREFIX if file.form == CSV_FORM else LINE_PREFIX)
     lines: list[BankLine] = []
     waiting = 0
     for statement in file.statements:
@@ -84,6 +86,7 @@ def lines_of(file: BankFile) -> tuple[list[BankLine], int]:
 class _Told:
     """How often each of the lines of one file came, of those that are all alike."""
 
+    form: str
     prefix: str
     seen: Counter[str] = field(default_factory=Counter)
 
@@ -153,6 +156,7 @@ def _line(
         references=tuple(reference for each in transactions for reference in each.references),
         texts=unstructured or said or (() if entry.additional is None else (entry.additional,)),
         problem=problem,
+        form=file.form,
     )
 
 

@@ -144,6 +144,15 @@ class OpenItems:
     def apply(self, incoming: Incoming, told_first: FirstTold = lambda _: ()) -> Applied | Unmatched:
         """What the money is for. What is applied is taken off the balances, but for what the ERP told of first:
         that is off them already."""
+        found = self.find(incoming, told_first)
+        if isinstance(found, Applied) and not found.told_first:
+            for invoice_id, money in found.allocations:
+                invoice = self._open[invoice_id]
+                self._open[invoice_id] = replace(invoice, balance=invoice.balance - money)
+        return found
+
+    def find(self, incoming: Incoming, told_first: FirstTold = lambda _: ()) -> Applied | Unmatched:
+        """What the money is for; the balances stay as they are."""
         if incoming.money.minor <= 0:
             return Unmatched(f"{_said(incoming.money)} is no payment")
         payer = self._payer(incoming)
@@ -153,16 +162,9 @@ class OpenItems:
             return same
         if named.doubt is not None:
             return Unmatched(named.doubt, _suggested(named.invoices, "may be meant"))
-        found = (
-            self._by_number(incoming, payer, named.invoices)
-            if named.invoices
-            else self._by_payer(incoming, payer)
-        )
-        if isinstance(found, Applied):
-            for invoice_id, money in found.allocations:
-                invoice = self._open[invoice_id]
-                self._open[invoice_id] = replace(invoice, balance=invoice.balance - money)
-        return found
+        if named.invoices:
+            return self._by_number(incoming, payer, named.invoices)
+        return self._by_payer(incoming, payer)
 
     # By what the ERP told
 

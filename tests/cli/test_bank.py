@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from tests.cli.conftest import Office
 from tests.cli.test_office import portfolio
 from tests.premises import noon_zone, today_in
 from tests.statements import SELLER_IBAN, entry, payment, statement
+
+CASES = ROOT / "tests" / "cases"
 
 
 async def balance(office: Office, invoice: str) -> str:
@@ -249,3 +252,92 @@ async def test_what_the_erp_told_of_is_not_applied_to_another_invoice(office: Of
         "unmatched",
         "BANK-9001 is named and owes nothing: paid twice?",
     )
+
+
+async def test_a_transfer_that_two_forms_tell_of_is_booked_once(office: Office, tmp_path: Path) -> None:
+    names = ("Rate", "Zwo", "Drei", "Vier")
+    rows = [(f"TOLD-{at}001", 5, "1000.00", name) for at, name in enumerate(names, start=1)]
+    await office.done("import", portfolio(tmp_path, *rows))
+    day = today_in(noon_zone())
+    on, later = str(day), str(day + timedelta(days=1))
+
+    def told(text: str, debtor: str, *more: str, day: str = on, reference: str = "") -> str:
+        return entry(
+            "400.00", payment("400.00", text, *more, on=day, debtor=debtor), on=day, reference=reference
+        )
+
+    report = statement(
+        told("TOLD-1001 part", "Rate"),
+        told("TOLD-2001 part", "Zwo"),
+        told("TOLD-3001", "Drei", reference="S3"),
+        told("TOLD-4001", "Vier"),
+        kind="052",
+    )
+    first = await office.json("bank", office.save("052.xml", report))
+    assert [line["outcome"] for line in first] == ["applied"] * 4
+    again = statement(
+        told("TOLD-1001 part", "Rate", reference="S1"),
+        told("TOLD-2001", "Zwo", "part"),
+        told("TOLD-3001", "Drei", day=later, reference="S3"),
+        told("TOLD-4001", "VIER"),
+        # A second transfer of the day is another one.
+        told("TOLD-4001", "VIER"),
+        id_="STMT-2",
+    )
+    [second] = await office.json("bank", office.save("053.xml", again))
+    assert second["allocations"] == [{"invoice_id": "TOLD-4001", "amount": "400.00"}]
+    header = "Booking date;Amount;Currency;Payer;Details;Account"
+    table = "".join(
+        f"{on};400.00;USD;{name.upper()} Ltd;TOLD-{at}001;{SELLER_IBAN}\n"
+        for at, name in [*enumerate(names, start=1), (4, "Vier")]
+    )
+    assert await office.json("bank", office.save("all.csv", f"{header}\n{table}".encode())) == []
+    for at, left in enumerate(("600.00", "600.00", "600.00", "200.00"), start=1):
+        await becomes(office, f"TOLD-{at}001", left)
+    assert await office.json("worklist", "--kind", "unmatched_cash") == []
+
+
+async def test_a_report_and_a_statement_with_four_differences(office: Office) -> None:
+    await office.done("import", str(CASES / "x_portfolio.csv"))
+    for file in ("x_052.xml", "x_053.xml"):
+        await office.done("bank", str(CASES / file))
+    for invoice in ("XX-1001", "XX-2002", "XX-3003", "XX-4004"):
+        await becomes(office, invoice, "600.00")
+
+
+@pytest.mark.parametrize("another", [True, False])
+async def test_a_person_says_whether_a_transfer_was_told_of_before(
+    office: Office, tmp_path: Path, another: bool
+) -> None:
+    invoice = f"ASKED-{another:d}001"
+    await office.done("import", portfolio(tmp_path, (invoice, 5, "1000.00", "Rate")))
+    day = today_in(noon_zone())
+    for at, kind in enumerate(("052", "053")):
+        on = str(day + timedelta(days=at))
+        told = entry("400.00", payment("400.00", invoice, on=on, debtor="Rate"), on=on, reference="")
+        file = office.save(f"{kind}.xml", statement(told, kind=kind, id_=f"{kind}-{another}"))
+        [line] = await office.json("bank", file)
+    assert line["outcome"] == "unmatched"
+    assert "it may be the same money as bank-" in line["why"]
+    await becomes(office, invoice, "600.00")
+    [item] = await office.json("worklist", "--kind", "unmatched_cash")
+    hold = f"cash-{line['line_id']}"
+    assert item["why"].endswith(f"Else release {invoice} --hold-id {hold}")
+    await waits(office, invoice, "hold")
+    if another:
+        await office.done("pay", invoice, "--payment-id", line["line_id"], "--amount", "400.00")
+    else:
+        await office.done("release", invoice, "--hold-id", hold)
+    await becomes(office, invoice, "200.00" if another else "600.00")
+    await waits(office, invoice, "time")
+    assert await office.json("worklist", "--kind", "unmatched_cash") == []
+    assert await office.json("bank", file) == []
+
+
+async def waits(office: Office, invoice: str, for_what: str) -> None:
+    """The case waits for this as soon as the worker has recorded what it was told."""
+    for _ in range(100):
+        if (await office.json("show", invoice))["waiting_on"] == for_what:
+            return
+        await asyncio.sleep(0.1)
+    assert (await office.json("show", invoice))["waiting_on"] == for_what

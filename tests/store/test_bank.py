@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from domain.cash.bank import Sign
+from domain.cash.bank import CSV_FORM, Sign
 from domain.cash.bank_booking import Booking, LineOutcome
 from domain.cash.bank_lines import BankLine
+from domain.cash.bank_repeats import Repeats
 from store import bank, facts
 from store.schema import BankLineRow
 from tests.store.rows import NOON, add_case
@@ -25,6 +26,7 @@ def line(line_id: str, on: date, *, reference: str | None = None, sign: Sign = S
     return BankLine(
         line_id, "DE89", "S-1", sign, Decimal("100.00"), "EUR", on, on,
         end_to_end_id="RENT", bank_reference=reference,
+        form=CSV_FORM if line_id.startswith("bank-csv") else "053",
     )  # fmt: skip
 
 
@@ -32,15 +34,15 @@ def test_a_line_that_was_told_again_stands_for_no_other_payment(session: Session
     table = line("bank-csv-1", date(2027, 1, 5))
     assert bank.keep(session, Booking(table, LineOutcome.UNMATCHED, "whose?"), FILE)
     first = line("bank-1", date(2027, 1, 5), reference="B-1")
-    told = bank.told_otherwise(session, [first])
+    told = bank.told_before(session, [first]).same
     assert told == {"bank-1": ("bank-csv-1",)}
     bank.keep_repeated(session, first, told["bank-1"], FILE)
 
     second = line("bank-2", date(2027, 1, 12), reference="B-2")
-    assert bank.told_otherwise(session, [second]) == {}
+    assert bank.told_before(session, [second]) == Repeats({}, {})
     assert bank.known(session, ["bank-1", "bank-2"]) == {"bank-1"}
     # Nor is the repeated line the one that another row of a table repeats.
-    assert bank.told_otherwise(session, [line("bank-csv-2", date(2027, 1, 12))]) == {}
+    assert bank.told_before(session, [line("bank-csv-2", date(2027, 1, 12))]).same == {}
 
 
 def test_a_return_takes_back_the_line_that_is_booked(session: Session) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from domain.cash.bank import Sign
 from domain.cash.bank_csv import _MAYBE_DIRECTION, FIELDS, KNOWN_NAMES, Options, StatementCsv, _key, read
 from domain.cash.bank_lines import BankLine, lines_of
-from domain.cash.bank_repeats import ToldBefore, told_in_another_form
+from domain.cash.bank_repeats import ToldBefore, told_before
 from domain.files.csv_text import DateFormat, DecimalFormat, Encoding
 
 ACCOUNT = "DE89370400440532013000"
@@ -301,7 +301,9 @@ def test_rows_that_have_a_value_date_alone_are_known_by_it() -> None:
 
 def before(*told: tuple[str, str, str | None, str | None], prefix: str = "bank-") -> list[ToldBefore]:
     return [
-        ToldBefore(f"{prefix}{at}", ACCOUNT, "CRDT", "EUR", Decimal(amount), date.fromisoformat(day), *ids)
+        ToldBefore(
+            f"{prefix}{at}", ACCOUNT, "CRDT", "EUR", Decimal(amount), None, date.fromisoformat(day), *ids
+        )
         for at, (day, amount, *ids) in enumerate(told)
     ]  # type: ignore[misc]
 
@@ -334,9 +336,8 @@ def test_what_another_form_told_is_known(
 ) -> None:
     header = "Date,Amount,Bank reference,End to end ID"
     news = lines(table(*(f"2027-01-15,{row}" for row in rows), header=header), HERE)
-    found = told_in_another_form(news, before(*told))
+    found = told_before(news, before(*told)).same
     assert [line.line_id in found for line in news] == same
-    assert told_in_another_form(news, before(*told, prefix="bank-csv-")) == {}
 
 
 @pytest.mark.parametrize("ids", ["B-1,", ",E-1"])
@@ -346,12 +347,12 @@ def test_each_line_is_compared_with_what_is_of_its_own_day(ids: str) -> None:
     reference, end_to_end = (told or None for told in ids.split(","))
     kept = before(("2027-01-05", "100", reference, end_to_end))
     news = lines(table(f"2027-01-05,50,{ids}", f"2027-03-05,100,{ids}", header=header), HERE)
-    assert told_in_another_form(news, kept) == {}
+    assert told_before(news, kept).same == {}
     months = [f"2027-0{month}-05,100,{ids}" for month in (3, 2, 1)]
     *_, january = news = lines(table(*months, header=header), HERE)
-    assert told_in_another_form(news, kept) == {january.line_id: ("bank-0",)}
+    assert told_before(news, kept).same == {january.line_id: ("bank-0",)}
     *_, nearest = news = lines(table(f"2027-01-12,100,{ids}", f"2027-01-06,100,{ids}", header=header), HERE)
-    assert told_in_another_form(news, kept) == {nearest.line_id: ("bank-0",)}
+    assert told_before(news, kept).same == {nearest.line_id: ("bank-0",)}
 
 
 def test_a_bundle_is_found_beside_another_of_its_reference() -> None:
@@ -361,7 +362,7 @@ def test_a_bundle_is_found_beside_another_of_its_reference() -> None:
         ("2027-02-05", "70", "B-1", None), ("2027-02-05", "30", "B-1", None),
     )  # fmt: skip
     february, january = news = lines(table("2027-02-05,100,B-1", "2027-01-05,100,B-1", header=header), HERE)
-    assert told_in_another_form(news, kept) == {
+    assert told_before(news, kept).same == {
         january.line_id: ("bank-0", "bank-1"),
         february.line_id: ("bank-2", "bank-3"),
     }
