@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, Text, and_, cast, func, or_, select, update
@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from domain.cash.bank import Sign
-from domain.cash.bank_booking import Booking, Earlier, LineOutcome, repeated
+from domain.cash.bank_booking import Booking, Earlier, LineOutcome
 from domain.cash.bank_lines import BankLine
 from domain.cash.bank_repeats import NEAR, Repeats, ToldBefore
 from domain.cash.bank_repeats import told_before as find_repeats
@@ -127,15 +127,29 @@ def keep(session: Session, booking: Booking, file_sha256: bytes) -> bool:
         "returns": booking.returns,
         "why": booking.why,
         "stands_for": list(booking.stands_for),
+        "may_be": booking.may_be,
         "pauses": list(booking.pauses),
     }
     added = insert(BankLineRow).values(row).on_conflict_do_nothing().returning(BankLineRow.line_id)
     return session.scalar(added) is not None
 
 
-def keep_repeated(session: Session, line: BankLine, told_as: Sequence[str], file_sha256: bytes) -> None:
-    """Keep a line of whose money `told_as` told before."""
-    keep(session, repeated(line, told_as), file_sha256)
+def unapplied(session: Session, line_ids: Collection[str]) -> set[str]:
+    """Those of these lines that nobody could be found for, and that are no doubtful telling of another's money."""
+    open_lines = select(BankLineRow.line_id).where(
+        BankLineRow.line_id.in_(line_ids),
+        BankLineRow.outcome == LineOutcome.UNMATCHED,
+        BankLineRow.may_be.is_(None),
+    )
+    return set(session.scalars(open_lines))
+
+
+def replaced(session: Session, line_id: str, by: Sequence[str], at: datetime) -> None:
+    """A line that nobody could be found for stands for what other lines tell better of: its item is done."""
+    row = session.get_one(BankLineRow, line_id)
+    row.outcome, row.stands_for, row.why = LineOutcome.REPEATED, list(by), "told better in another form"
+    for task in worklist.list_open(session, kind=UNMATCHED_CASH, ref=line_id):
+        worklist.close_task(session, task.item_id, at=at, by="bank", outcome="told better in another form")
 
 
 def untold(session: Session) -> list[BankLineRow]:

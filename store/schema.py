@@ -576,6 +576,7 @@ class BankLineRow(Base):
     returns: Mapped[str | None]  # of money that went back: the line that brought it
     why: Mapped[str]
     stands_for: Mapped[list[str] | None]  # of a repeated line: those that told of its money before
+    may_be: Mapped[str | None]  # of a doubtful line: the one that may have told of its money before
     pauses: Mapped[list[str] | None]  # invoices that are not asked for until a person says what it is
     told_again: Mapped[str | None]  # kept before `stands_for` was: the repeated line that stands for this one
     told_at: Mapped[datetime | None]  # when the case or account was told of it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
@@ -23,7 +24,7 @@ from commands.starting import Starter
 from commands.terminal import clean, count, note, out, print_json, progress_bar, table, words
 from domain.cash import bank_csv
 from domain.cash.bank import CSV_FORM, BankFile, Entry, Sign, Statement, Transaction
-from domain.cash.bank_booking import Booking, LineOutcome, book, doubtful
+from domain.cash.bank_booking import Booking, LineOutcome, book, doubtful, repeated
 from domain.cash.bank_csv import Options
 from domain.cash.bank_lines import lines_of
 from domain.cash.cash_application import OpenItems
@@ -152,27 +153,36 @@ def _book(
         result.waiting += waiting
         known = store.known(session, [line.line_id for line in lines])
         repeats = store.told_before(session, lines)
+        splits = Counter(told_as[0] for told_as in repeats.same.values() if len(told_as) == 1)
+        unapplied = store.unapplied(session, splits.keys())
+        better: dict[str, list[str]] = {}
         for line in lines:
             if line.line_id in known:
                 result.known += 1
                 continue
-            if (told_as := repeats.same.get(line.line_id)) is not None:
-                store.keep_repeated(session, line, told_as, file.sha256)
-                result.known += 1
-                continue
-            if (maybe := repeats.doubtful.get(line.line_id)) is not None:
+            told_as = repeats.same.get(line.line_id, ())
+            told_better = len(told_as) == 1 and told_as[0] in unapplied
+            if told_as and not told_better:
+                booking = repeated(line, told_as)
+            elif (maybe := repeats.doubtful.get(line.line_id)) is not None:
                 booking = doubtful(line, maybe, items)
             else:
                 booking = book(line, items, lambda back: store.payments_of(session, back), told_by_erp)
+            if told_better and splits[told_as[0]] == 1 and booking.outcome is LineOutcome.UNMATCHED:
+                booking = repeated(line, told_as)
+            elif told_better:
+                better.setdefault(told_as[0], []).append(line.line_id)
             applied = booking.outcome is LineOutcome.APPLIED and not booking.told_first
             if applied and not sellers_by_erp.isdisjoint(store.sellers_of(session, booking.allocations)):
                 booking = replace(booking, why=f"{booking.why}; not asked for until the ERP books it")
-            if not store.keep(session, booking, file.sha256):
+            if not store.keep(session, booking, file.sha256) or booking.outcome is LineOutcome.REPEATED:
                 result.known += 1
                 continue
             result.bookings.append(booking)
             if booking.outcome is LineOutcome.UNMATCHED:
                 _ask(session, booking, now)
+        for line_id, by in better.items():
+            store.replaced(session, line_id, by, now)
 
 
 def _ask(session: Session, booking: Booking, now: datetime) -> None:

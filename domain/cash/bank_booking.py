@@ -11,6 +11,9 @@ from domain.cash.bank import Sign
 from domain.cash.bank_lines import BankLine
 from domain.cash.cash_application import Applied, OpenItems, ToldFirst, Unmatched
 
+#: A person is told of so many invoices.
+_MOST_SAID = 5
+
 
 class LineOutcome(StrEnum):
     APPLIED = "applied"
@@ -48,6 +51,8 @@ class Booking:
     """The ERP told of the same money, and has booked it."""
     stands_for: tuple[str, ...] = ()
     """The lines that told of its money before."""
+    may_be: str | None = None
+    """Of a doubtful line: the one that may have told of its money before."""
     pauses: tuple[str, ...] = ()
     """Invoices that nobody is asked to pay until a person has said what the line is."""
 
@@ -70,10 +75,10 @@ def doubtful(line: BankLine, told_as: str, items: OpenItems) -> Booking:
         with suppress(ValueError):
             found = items.find(line.incoming)
     if not isinstance(found, Applied):
-        return Booking(line, LineOutcome.UNMATCHED, why)
+        return Booking(line, LineOutcome.UNMATCHED, why, may_be=told_as)
     invoices = tuple(invoice_id for invoice_id, _ in found.allocations)
-    why = f"{why}, on {', '.join(invoices)} ({found.why})"
-    return Booking(line, LineOutcome.UNMATCHED, why, found.customer_id, pauses=invoices)
+    why = f"{why}, on {', '.join(invoices[:_MOST_SAID])} ({found.why})"
+    return Booking(line, LineOutcome.UNMATCHED, why, found.customer_id, may_be=told_as, pauses=invoices)
 
 
 def book(

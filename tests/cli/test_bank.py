@@ -334,6 +334,39 @@ async def test_a_person_says_whether_a_transfer_was_told_of_before(
     assert await office.json("bank", file) == []
 
 
+async def test_what_is_told_better_takes_the_place_of_what_nobody_was_found_for(
+    office: Office, tmp_path: Path
+) -> None:
+    rows = (
+        ("BETTER-1", 5, "100.00", "Rate"),
+        ("BETTER-2", 5, "60.00", "Zwo"),
+        ("BETTER-3", 5, "40.00", "Drei"),
+    )
+    await office.done("import", portfolio(tmp_path, *rows))
+    day = str(today_in(noon_zone()))
+    bare = entry("100.00", payment("100.00", on=day), on=day, reference="S-1")
+    batch = entry("100.00", "<Btch><NbOfTxs>2</NbOfTxs></Btch>", on=day, reference="S-2")
+    file = office.save("bare.xml", statement(bare, batch, kind="052"))
+    assert [line["outcome"] for line in await office.json("bank", file)] == ["unmatched", "unmatched"]
+    told = statement(
+        entry("100.00", payment("100.00", "BETTER-1", on=day, debtor="R."), on=day, reference="S-1"),
+        entry(
+            "100.00",
+            payment("60.00", "BETTER-2", on=day),
+            payment("40.00", "thanks", on=day),
+            on=day,
+            reference="S-2",
+        ),
+    )
+    lines = await office.json("bank", office.save("told.xml", told))
+    assert [(line["amount"], line["outcome"]) for line in lines] == [
+        ("100.00", "applied"), ("60.00", "applied"), ("40.00", "unmatched"),
+    ]  # fmt: skip
+    [item] = await office.json("worklist", "--kind", "unmatched_cash")
+    assert item["why"].startswith("40.00 USD")
+    assert (await office.done("bank", file, "--json")).document == []
+
+
 async def waits(office: Office, invoice: str, for_what: str) -> None:
     """The case waits for this as soon as the worker has recorded what it was told."""
     for _ in range(100):

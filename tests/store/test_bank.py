@@ -7,11 +7,11 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from domain.cash.bank import CSV_FORM, Sign
-from domain.cash.bank_booking import Booking, LineOutcome
+from domain.cash.bank_booking import Booking, LineOutcome, repeated
 from domain.cash.bank_lines import BankLine
 from domain.cash.bank_repeats import Repeats
 from store import bank, facts
@@ -36,7 +36,7 @@ def test_a_line_that_was_told_again_stands_for_no_other_payment(session: Session
     first = line("bank-1", date(2027, 1, 5), reference="B-1")
     told = bank.told_before(session, [first]).same
     assert told == {"bank-1": ("bank-csv-1",)}
-    bank.keep_repeated(session, first, told["bank-1"], FILE)
+    bank.keep(session, repeated(first, told["bank-1"]), FILE)
 
     second = line("bank-2", date(2027, 1, 12), reference="B-2")
     assert bank.told_before(session, [second]) == Repeats({}, {})
@@ -51,7 +51,8 @@ def test_a_return_takes_back_the_line_that_is_booked(session: Session) -> None:
         line(told_as, date(2027, 1, 5)), LineOutcome.APPLIED, "named", "ACME", {"INV-1": 10_000}
     )
     assert bank.keep(session, applied, FILE)
-    bank.keep_repeated(session, line("bank-1", date(2027, 1, 5), reference="B-1"), [told_as], FILE)
+    again = line("bank-1", date(2027, 1, 5), reference="B-1")
+    bank.keep(session, repeated(again, [told_as]), FILE)
     kept = session.scalars(select(BankLineRow).where(BankLineRow.line_id == "bank-1")).one()
     assert (kept.outcome, kept.why, kept.allocations) == ("repeated", f"told before as {told_as}", {})
     back = replace(line("bank-9", date(2027, 1, 8), sign=Sign.DEBIT), comes_back=True)
@@ -120,3 +121,16 @@ def test_an_invoice_is_known_for_a_while_after_its_case_was_closed(session: Sess
     add_case(session, "INV-3", balance_minor=500)
     known = bank.invoices(session, NOON - timedelta(days=90))
     assert {each.invoice_id: each.balance.minor for each in known} == {"INV-1": 0, "INV-3": 500}
+
+
+def test_what_was_told_again_before_lines_said_what_they_stand_for_is_known(session: Session) -> None:
+    table, statement = line("bank-csv-1", date(2027, 1, 5)), line("bank-1", date(2027, 1, 5), reference="B-1")
+    assert bank.keep(session, Booking(table, LineOutcome.UNMATCHED, "whose?"), FILE)
+    assert bank.keep(session, Booking(statement, LineOutcome.REPEATED, "told before"), FILE)
+    again = {"form": None, "booked_on": None, "value_on": None, "stands_for": None}
+    session.execute(update(BankLineRow).values(again))
+    told = update(BankLineRow).where(BankLineRow.line_id == "bank-csv-1")
+    session.execute(told.values(told_again="bank-1"))
+    report = replace(line("bank-2", date(2027, 1, 5)), form="052")
+    assert bank.told_before(session, [report]).same == {"bank-2": ("bank-csv-1",)}
+    assert bank.told_before(session, [statement, report]) == Repeats({}, {})

@@ -16,6 +16,7 @@ def upgrade() -> None:
             ADD COLUMN booked_on date,
             ADD COLUMN value_on date,
             ADD COLUMN stands_for text[],
+            ADD COLUMN may_be text,
             ADD COLUMN pauses text[]
         """
     )
