@@ -179,6 +179,7 @@ def _insert(work: CaseWork, told: wire.Start) -> CaseRow:
         policy_version=str(policy.version),
         policy=policy.model_dump(mode="json"),
         arm=arm,
+        early_payment_tolerance=policy.tolerance_in(invoice.currency),
         opened_at=work.now,
         issued_on=invoice.issued_on,
         due_on=invoice.due_on,

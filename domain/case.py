@@ -10,13 +10,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import Generic, Literal, TypeVar
 
 from domain import contract as wire
 from domain import facts
 from domain.channels import Route, Ways, route
+from domain.early_payment import discount_taken
 from domain.money import Money
 from domain.offer_credit import offered_credit
 from domain.vocabulary import CustomerKind, DisputeOutcome, HoldReason, Note, PlanState, Step
@@ -108,6 +108,9 @@ class Case:
     collect_on: date | None = None
     early_payment: tuple[tuple[str, date], ...] = ()
     """The invoice's own terms: a discount in percent for paying by a date."""
+    early_payment_tolerance: int | None = 0
+    """What may be missing from a payment that takes such a discount: the policy's tolerance at the opening. None in
+    cases that a version without this rule opened."""
     steps: tuple[Taken, ...] = ()
     payments: Mapping[str, Stamped[wire.PaymentReceived]] = field(default_factory=dict)
     reversals: Mapping[str, Stamped[wire.PaymentReversed]] = field(default_factory=dict)
@@ -116,8 +119,8 @@ class Case:
     recognised: Mapping[str, Stamped[facts.PaymentRecognised]] = field(default_factory=dict)
     """Payments that are booked already under the id that the other source told first, by payment."""
     credits: Mapping[str, Stamped[int]] = field(default_factory=dict)
-    charges: Mapping[str, Stamped[int]] = field(default_factory=dict)
-    waivers: Mapping[str, Stamped[int]] = field(default_factory=dict)
+    charges: Mapping[str, Stamped[wire.ChargeAdded]] = field(default_factory=dict)
+    waivers: Mapping[str, Stamped[wire.ChargeWaived]] = field(default_factory=dict)
     amendments: Mapping[str, Stamped[wire.InvoiceAmended]] = field(default_factory=dict)
     statuses: Mapping[str, Stamped[wire.InvoiceStatus]] = field(default_factory=dict)
     promises: Mapping[str, Stamped[wire.PromiseMade]] = field(default_factory=dict)
@@ -261,20 +264,8 @@ class Case:
 
     @property
     def discounted(self) -> int:
-        """The discount for early payment that was taken: a term's share of the invoice, where all the rest had
-        come in by its date (by `received_on`). It never makes an invoice overpaid."""
-        if not self.early_payment or not self.payments or self.cancelled_at is not None:
-            return 0
-        invoiced, credited = self.invoiced, self.credited
-        open_before = invoiced - credited - self.paid
-        if open_before <= 0:
-            return 0
-        taken = 0
-        for percent, until in self.early_payment:
-            share = int((Decimal(percent) * invoiced / 100).quantize(Decimal(1), ROUND_HALF_UP))
-            if self.received_between(date.min, until) >= invoiced - credited - share:
-                taken = max(taken, share)
-        return min(taken, open_before)
+        """The discount for early payment that was taken, in minor units."""
+        return discount_taken(self)
 
     @property
     def settled_by_offer(self) -> int:
@@ -306,8 +297,8 @@ class Case:
         """Charges less waivers; a waiver takes back at most what was charged."""
         if not self.charges:
             return 0
-        charges = sum(stamped.fact for stamped in self.charges.values())
-        return max(0, charges - sum(stamped.fact for stamped in self.waivers.values()))
+        charges = sum(self.minor(stamped.fact.amount) for stamped in self.charges.values())
+        return max(0, charges - sum(self.minor(stamped.fact.amount) for stamped in self.waivers.values()))
 
     @property
     def net(self) -> int:

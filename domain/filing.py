@@ -95,12 +95,12 @@ def _(fact: wire.CreditIssued, case: Case, at: datetime) -> Case:
 
 @_file.register
 def _(fact: wire.ChargeAdded, case: Case, at: datetime) -> Case:
-    return _add(case, "charges", fact.charge_id, case.minor(fact.amount), at)
+    return _add(case, "charges", fact.charge_id, fact, at)
 
 
 @_file.register
 def _(fact: wire.ChargeWaived, case: Case, at: datetime) -> Case:
-    return _add(case, "waivers", fact.charge_id, case.minor(fact.amount), at)
+    return _add(case, "waivers", fact.charge_id, fact, at)
 
 
 @_file.register

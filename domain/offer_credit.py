@@ -79,5 +79,6 @@ def _credit(case: Case, offer: OfferMade) -> int:
 
 def _charged_by(case: Case, end: datetime) -> int:
     """Charges less waivers that were told before an instant."""
-    charges = sum(charge.fact for charge in case.charges.values() if charge.at < end)
-    return max(0, charges - sum(waiver.fact for waiver in case.waivers.values() if waiver.at < end))
+    charges = sum(case.minor(charge.fact.amount) for charge in case.charges.values() if charge.at < end)
+    waived = sum(case.minor(waiver.fact.amount) for waiver in case.waivers.values() if waiver.at < end)
+    return max(0, charges - waived)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from domain.calendar import Calendar
 from domain.case import Account, Case, hold_ends
 from domain.cash_source import Awaited, announced_amount, announced_between, awaited, hold_id, said
+from domain.early_payment import OpenTerm, open_terms
 from domain.facts import OfferMade, PlanTabled
 from domain.money import Money
 from domain.offers import open_counter, standing_offer, unpaid_agreements
@@ -221,7 +222,7 @@ def planned_amount(case: Case, today: date) -> int:
     if plan is None:
         return 0
     tabled_at = case.plans[plan.plan_id].at
-    charged = sum(charge.fact for charge in case.charges.values() if charge.at > tabled_at)
+    charged = sum(case.minor(charge.fact.amount) for charge in case.charges.values() if charge.at > tabled_at)
     waiting = plan.part(case.invoice_id).planned - max(0, received_for(case, plan)) + charged
     return max(0, min(waiting, case.balance - frozen_amount(case)))
 
@@ -240,6 +241,16 @@ def offer_on_table(case: Case, today: date) -> OfferMade | None:
     if not case.offers or case.cancelled_at is not None or case.open_disputes:
         return None
     return None if standing_plan(case, today) is not None else standing_offer(case, today)
+
+
+def terms_on_table(case: Case, today: date) -> list[OpenTerm]:
+    """The invoice's own terms for early payment that the customer is told of on `today`: none where the seller
+    collects the money, some of it is on its way, something is disputed or a plan stands over it."""
+    if not case.early_payment or case.collection != "transfer" or case.open_disputes:
+        return []
+    if announced_amount(case) > 0:
+        return []
+    return [] if standing_plan(case, today) is not None else open_terms(case, today)
 
 
 def _agreed_offer(case: Case, policy: Policy, today: date) -> tuple[OfferMade, date] | None:

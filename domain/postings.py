@@ -9,8 +9,11 @@ from typing import NamedTuple
 from domain import contract as wire
 from domain import facts as internal
 from domain.case import Case
+from domain.early_payment import taken_on
 from domain.offer_credit import taken_offer
 
+#: The kind of the entry that takes off, or puts back, the discount of an invoice's own terms.
+EARLY_PAYMENT_ENTRY = "early_payment"
 #: How the kinds of those entries begin that an offer leaves behind.
 OFFER_ENTRY = "offer_"
 
@@ -31,7 +34,7 @@ def postings(
 
     Beside its own: a reversal that waited for its payment, a discount for early payment or the credit of an offer
     that it earns or loses, and what it does to write-offs. `kind` and `event_id` are the fact's; `on` is the
-    customer's day, and a payment's own entry has its value date.
+    customer's day; a payment's own entry, and a discount for early payment taken with it, has the value date.
     """
     derived_id = f"{kind}:{event_id}"  # no id of the contract holds a colon
     written_off = _written_off(before) - _written_off(after)
@@ -50,7 +53,10 @@ def postings(
         made.append(Posting(kind, event_id, own, on))
     is_write_off = isinstance(fact, internal.WrittenOff)
     made.append(Posting("written_off", event_id if is_write_off else derived_id, written_off, on))
-    made.append(Posting("early_payment", derived_id, discount, on))
+    is_payment = isinstance(fact, wire.PaymentReceived)
+    made.append(
+        Posting(EARLY_PAYMENT_ENTRY, derived_id, discount, (taken_on(after) if is_payment else None) or on)
+    )
     return [entry for entry in (*made, *offers) if entry.minor]
 
 

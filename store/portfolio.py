@@ -308,6 +308,7 @@ def new_case(row: CaseRow, account: Account, policy: Policy) -> Case:
             (str(term["percent"]), date.fromisoformat(term["until"]))
             for term in invoice.get("early_payment") or ()
         ),
+        early_payment_tolerance=row.early_payment_tolerance,
     )
 
 

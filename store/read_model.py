@@ -73,8 +73,8 @@ def _settled_on(case: Case, calendar: Calendar, today: date) -> date:
     """The day of the last of what left nothing owed: of money the day it came in, which is not always the day it
     was told."""
     days = {made.fact.received_on for made in case.payments.values()}
-    taken_off = (*case.all_credits.values(), *case.waivers.values())
-    days |= {calendar.local_date(each.at) for each in taken_off}
+    days |= {calendar.local_date(each.at) for each in case.all_credits.values()}
+    days |= {calendar.local_date(each.at) for each in case.waivers.values()}
     days |= {
         calendar.local_date(each.at) for each in case.amendments.values() if each.fact.amount is not None
     }

@@ -156,6 +156,7 @@ class CaseRow(Base):
     policy_version: Mapped[str]
     policy: Mapped[dict[str, Any]]  # the body that this case started with, or was moved to
     arm: Mapped[str | None]  # of the hold-out, drawn when the case was opened; null: there was none
+    early_payment_tolerance: Mapped[int | None] = mapped_column(BigInteger)  # minor units, at the opening
     cycle: Mapped[int] = mapped_column(default=0)
     revision: Mapped[int] = mapped_column()  # 1, and one more with each write
     opened_at: Mapped[datetime]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -577,3 +578,26 @@ def test_the_order_in_which_money_is_told_does_not_matter(data: st.DataObject) -
             of = apply(of, fact, NOW)
         balances.add((of.balance, of.overpaid, of.settled_by_offer))
     assert len(balances) == 1
+
+
+# An offer beside the invoice's own terms
+
+
+@pytest.mark.parametrize(
+    ("amount", "on", "left", "by_terms", "by_offer"),
+    [
+        ("1225.00", "2027-01-10", 0, 2_500, 0),  # the terms, in time
+        ("1000.00", "2027-01-10", 0, 0, 25_000),  # the offer, in the time of both
+        ("1000.00", "2027-01-15", 0, 0, 25_000),
+        ("975.00", "2027-01-10", 27_500, 0, 0),  # neither: they are not added to each other
+        ("1225.00", "2027-01-15", 0, 0, 2_500),  # too late for the terms; the offer's credit is what is left
+        ("1250.00", "2027-01-10", 0, 0, 0),
+    ],
+)
+def test_an_offer_and_the_terms_each_settle_the_invoice_and_never_add_up(
+    amount: str, on: str, left: int, by_terms: int, by_offer: int
+) -> None:
+    both = replace(made(case()), early_payment=(("2", date(2027, 1, 10)),))
+    told = apply(both, paid(amount, on), at("2027-01-25"))
+    assert (told.balance, told.discounted, told.settled_by_offer) == (left, by_terms, by_offer)
+    assert told.overpaid == 0
