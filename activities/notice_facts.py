@@ -43,7 +43,7 @@ from domain.pauses import (
     promised_amount,
     promises,
 )
-from domain.postings import OFFER_ENTRY
+from domain.postings import BANK_CHARGES_ENTRY, OFFER_ENTRY
 from domain.requests.offer_requests import offer_of_step
 from domain.risk import assess
 from domain.seller import Mailbox, Seller, one_line
@@ -71,6 +71,7 @@ _KINDS = {
     "credit_issued": EntryKind.CREDIT,
     "dispute_resolved": EntryKind.CREDIT,
     "early_payment": EntryKind.CREDIT,
+    BANK_CHARGES_ENTRY: EntryKind.CREDIT,
     f"{OFFER_ENTRY}{OfferKind.EARLY_PAYMENT_DISCOUNT}": EntryKind.DISCOUNT,
     f"{OFFER_ENTRY}{OfferKind.SETTLEMENT}": EntryKind.SETTLEMENT,
     f"{OFFER_ENTRY}{OfferKind.FEE_WAIVER}": EntryKind.WAIVER,

@@ -19,7 +19,7 @@ from domain.channels import Route, Ways, route
 from domain.early_payment import discount_taken
 from domain.money import Money
 from domain.offer_credit import offered_credit
-from domain.vocabulary import CustomerKind, DisputeOutcome, HoldReason, Note, PlanState, Step
+from domain.vocabulary import CustomerKind, DeductionKind, DisputeOutcome, HoldReason, Note, PlanState, Step
 
 F = TypeVar("F")
 
@@ -275,6 +275,18 @@ class Case:
         return offered_credit(self)
 
     @property
+    def bank_charges(self) -> int:
+        """What banks kept of payments that stand, as far as the seller bears it. It never makes an invoice
+        overpaid."""
+        if not self.payments or self.cancelled_at is not None:
+            return 0
+        kept = sum(map(self._kept_by_banks, self.payments))
+        if kept == 0:
+            return 0
+        owed = self.invoiced + self.charged - self.paid - self.credited - self.discounted
+        return min(kept, max(0, owed - self.settled_by_offer))
+
+    @property
     def given_up(self) -> int:
         """All write-offs ever recorded."""
         return sum(stamped.fact for stamped in self.write_offs.values())
@@ -285,7 +297,7 @@ class Case:
         if not self.write_offs:
             return 0
         owed = self.invoiced + self.charged - self.paid - self.credited - self.discounted
-        return min(self.given_up, max(0, owed - self.settled_by_offer))
+        return min(self.given_up, max(0, owed - self.settled_by_offer - self.bank_charges))
 
     @property
     def recovered(self) -> int:
@@ -313,7 +325,7 @@ class Case:
             owed -= self.discounted
         if self.offers:
             owed -= self.settled_by_offer
-        return owed - self.written_off
+        return owed - self.bank_charges - self.written_off
 
     @property
     def balance(self) -> int:
@@ -326,17 +338,37 @@ class Case:
         return max(0, -self.net)
 
     def received_between(self, start: date, end: date) -> int:
-        """Payments less reversals with `received_on` in [start, end]."""
-        received = 0
-        for payment_id, stamped in self.payments.items():
-            if start <= stamped.fact.received_on <= end:
-                back = sum(
-                    self.minor(reversal.fact.amount)
-                    for reversal in self.reversals.values()
-                    if self.booked_as(reversal.fact.payment_id) == payment_id
-                )
-                received += max(0, self.minor(stamped.fact.amount) - back)
-        return received
+        """Payments less reversals with `received_on` in [start, end], with what the seller bears that banks kept of
+        them: who paid in full has paid in full."""
+        return sum(
+            self._standing(payment_id) + self._kept_by_banks(payment_id)
+            for payment_id, stamped in self.payments.items()
+            if start <= stamped.fact.received_on <= end
+        )
+
+    def _standing(self, payment_id: str) -> int:
+        """What of a payment was not taken back."""
+        back = sum(
+            self.minor(reversal.fact.amount)
+            for reversal in self.reversals.values()
+            if self.booked_as(reversal.fact.payment_id) == payment_id
+        )
+        return max(0, self.minor(self.payments[payment_id].fact.amount) - back)
+
+    def _kept_by_banks(self, payment_id: str) -> int:
+        """What banks kept of a payment at the seller's cost, by whichever source tells more of it; gone with the
+        payment."""
+        told = [self.payments[payment_id].fact]
+        told += [known.fact.payment for known in self.recognised.values() if known.fact.of == payment_id]
+        kept = max(
+            sum(
+                self.minor(each.amount)
+                for each in payment.deductions
+                if each.kind is DeductionKind.BANK_CHARGES
+            )
+            for payment in told
+        )
+        return kept if kept and self._standing(payment_id) else 0
 
     # -- ladder -----------------------------------------------------------------------------------
 

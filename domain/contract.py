@@ -26,6 +26,7 @@ from domain.money import Money
 from domain.vocabulary import (
     CallOutcome,
     CustomerKind,
+    DeductionKind,
     DisputeOutcome,
     DisputeReason,
     HoldReason,
@@ -64,6 +65,7 @@ from domain.wire import (
 
 __all__ = ["FieldError", "field_errors", "parse"]
 
+_OpenDeductionKind = Annotated[DeductionKind, OrOther(*DeductionKind)]
 _OpenDisputeReason = Annotated[DisputeReason, OrOther(*DisputeReason)]
 _OpenHoldReason = Annotated[
     HoldReason, OrOther(*(reason for reason in HoldReason if reason is not HoldReason.UNREADABLE))
@@ -270,10 +272,11 @@ class Fact(WireModel):
 
 
 class Deduction(WireModel):
-    """A part of the amount that the customer withheld, and why."""
+    """A part of the amount that was kept back, and why: disputed, but for charges of banks that the seller bears."""
 
     amount: PositiveAmount
     reason: Text
+    kind: _OpenDeductionKind = DeductionKind.OTHER
 
 
 class PaymentReceived(Fact):

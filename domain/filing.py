@@ -13,7 +13,7 @@ from typing import Any
 from domain import contract as wire
 from domain import facts
 from domain.case import Case, Stamped, Taken
-from domain.vocabulary import DisputeReason, HoldReason, Note
+from domain.vocabulary import DeductionKind, DisputeReason, HoldReason, Note
 
 _FIELDS = tuple(field.name for field in fields(Case))
 _values = attrgetter(*_FIELDS)
@@ -72,8 +72,10 @@ def _(fact: facts.PaymentRecognised, case: Case, at: datetime) -> Case:
 
 
 def _deduct(case: Case, fact: wire.PaymentReceived, at: datetime) -> Case:
-    """What the payer kept back is disputed, whoever books the payment."""
+    """What the payer kept back is disputed, whoever books the payment; what the seller bears is not."""
     for number, deduction in enumerate(fact.deductions, start=1):
+        if deduction.kind is not DeductionKind.OTHER:
+            continue
         dispute = wire.DisputeRaised(
             dispute_id=derived_id("", fact.payment_id, f".deduction-{number}"),
             reason=DisputeReason.OTHER,

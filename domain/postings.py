@@ -14,6 +14,8 @@ from domain.offer_credit import taken_offer
 
 #: The kind of the entry that takes off, or puts back, the discount of an invoice's own terms.
 EARLY_PAYMENT_ENTRY = "early_payment"
+#: The kind of the entry for what banks kept of a payment at the seller's cost, or that puts it back.
+BANK_CHARGES_ENTRY = "bank_charges"
 #: How the kinds of those entries begin that an offer leaves behind.
 OFFER_ENTRY = "offer_"
 
@@ -32,15 +34,16 @@ def postings(
 ) -> list[Posting]:
     """The entries of a fact that led from one case to the other, none of them of nothing.
 
-    Beside its own: a reversal that waited for its payment, a discount for early payment or the credit of an offer
-    that it earns or loses, and what it does to write-offs. `kind` and `event_id` are the fact's; `on` is the
+    Beside its own: a reversal that waited for its payment, a discount for early payment, charges of banks that the
+    seller bears or the credit of an offer that it earns or loses, and what it does to write-offs. `kind` and `event_id` are the fact's; `on` is the
     customer's day; a payment's own entry, and a discount for early payment taken with it, has the value date.
     """
     derived_id = f"{kind}:{event_id}"  # no id of the contract holds a colon
     written_off = _written_off(before) - _written_off(after)
     discount = before.discounted - after.discounted
+    bank_charges = before.bank_charges - after.bank_charges
     offers = list(_of_offers(before, after, derived_id, on))
-    own = _gross(after) - _gross(before) - discount - sum(entry.minor for entry in offers)
+    own = _gross(after) - _gross(before) - discount - bank_charges - sum(entry.minor for entry in offers)
     made: list[Posting] = []
     if isinstance(fact, wire.PaymentReceived):
         paid = after.minor(fact.amount)
@@ -57,6 +60,7 @@ def postings(
     made.append(
         Posting(EARLY_PAYMENT_ENTRY, derived_id, discount, (taken_on(after) if is_payment else None) or on)
     )
+    made.append(Posting(BANK_CHARGES_ENTRY, derived_id, bank_charges, on))
     return [entry for entry in (*made, *offers) if entry.minor]
 
 

@@ -144,6 +144,15 @@ class CustomerKind(StrEnum):
     PERSON = "person"
 
 
+class DeductionKind(StrEnum):
+    """What a payer, or a bank on the way, kept back of a payment."""
+
+    BANK_CHARGES = "bank_charges"
+    """The seller bears them: they count as paid."""
+    OTHER = "other"
+    """Disputed until a person has settled it."""
+
+
 class DisputeReason(StrEnum):
     NOT_RECEIVED = "not_received"
     WRONG_AMOUNT = "wrong_amount"

@@ -54,7 +54,8 @@ def things_told(draw: st.DrawFn) -> list[object]:
     told: list[object] = []
     for number in range(draw(st.integers(0, 2))):
         deducted = draw(st.lists(amounts(20_000), max_size=2))
-        deductions = [{"amount": amount, "reason": "r"} for amount in deducted]
+        kinds = st.sampled_from(["other", "bank_charges"])
+        deductions = [{"amount": amount, "reason": "r", "kind": draw(kinds)} for amount in deducted]
         told.append(paid(draw(amounts()), draw(days), f"P-{number}", deductions=deductions))
         told += [
             reversed_(f"P-{number}", draw(amounts()), f"R-{number}-{n}")
