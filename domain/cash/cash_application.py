@@ -209,7 +209,11 @@ class OpenItems:
             why = f"{numbers} is named, the payer is another customer, and the amount does not agree"
             return Unmatched(why, _suggested(named, "named"))
         why = f"named {numbers}" + (", paid by another customer" if by_another else "")
-        if incoming.money < owed:
+        fitting = list(_combinations(owing, incoming.money)) if incoming.money < owed else []
+        if len(fitting) == 1:
+            owing = list(fitting[0])
+            why += f", and the amount is just that of {_listed(invoice.number for invoice in owing)}"
+        elif incoming.money < owed:
             why += f", {_said(owed - incoming.money)} short"
             why += ": the oldest first" if len(owing) > 1 else ""
         elif owed < incoming.money:
@@ -245,19 +249,22 @@ class OpenItems:
         choices = self._making_up(rest, incoming.money.currency, open_, payer)
         if len(choices) == 1:
             [chosen] = choices
-            of_payer = any(payer == self._open[invoice_id].customer_id for invoice_id in chosen)
-            return self._named(chosen.union(sure if of_payer else likely))
+            of_payer = any(payer in (None, self._open[invoice_id].customer_id) for invoice_id in chosen)
+            telling = {each.invoice_id for place in open_ for each in place if each.telling}
+            if of_payer or chosen <= telling:
+                return self._named(chosen.union(sure if of_payer else likely))
         if not doubtful and not choices:
             return self._named(likely)
         meant = self._named(likely.union(doubtful, *choices)).invoices
-        numbers = _listed(invoice.number for invoice in meant)
-        if all(each.standing is Standing.PART for place in open_ for each in place if each.telling):
+        if len(choices) == 1:
+            doubt = "and the payer is another customer"
+        elif all(each.standing is Standing.PART for place in open_ for each in place if each.telling):
             doubt = "only as part of a longer number"
         elif len(meant) == 1:
             doubt = "if its number is cut by a blank or a line end"
         else:
             doubt = "and the amount does not tell which"
-        return _Named(meant, f"{numbers} may be meant, {doubt}")
+        return _Named(meant, f"{_listed(invoice.number for invoice in meant)} may be meant, {doubt}")
 
     def _making_up(
         self, rest: int, currency: str, places: Sequence[Sequence[Reading]], payer: str | None
@@ -269,7 +276,7 @@ class OpenItems:
             for place in places
         ]
         if prod(map(len, options)) > _MOST_READINGS:
-            options = [option[1:] for option in options]
+            options = [option[1:] for option in options if len(option) > 1]
         found = set()
         for choice in islice(product(*options), _MOST_READINGS):
             chosen = frozenset(filter(None, choice))

@@ -25,7 +25,8 @@ _FEWEST_DIGITS = 3
 #: What is longer than this and hangs on a number by a hyphen is a word, not its suffix.
 _LONGEST_SUFFIX = 3
 
-_WORD = re.compile(r"[^\W_]+")
+#: A word, without the next one where a bank left out the blank: `1001vom`.
+_WORD = re.compile(r"[^\W_]*?\d(?=[^\W\d_]{3,}(?![^\W_]))|[^\W_]+")
 #: ISO 11649: a creditor reference carries the biller's own number after `RF` and two check digits.
 _CREDITOR_REFERENCE = re.compile(r"RF\d\d(?=.)")
 #: What joins the parts of one number, without blanks.
@@ -33,11 +34,20 @@ _TIGHT = re.compile(r"[-/._\\\u2010-\u2015]{1,2}")
 #: What stands between the first and the last of a row of numbers.
 _RANGE = re.compile(
     r"\s*(-|[\u2010-\u2015]|\.{2,})\s*"
-    r"|\s+(bis|to|through|thru|until|till|au|al|hasta|t/m|tot|do)\s+",
+    r"|\s+(bis|to|through|thru|until|till|a|à|au|al|hasta|t/m|tot|do)\s+",
     re.IGNORECASE,
 )
-#: What payers write before a number, also by a hyphen: `RE-1001` for 1001.
+#: What payers write before a number, also by a hyphen: `RE-1001` for 1001; and after it.
 _BEFORE_A_NUMBER = frozenset(("RE", "RG", "RN", "RNR", "NR", "NO", "INV", "REF", "FA", "FV", "FT", "FAC"))
+_AFTER_A_NUMBER = frozenset(
+    ("EUR", "USD", "GBP", "CHF", "VOM", "VON", "DTD", "DD", "EREF", "KREF", "MREF", "SVWZ")
+)
+#: What the words before the number of something else begin with: a customer, an order, a contract.
+_OF_SOMETHING_ELSE = (
+    "KD", "KUND", "DEB", "CUST", "CLIENT", "KLANT", "ACCOUNT", "ACCT", "KONTO", "IBAN", "ORDER", "AUFTR", "BESTELL",
+    "VERTR", "CONTR", "MANDAT",
+)  # fmt: skip
+_NUMBER_WORDS = frozenset(("NR", "NO", "NUM", "NUMMER", "NUMBER", "ID"))
 
 _DAY, _MONTH, _YEAR = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])", r"(?:(?:19|20)\d\d|\d\d)"
 _LONG_YEAR = r"(?:19|20)\d\d"
@@ -225,6 +235,15 @@ class _Text:
             [self.gaps[end], *(f"{self.words[at]}{self.gaps[at + 1]}" for at in range(end, start))]
         )
 
+    def cut(self, at: int) -> bool:
+        """Whether a line ends between two digits, before a word: they may be those of one number."""
+        return self.gaps[at] == "\n" and self.words[at - 1][-1].isdigit() and self.words[at][0].isdigit()
+
+    def of_something_else(self, at: int) -> bool:
+        """Whether a number that begins with a word is said to be that of a customer, an order and the like."""
+        before = [word for word in self.words[max(at - 3, 0) : at] if word not in _NUMBER_WORDS]
+        return bool(before) and before[-1].startswith(_OF_SOMETHING_ELSE)
+
     def tight(self, at: int) -> bool:
         """Whether a separator without blanks stands before a word; a line end is overlooked."""
         return _TIGHT.fullmatch(self.gaps[at].replace("\n", "")) is not None
@@ -283,6 +302,8 @@ def _at_best(match: _Match, limit: Standing) -> _Match:
 
 def _limit(text: _Text, match: _Match, near: _Near) -> Standing:
     """What a match is at best, for what stands beside it."""
+    if not match.telling and text.of_something_else(match.start):
+        return Standing.PART
     limits = [Standing.WRITTEN]
     for beside, gap in ((match.start - 1, match.start), (match.end, match.end)):
         if 0 <= beside < len(text.words) and beside not in text.dates:
@@ -294,15 +315,13 @@ def _limit(text: _Text, match: _Match, near: _Near) -> Standing:
 
 def _hangs_on(text: _Text, gap: int, *, before: bool) -> Standing:
     """What a number is where only a gap parts it from the word `before` or after it."""
-    left, right = text.words[gap - 1], text.words[gap]
-    word = left if before else right
+    word = text.words[gap - 1] if before else text.words[gap]
+    usual = word in (_BEFORE_A_NUMBER if before else _AFTER_A_NUMBER) or "." in text.gaps[gap]
     if text.tight(gap):
-        suffix = len(word) <= _LONGEST_SUFFIX and "." not in text.gaps[gap]
-        if before and word in _BEFORE_A_NUMBER:
-            suffix = False
+        suffix = len(word) <= _LONGEST_SUFFIX and not usual
         return Standing.PART if _has_digit(word) or suffix else Standing.WRITTEN
-    cut = text.gaps[gap] == "\n" and left[-1].isdigit() and right[0].isdigit()
-    return Standing.DOUBTFUL if cut else Standing.WRITTEN
+    glued = not text.gaps[gap] and not usual
+    return Standing.DOUBTFUL if glued or text.cut(gap) else Standing.WRITTEN
 
 
 def _explained(text: _Text, match: _Match, beside: int, gap: int, near: _Near) -> bool:
@@ -319,10 +338,17 @@ def _explained(text: _Text, match: _Match, beside: int, gap: int, near: _Near) -
 
 def _places(text: _Text, matches: Sequence[_Match]) -> list[tuple[Reading, ...]]:
     """The places of a text with what each may name: of numbers inside each other the longest, unless digits that
-    stand apart may not belong to it."""
+    stand apart may not belong to it. What a line end cuts off a longer one is part of it."""
     near = _nearest(matches)
     kept = [
         match for match in matches if not any(_outdone(text, match, longer) for longer in near(*match.span))
+    ]
+    kept_near = _nearest(kept)
+    kept = [
+        _at_best(match, Standing.PART)
+        if any(_cut_off(text, match, longer) for longer in kept_near(*match.span))
+        else match
+        for match in kept
     ]
     kept.sort(key=lambda match: match.span)
     groups: list[list[_Match]] = []
@@ -361,6 +387,13 @@ def _outdone(text: _Text, match: _Match, longer: _Match) -> bool:
     return not any(
         longer.start <= beside < longer.end and not text.tight(gap) and text.words[beside].isdigit()
         for beside, gap in ((match.start - 1, match.start), (match.end, match.end))
+    )
+
+
+def _cut_off(text: _Text, match: _Match, longer: _Match) -> bool:
+    """Whether a line end cuts the longer number where this one begins or ends."""
+    return (longer.start < match.start and longer.end >= match.end and text.cut(match.start)) or (
+        longer.start <= match.start and longer.end > match.end and text.cut(match.end)
     )
 
 

@@ -130,10 +130,20 @@ def told(amount: str, text: str, payer: str = "", end_to_end_id: str = "") -> In
         ("750.00", "A-7781-2 RE-2026-100-1 ALPHA", None),
         # Words before a number, and numbers beside it
         ("250.00", "RNr.INV-1001", "INV-1001"),
+        ("240.00", "Rechnung A-7781-2vom 10.11.2026", "A-7781-2"),
+        ("250.00", "Rechnung A-7781-2danke", "A-7781-2"),
+        ("240.00", "Rechnung A-7781-2abc", None),
         ("250.00", "Re-INV-1001", "INV-1001"),
         ("250.00", "Kd.-Nr. 2001 INV-1001", "INV-1001"),
         ("90.00", "Kd 1001 INV-1002", "INV-1002"),
         ("480.00", "RE-2027/0017", "2027/0017"),
+        ("250.00", "INV-1001/EUR 250.00", "INV-1001"),
+        ("250.00", "Rechnung 1001", "INV-1001"),
+        ("250.00", "Kd.-Nr. 1001", None),
+        ("250.00", "Kundennummer: 1001", None),
+        ("250.00", "Order no. 1001", None),
+        ("250.00", "PO-1001", None),
+        ("250.00", "Kd.-Nr. 4711 Rechnung 1001", "INV-1001"),
         # For a person
         ("250.00", "A-7781-3", None),
         ("700.00", "A-7781-3", None),
@@ -144,9 +154,11 @@ def told(amount: str, text: str, payer: str = "", end_to_end_id: str = "") -> In
         ("700.00", "XY-B-5500", None),
         ("240.00", "A-7781 2", None),
         ("600.00", "Rechnung RE-2026-001|23 vom 05.10.2026", None),
+        ("612.00", "Rechnung RE-2026-001|23 vom 05.10.2026", None),
         ("650.00", "Zahlung D-90|01 vom 05.10.2026", None),
         ("425.50", "INV-1001 bis INV-1003", None),
         ("425.50", "INV-1001-1003", None),
+        ("425.50", "INV-1001 a INV-1003", None),
         ("325.50", "INV-1001 INV-2001", None),
         ("250.00", "INV-1001/2026", None),
         ("15.00", "G111", None),
@@ -232,11 +244,19 @@ def test_a_number_that_is_in_doubt_is_not_taken_against_the_payer() -> None:
     assert isinstance(items().apply(paid), Unmatched)
 
 
-def test_common_numbers_of_payer_and_another_go_to_a_person() -> None:
-    """The amount is that of INV-2001 of another customer; the payer's own INV-1001 is named as well as that."""
-    found = items().apply(told("75.50", "Kd 2001 Rg 1001", payer="Acme GmbH"))
+@pytest.mark.parametrize("text", ["2001 Rg 1001", "2001"])
+def test_a_common_number_is_not_taken_against_the_payer(text: str) -> None:
+    """The amount is that of INV-2001 of another customer, and of the payer's own INV-1003."""
+    found = items().apply(told("75.50", text, payer="Acme GmbH"))
     assert isinstance(found, Unmatched)
-    assert found.why == "INV-1001, INV-2001 are named, of several customers"
+    assert found.why.endswith("INV-2001 may be meant, and the payer is another customer")
+
+
+def test_of_several_numbers_those_that_make_up_the_amount_are_paid() -> None:
+    found = items().apply(told("250.00", "A-7781-2 (A-7781)"))
+    assert isinstance(found, Applied)
+    assert found.allocations == (("A-7781-2", eur("250.00")),)
+    assert found.why == "named A-7781, A-7781-2, and the amount is just that of A-7781-2"
 
 
 def test_many_numbers_of_only_digits_are_taken_where_they_make_up_the_amount() -> None:
