@@ -45,12 +45,12 @@ def close_unawaited(work: CaseWork, invoice_id: str, released: str) -> None:
 
 
 def end_doubt(work: CaseWork, invoice_id: str, line_id: str) -> None:
-    """A person said what a doubtful bank line is, of one of the invoices that it pauses: all of them go on."""
-    pauses = bank.paused(work.session, line_id)
-    if invoice_id not in pauses:
-        return
+    """A person said what a doubtful bank line is, of one invoice: all of its customer that it pauses go on."""
+    owner = work.row(invoice_id).owner_id
     hold = hold_of(line_id)
-    for other in pauses:
+    for other in bank.paused(work.session, line_id):
+        if work.row(other).owner_id != owner:
+            continue
         released = wire.HoldReleased(hold_id=hold)
         if work.file(other, released, released.fact_id):
             work.nudge.add(other)

@@ -40,6 +40,9 @@ from store.schema import BankLineRow, CaseRow
 
 #: What is told with a payment, at most: the contract's `Text` takes more, a person reads no more.
 _REFERENCE = 500
+#: So long an invoice waits for a person to say whether money is for it; what is found to be for another customer's
+#: invoice does not release it.
+_WAITED_FOR = timedelta(days=14)
 #: So long after its case was closed an invoice is known when a payment names it.
 _NAMED_AFTERWARDS = timedelta(days=90)
 
@@ -204,7 +207,10 @@ def _answer(booking: Booking) -> str:
     """What a person does about a line that pauses invoices."""
     if not booking.pauses:
         return ""
-    return f". Else release {booking.pauses[0]} --hold-id {hold_of(booking.line.line_id)}"
+    which = (
+        booking.pauses[0] if len(booking.pauses) == 1 else f"what waits for it ({', '.join(booking.pauses)})"
+    )
+    return f". Else release {which} --hold-id {hold_of(booking.line.line_id)}"
 
 
 # Telling
@@ -238,6 +244,8 @@ async def _tell(place: Place, starter: Starter, row: BankLineRow) -> None:
         return
     if row.outcome == LineOutcome.UNMATCHED:
         hold = {"hold_id": hold_of(row.line_id), "reason": HoldReason.OTHER, "note": row.why}
+        if row.may_be is None:
+            hold["until"] = (row.recorded_at + _WAITED_FOR).date().isoformat()
         for invoice_id in row.pauses or ():
             await _tell_invoice(place, starter, invoice_id, HoldPlaced.fact_kind, hold)
         return

@@ -112,7 +112,8 @@ def book(
             allocations,
             told_first=found.told_first,
         )
-    return Booking(line, LineOutcome.UNMATCHED, "; ".join([found.why, *_suggestions(found)]))
+    why = "; ".join([found.why, *_suggestions(found)])
+    return Booking(line, LineOutcome.UNMATCHED, why, pauses=found.meant)
 
 
 def _suggestions(found: Unmatched) -> Iterator[str]:

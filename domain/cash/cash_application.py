@@ -101,6 +101,8 @@ class Unmatched:
 
     why: str
     suggestions: tuple[Suggestion, ...] = ()
+    meant: tuple[str, ...] = ()
+    """The invoices that owe, of those that the payer names or may name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,8 @@ class OpenItems:
         if same is not None:
             return same
         if named.doubt is not None:
-            return Unmatched(named.doubt, _suggested(named.invoices, "may be meant"))
+            owing = [invoice for invoice in named.invoices if invoice.balance.minor > 0]
+            return Unmatched(named.doubt, _suggested(named.invoices, "may be meant"), _ids(owing))
         if named.invoices:
             return self._by_number(incoming, payer, named.invoices)
         return self._by_payer(incoming, payer)
@@ -193,21 +196,22 @@ class OpenItems:
     ) -> Applied | Unmatched:
         numbers = _listed(invoice.number for invoice in named)
         customers = {invoice.customer_id for invoice in named}
-        if len(customers) > 1:
-            return Unmatched(f"{numbers} are named, of several customers", _suggested(named, "named"))
-        [customer_id] = customers
         owing = [invoice for invoice in named if invoice.balance.minor > 0]
+        if len(customers) > 1:
+            why = f"{numbers} are named, of several customers"
+            return Unmatched(why, _suggested(named, "named"), _ids(owing))
+        [customer_id] = customers
         if not owing:
             verb = "is named and owes" if len(named) == 1 else "are named and owe"
             return Unmatched(f"{numbers} {verb} nothing: paid twice?", _suggested(named, "named"))
         if any(invoice.balance.currency != incoming.money.currency for invoice in owing):
             why = f"{numbers} is named, and is not in {incoming.money.currency}"
-            return Unmatched(why, _suggested(named, "named"))
+            return Unmatched(why, _suggested(named, "named"), _ids(owing))
         owed = Money.total((invoice.balance for invoice in owing), incoming.money.currency)
         by_another = payer is not None and payer != customer_id
         if by_another and owed != incoming.money:
             why = f"{numbers} is named, the payer is another customer, and the amount does not agree"
-            return Unmatched(why, _suggested(named, "named"))
+            return Unmatched(why, _suggested(named, "named"), _ids(owing))
         why = f"named {numbers}" + (", paid by another customer" if by_another else "")
         fitting = list(_combinations(owing, incoming.money)) if incoming.money < owed else []
         if len(fitting) == 1:
@@ -348,6 +352,10 @@ class OpenItems:
 def _age(invoice: OpenInvoice) -> tuple[date, str]:
     """The order in which invoices fell due."""
     return invoice.due_on, invoice.invoice_id
+
+
+def _ids(invoices: Iterable[OpenInvoice]) -> tuple[str, ...]:
+    return tuple(invoice.invoice_id for invoice in invoices)
 
 
 def _certain(reading: Reading) -> bool:

@@ -374,3 +374,24 @@ async def waits(office: Office, invoice: str, for_what: str) -> None:
             return
         await asyncio.sleep(0.1)
     assert (await office.json("show", invoice))["waiting_on"] == for_what
+
+
+async def test_invoices_of_two_customers_that_are_named_wait_for_a_person(
+    office: Office, tmp_path: Path
+) -> None:
+    await office.done(
+        "import", portfolio(tmp_path, ("NAMED-1001", 5, "60.00", "Eins"), ("NAMED-2001", 5, "40.00", "Zwei"))
+    )
+    day = str(today_in(noon_zone()))
+    told = payment("70.00", "NAMED-1001 NAMED-2001", on=day, debtor="Somebody")
+    file = office.save("named.xml", statement(entry("70.00", told, on=day, reference="N-1")))
+    [line] = await office.json("bank", file)
+    assert line["outcome"] == "unmatched"
+    hold = f"cash-{line['line_id']}"
+    for invoice in ("NAMED-1001", "NAMED-2001"):
+        await waits(office, invoice, "hold")
+    await office.done("pay", "NAMED-1001", "--payment-id", line["line_id"], "--amount", "60.00")
+    await becomes(office, "NAMED-1001", "0.00")
+    await waits(office, "NAMED-2001", "hold")
+    await office.done("release", "NAMED-2001", "--hold-id", hold)
+    await waits(office, "NAMED-2001", "time")

@@ -313,3 +313,18 @@ def test_a_text_of_a_thousand_numbers_is_read_at_once() -> None:
     found = known.apply(Incoming(eur("2000.00"), texts=(text,)))
     assert isinstance(found, Applied)
     assert time.process_time() - started < 10
+
+
+@pytest.mark.parametrize(
+    ("amount", "text", "meant"),
+    [
+        ("325.50", "INV-1001 INV-2001", {"INV-1001", "INV-2001"}),
+        ("650.00", "D-90|01", {"D-9001"}),
+        ("700.00", "A-7781-3", {"A-7781"}),
+        ("19.00", "many thanks", set()),
+    ],
+)
+def test_what_may_be_paid_is_known(amount: str, text: str, meant: set[str]) -> None:
+    found = items().apply(told(amount, text))
+    assert isinstance(found, Unmatched)
+    assert set(found.meant) == meant
