@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from activities.account_facts import AccountRead, read_account
 from activities.rulebook import Rulebook
-from activities.writing.phrasing import Habits, habits_of, paper_for, template
+from activities.writing.blocks import made_up_of
+from activities.writing.phrasing import Habits, Labels, habits_of, paper_for, template
 from domain.instalments import PersonLimits
 from domain.letters.letter import InvoiceFacts, by_due_date, open_totals
 from domain.money import Money
@@ -50,6 +51,8 @@ class OpenInvoice:
     late: str
     balance: str
     notes: str
+    made_up: tuple[str, ...]
+    """What the balance is made up of, where it is not what was invoiced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ def read_call_sheet(
     """The sheet for a call about these cases of one customer, as of `now`."""
     account = read_account(session, rows, rulebook, now)
     habits = habits_of(account.facts)
+    say = Labels("en", {**habits.functions(), "total": ""})
     items = by_due_date(account.facts.items)
     views = {invoice_id: view(each.case, each.policy, now) for invoice_id, each in account.pursued.items()}
     return CallSheet(
@@ -91,10 +95,12 @@ def read_call_sheet(
                     for what, money in (
                         ("disputed", item.disputed),
                         ("promised", item.promised),
+                        ("in instalments", item.planned),
                         ("on its way to us", item.arriving),
                     )
                     if money
                 ),
+                made_up=made_up_of(item, habits, say),
             )
             for item in items
         ),
@@ -235,11 +241,18 @@ def _allowed(account: AccountRead, habits: Habits, limits: PersonLimits | None) 
 
 
 def _offers(account: AccountRead, habits: Habits) -> tuple[str, ...]:
-    """What was offered to the customer and still stands, which they may ask about."""
-    return tuple(
+    """What the customer may settle an invoice for, by its own terms or by an offer that stands."""
+    items = by_due_date(account.facts.items)
+    terms = (
+        f"The early-payment terms of {item.name}: {habits.money(term.pay)} paid by {habits.weekday(term.until)}"
+        f" settles it; {habits.percent(term.percent)} ({habits.money(term.credit)}) is then taken off"
+        for item in items
+        for term in item.early_payment
+    )
+    return *terms, *(
         f"What was offered on {item.name} ({item.offer.kind.replace('_', ' ')}): {habits.money(item.offer.pay)}"
         f" paid by {habits.weekday(item.offer.until)} settles it; {habits.money(item.offer.credit)} is then credited"
-        for item in by_due_date(account.facts.items)
+        for item in items
         if item.offer is not None
     )
 

@@ -14,6 +14,7 @@ from domain import contract as wire
 from domain.case import Case
 from domain.cash_source import announced_amount
 from domain.contact import Contact, ContactItem, Pursued
+from domain.early_payment import terms_of
 from domain.envelope import window_address
 from domain.facts import OfferMade, PlanTabled
 from domain.letters.demand import jurisdiction_of
@@ -21,6 +22,7 @@ from domain.letters.letter import (
     AnswerFacts,
     CallFacts,
     CustomerFacts,
+    EarlyPaymentFacts,
     EntryKind,
     ExhibitFacts,
     InstalmentFacts,
@@ -40,10 +42,12 @@ from domain.pauses import (
     calendar_of,
     frozen_amount,
     offer_on_table,
+    planned_amount,
     promised_amount,
     promises,
+    terms_on_table,
 )
-from domain.postings import BANK_CHARGES_ENTRY, OFFER_ENTRY
+from domain.postings import BANK_CHARGES_ENTRY, EARLY_PAYMENT_ENTRY, OFFER_ENTRY
 from domain.requests.offer_requests import offer_of_step
 from domain.risk import assess
 from domain.seller import Mailbox, Seller, one_line
@@ -63,6 +67,9 @@ from store import plans
 from store.portfolio import country_of, profile_of
 from store.schema import CaseRow, LedgerEntryRow
 
+CHARGE_ENTRY = "charge_added"
+#: A reason stands in one or two lines of a table; the whole of it is in the books.
+_LONGEST_REASON = 160
 _KINDS = {
     "invoice": EntryKind.INVOICE,
     "invoice_amended": EntryKind.AMENDMENT,
@@ -70,16 +77,17 @@ _KINDS = {
     "payment_reversed": EntryKind.REVERSAL,
     "credit_issued": EntryKind.CREDIT,
     "dispute_resolved": EntryKind.CREDIT,
-    "early_payment": EntryKind.CREDIT,
     BANK_CHARGES_ENTRY: EntryKind.CREDIT,
+    EARLY_PAYMENT_ENTRY: EntryKind.EARLY_PAYMENT,
     f"{OFFER_ENTRY}{OfferKind.EARLY_PAYMENT_DISCOUNT}": EntryKind.DISCOUNT,
     f"{OFFER_ENTRY}{OfferKind.SETTLEMENT}": EntryKind.SETTLEMENT,
     f"{OFFER_ENTRY}{OfferKind.FEE_WAIVER}": EntryKind.WAIVER,
-    "charge_added": EntryKind.CHARGE,
+    CHARGE_ENTRY: EntryKind.CHARGE,
     "charge_waived": EntryKind.WAIVER,
     "written_off": EntryKind.WRITE_OFF,
     "invoice_cancelled": EntryKind.CANCELLATION,
 }
+_CHARGES = {"interest": EntryKind.INTEREST, "fee": EntryKind.FEE}
 
 
 def freeze(work: CaseWork, contact: Contact, recipients: Recipients, message_id: str) -> NoticeFacts:
@@ -192,6 +200,13 @@ def material(facts: NoticeFacts, people: Iterable[Sequence[Mapping[str, Any]]]) 
     }
 
 
+def names_terms_that_are_over(written: NoticeFacts, true: NoticeFacts) -> bool:
+    """Whether a written message tells of terms for early payment that do not stand as it says. One that is silent
+    about terms that stand, as those of a version that did not know them, is true all the same."""
+    standing = {(item.invoice_id, term) for item in true.items for term in item.early_payment}
+    return any((item.invoice_id, term) not in standing for item, term in written.early_payments)
+
+
 def offers_come_too_near(written: NoticeFacts, true: NoticeFacts) -> bool:
     """Whether a written message leaves less time for an offer than it would if it were written today."""
     named = {item.invoice_id: item.offer.until for item in written.items if item.offer is not None}
@@ -296,7 +311,9 @@ def invoice_facts(
     invoice = wire.Invoice.model_validate(row.invoice)
     promised = promised_amount(case, pursued.policy, today)
     disputed = frozen_amount(case)
+    planned = planned_amount(case, today)
     arriving = announced_amount(case)
+    offer = _offer(case, today, made)
     return InvoiceFacts(
         invoice_id=row.invoice_id,
         number=_line(row.number) or row.invoice_id,
@@ -321,7 +338,7 @@ def invoice_facts(
         entries=tuple(
             StatementEntry(
                 on=entry.entry_on,
-                kind=_KINDS[entry.kind],
+                kind=_kind(case, entry),
                 amount=Money(entry.amount_minor, entry.currency),
                 reference=_reference(case, entry),
             )
@@ -338,8 +355,19 @@ def invoice_facts(
         asked=Money(item.asked, row.currency) if item is not None and item.asked > 0 else None,
         promised=Money(promised, row.currency) if promised else None,
         disputed=Money(disputed, row.currency) if disputed else None,
+        planned=Money(planned, row.currency) if planned else None,
         arriving=Money(arriving, row.currency) if arriving else None,
-        offer=_offer(case, today, made),
+        offer=offer,
+        early_payment=tuple(
+            EarlyPaymentFacts(
+                percent=term.percent,
+                pay=Money(term.pay, row.currency),
+                credit=Money(term.credit, row.currency),
+                until=term.until,
+            )
+            for term in terms_on_table(case, today)
+            if offer is None or term.pay < offer.pay.minor
+        ),
         step=item.step if item is not None and isinstance(item.step, Step) else None,
         cycle=item.cycle if item is not None else case.cycle,
     )
@@ -351,11 +379,31 @@ def _tone_of_notes(contact: Contact) -> Tone:
     return Tone.PARTNER if Tone.PARTNER in tones else Tone.PROFESSIONAL
 
 
+def _shortened(reason: str | None) -> str | None:
+    """A reason as a table shows it."""
+    if reason is None or len(reason) <= _LONGEST_REASON:
+        return reason
+    return f"{reason[: _LONGEST_REASON - 1].rstrip()}…"
+
+
+def _kind(case: Case, entry: LedgerEntryRow) -> EntryKind:
+    charge = case.charges.get(entry.event_id) if entry.kind == CHARGE_ENTRY else None
+    return _KINDS[entry.kind] if charge is None else _CHARGES.get(charge.fact.kind, EntryKind.CHARGE)
+
+
 def _reference(case: Case, entry: LedgerEntryRow) -> str | None:
-    """What the customer knows an entry by: the reference of a payment, the number of a credit note."""
+    """What the customer knows an entry by: the reference of a payment, the number of a credit note, the reason of a
+    charge, the percentage of a discount."""
     if entry.kind == "payment_received":
         payment = case.payments.get(entry.event_id)
         return _line(payment.fact.reference) if payment is not None else None
+    if entry.kind in (CHARGE_ENTRY, "charge_waived"):
+        told = (case.charges if entry.kind == CHARGE_ENTRY else case.waivers).get(entry.event_id)
+        return _shortened(_line(told.fact.reason)) if told is not None else None
+    if entry.kind == EARLY_PAYMENT_ENTRY:
+        shares = {term.share: term.percent for term in terms_of(case)}
+        percent = shares.get(abs(entry.amount_minor))
+        return f"{percent} %" if percent is not None else None
     if entry.kind.startswith(OFFER_ENTRY):
         return entry.event_id.partition(":")[0]
     return _line(entry.event_id) if entry.kind == "credit_issued" else None

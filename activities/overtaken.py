@@ -11,7 +11,7 @@ from activities import plan_book
 from activities.casework import CaseWork
 from activities.contacts import Recipients, recipients
 from activities.messages import ANOTHER_VERSION, frozen_facts, step_of
-from activities.notice_facts import freeze, material, offers_come_too_near
+from activities.notice_facts import freeze, material, names_terms_that_are_over, offers_come_too_near
 from domain.contact import Contact, compose, ready
 from domain.decision import CarryOut
 from domain.vocabulary import PLAN_NOTES, Note
@@ -41,6 +41,8 @@ def overtaken(work: CaseWork, message: MessageRow) -> str | None:
     too_near = _is_sooner(written.block_on, true.block_on) or _is_sooner(written.answer_by, true.answer_by)
     if too_near or offers_come_too_near(written, true):
         return "the dates it names have come too near"
+    if names_terms_that_are_over(written, true):
+        return "the terms for early payment that it names do not stand any more"
     same = (contact.ref, contact.name) == (message.ref, message.step) and material(
         true, people(addressed)
     ) == material(written, (message.to, message.cc))

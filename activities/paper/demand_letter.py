@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from activities.paper.exhibits import MEGABYTE, ExhibitUnusable, media_type_of, read_exhibit
-from activities.writing.blocks import entry_text, imprint, parties, ways_to_pay
+from activities.writing.blocks import entry_text, imprint, parties, ways_to_pay, withheld
 from activities.writing.mail import Attachment
 from activities.writing.phrasing import Habits, Labels, paper_labels, paper_of, template
-from activities.writing.words import phrased
+from activities.writing.words import Phrased, phrased
 from domain.letters.demand import Addition, DemandLaw, Jurisdiction, additions, jurisdiction_of
-from domain.letters.letter import EntryKind, InvoiceFacts, NoticeFacts, asked_totals
+from domain.letters.letter import CHARGES, INVOICED, EntryKind, InvoiceFacts, NoticeFacts, asked_totals
 from domain.money import Money
 
-#: What the table of payments shows; charges and amendments stand in the statement.
-_SETTLED = frozenset(
-    {
-        EntryKind.PAYMENT,
-        EntryKind.REVERSAL,
-        EntryKind.CREDIT,
-        EntryKind.DISCOUNT,
-        EntryKind.SETTLEMENT,
-        EntryKind.WRITE_OFF,
-        EntryKind.CANCELLATION,
-    }
-)
 _LARGEST_ANNEX = 3 * MEGABYTE
 
 
@@ -36,10 +25,11 @@ class DemandRefused(Exception):
 @dataclass(frozen=True, slots=True)
 class _Row:
     name: str
-    agreement: str
+    basis: str
     issued: str
     due: str
     invoiced: str
+    charged: str
     settled: str
     withheld: str
     asked: str
@@ -50,7 +40,13 @@ class _Group:
     currency: str
     rows: tuple[_Row, ...]
     total: str
+    charged: bool
     withheld: bool
+
+    @property
+    def columns(self) -> int:
+        """How many there are before the last one."""
+        return 5 + self.charged + self.withheld
 
 
 def demand_letter_html(facts: NoticeFacts, law: DemandLaw) -> str:
@@ -73,18 +69,10 @@ def demand_letter_html(facts: NoticeFacts, law: DemandLaw) -> str:
         subject=" ".join(said.parts["subject"]),
         parties=parties(facts, habits, say),
         imprint=imprint(facts.seller, habits, say),
-        groups=[_group(facts, currency, habits, words) for currency in asked_totals(facts.subjects)],
-        payments=[
-            (
-                habits.short_day(entry.on),
-                item.name,
-                entry_text(entry, item, say),
-                f"{habits.number(entry.amount)} {item.currency}",
-            )
-            for item in facts.subjects
-            for entry in item.entries
-            if entry.kind in _SETTLED
-        ],
+        groups=[_group(facts, currency, said, words) for currency in asked_totals(facts.subjects)],
+        charges=_movements(facts, said, lambda kind: kind in CHARGES),
+        charged=any(item.charged for item in facts.subjects),
+        payments=_movements(facts, said, lambda kind: kind not in CHARGES | INVOICED),
         interest_source=rules.interest_source_in.get(facts.language, rules.interest_source),
         fixed_sum_source=rules.fixed_sum_source_in.get(facts.language, rules.fixed_sum_source),
         added=habits.amounts(totals.values()) if totals else "",
@@ -145,29 +133,48 @@ def _annex_title(name: str) -> str:
     return title[:1].upper() + title[1:]
 
 
-def _group(facts: NoticeFacts, currency: str, habits: Habits, words: Labels) -> _Group:
+def _movements(
+    facts: NoticeFacts, said: Phrased, shown: Callable[[EntryKind], bool]
+) -> list[tuple[str, str, str, str]]:
+    return [
+        (
+            said.habits.short_day(entry.on),
+            item.name,
+            entry_text(entry, item, said.say),
+            f"{said.habits.number(entry.amount)} {item.currency}",
+        )
+        for item in facts.subjects
+        for entry in item.entries
+        if shown(entry.kind)
+    ]
+
+
+def _group(facts: NoticeFacts, currency: str, said: Phrased, words: Labels) -> _Group:
     items = [item for item in facts.subjects if item.currency == currency and item.asked]
-    rows = tuple(_row(item, habits, words) for item in items)
-    total = asked_totals(items)[currency]
-    return _Group(currency, rows, habits.number(total), any(_withheld(item) for item in items))
-
-
-def _row(item: InvoiceFacts, habits: Habits, words: Labels) -> _Row:
-    asked = item.asked or Money.zero(item.currency)
-    return _Row(
-        name=item.name,
-        agreement=f"{words.rests_on} {words.agreement_of(item)}",
-        issued=habits.short_day(item.issued_on) if item.issued_on else "",
-        due=habits.short_day(item.due_on),
-        invoiced=habits.number(item.amount),
-        settled=habits.number(item.balance - item.amount),
-        withheld=habits.number(-_withheld(item)),
-        asked=habits.number(asked),
+    return _Group(
+        currency,
+        rows=tuple(_row(item, said, words) for item in items),
+        total=said.habits.number(asked_totals(items)[currency]),
+        charged=any(item.charged for item in items),
+        withheld=any(item.withheld for item in items),
     )
 
 
-def _withheld(item: InvoiceFacts) -> Money:
-    return item.balance - (item.asked or Money.zero(item.currency))
+def _row(item: InvoiceFacts, said: Phrased, words: Labels) -> _Row:
+    """The claim on one invoice: invoiced, charged, settled and withheld come to what is asked."""
+    habits = said.habits
+    basis = f"{words.rests_on} {words.agreement_of(item)}"
+    return _Row(
+        name=item.name,
+        basis="; ".join((basis, *withheld(item, habits, said.say, asking=True))),
+        issued=habits.short_day(item.issued_on) if item.issued_on else "",
+        due=habits.short_day(item.due_on),
+        invoiced=habits.number(item.invoiced),
+        charged=habits.number(item.charged),
+        settled=habits.number(item.settled),
+        withheld=habits.number(-item.withheld),
+        asked=habits.number(item.asked or Money.zero(item.currency)),
+    )
 
 
 def _periods(added: Addition, habits: Habits) -> list[tuple[str, str, int, str, str, str]]:

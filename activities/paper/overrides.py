@@ -23,6 +23,7 @@ from domain.letters.letter import (
     AnswerFacts,
     CallFacts,
     CustomerFacts,
+    EarlyPaymentFacts,
     EntryKind,
     InstalmentFacts,
     InvoiceFacts,
@@ -302,6 +303,30 @@ _OFFER = OfferFacts(
     credit=Money.parse("1.00", "USD"),
     until=_TODAY,
 )
+_TERM = EarlyPaymentFacts(percent="2", pay=_OFFER.pay, credit=_OFFER.credit, until=_TODAY)
+
+
+def _charged(number: str) -> InvoiceFacts:
+    """An invoice with a movement of every kind, a term for early payment, and a part of it in a plan."""
+    amounts = {EntryKind.INVOICE: "1250.00", EntryKind.PAYMENT: "-90.00"}
+    entries = tuple(
+        StatementEntry(
+            on=_TODAY, kind=kind, amount=Money.parse(amounts.get(kind, "9.00"), "USD"), reference="a reason"
+        )
+        for kind in EntryKind
+    )
+    balance, part = Money.total((entry.amount for entry in entries), "USD"), Money.parse("9.00", "USD")
+    return _invoice(
+        number,
+        40,
+        entries=entries,
+        balance=balance,
+        asked=balance - part,
+        planned=part,
+        early_payment=(_TERM,),
+    )
+
+
 _CASES: tuple[dict[str, Any], ...] = (
     {"items": (_invoice("SAMPLE-1", 40, offer=_OFFER),), **_DATES},
     {
@@ -323,6 +348,8 @@ _CASES: tuple[dict[str, Any], ...] = (
     {"items": (_invoice("SAMPLE-1", 0),), "account_manager": None, "contact_name": None, **_DATES},
     {"items": (_invoice("SAMPLE-1", 0), _invoice("SAMPLE-2", 0)), "contact_name": "Sam Sample", **_DATES},
     {"items": (_invoice("SAMPLE-1", 3), _invoice("SAMPLE-2", 3)), "usual_day": 45, **_DATES},
+    {"items": (_charged("SAMPLE-1"),), **_DATES},
+    {"items": (_charged("SAMPLE-1"), _charged("SAMPLE-2")), **_DATES},
 )  # fmt: skip
 
 

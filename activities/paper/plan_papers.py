@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from icalendar import Calendar, Event
 
-from activities.writing.blocks import imprint, parties
+from activities.writing.blocks import imprint, made_up_of, parties
 from activities.writing.mail import Attachment
 from activities.writing.phrasing import Labels, habits_of, paper_for, template
 from domain.letters.letter import NoticeFacts
@@ -39,6 +39,7 @@ def schedule_html(facts: NoticeFacts) -> str:
         page_of=letter_say.page_of,
         invoice_label=letter_say.invoice,
         rows=rows,
+        made_up=lambda item: "; ".join(made_up_of(item, habits, letter_say)),
         terms=facts.plan.terms.split("\n"),
         parties=parties(facts, habits, letter_say),
         imprint=imprint(facts.seller, habits, letter_say),

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from activities.paper.exhibits import Exhibit
-from activities.writing.blocks import entry_text, imprint, ways_to_pay
+from activities.writing.blocks import entry_text, imprint, ways_to_pay, withheld
 from activities.writing.phrasing import Habits, Labels, habits_of, paper_labels, paper_of, template
 from domain.letters.letter import (
     AccountFacts,
@@ -169,13 +169,10 @@ def _invoice(item: InvoiceFacts, habits: Habits, say: Labels) -> StatementInvoic
         about.append(say.purchase_order(item.purchase_order))
     if item.agreement_ref:
         about.append(say.agreement(item.agreement_ref))
-    notes = [say.promised_plain(habits.money(item.promised))] if item.promised else []
-    if item.disputed:
-        notes.append(say.disputed_plain(habits.money(item.disputed)))
-    if item.arriving:
-        notes.append(say.arriving_plain(habits.money(item.arriving)))
+    notes = list(withheld(item, habits, say, asking=False))
     if item.offer:
         notes.append(say.offer_note(item.offer))
+    notes += [say.early_payment_note(term) for term in item.early_payment]
     rows = _rows(item, habits, say)
     return StatementInvoice(
         name=item.name,

@@ -21,6 +21,8 @@ from domain.money import Money
 from domain.seller import BankAccount, Seller
 from domain.vocabulary import Step, Tone
 
+#: More reasons than this of the charges on one invoice are not told one by one.
+_REASONS = 6
 #: More invoices than this are not named one by one in the payment reference.
 _REFERENCES = 5
 
@@ -99,12 +101,45 @@ def _notes(item: InvoiceFacts, habits: Habits, say: Labels, *, asking: bool) -> 
     order = say.purchase_order(item.purchase_order) if item.purchase_order else None
     about = ", ".join(text for text in (order, item.description) if text)
     notes = [about] if about else []
-    if item.balance != item.amount:
-        notes.append(say.invoiced_open(habits.money(item.amount), habits.money(item.balance)))
+    return (*notes, *made_up_of(item, habits, say), *withheld(item, habits, say, asking=asking))
+
+
+def made_up_of(item: InvoiceFacts, habits: Habits, say: Labels) -> tuple[str, ...]:
+    """What the balance of an invoice is made up of, where it is not what was invoiced, and each charge with its
+    reason."""
+    if not item.charged:
+        if item.balance == item.invoiced:
+            return ()
+        return (say.invoiced_open(habits.money(item.invoiced), habits.money(item.balance)),)
+    parts = (item.invoiced, item.charged, -item.settled, item.balance)
+    whole = say.made_up_of(*(habits.money(part) if part else "" for part in parts))
+    return whole, *(f"{habits.money(amount)} {what}" for what, amount in charges_of(item, say))
+
+
+def charges_of(item: InvoiceFacts, say: Labels) -> list[tuple[str, Money]]:
+    """What was charged by its reason, and what was given up of it; by its kind alone where the reasons are many."""
+    by_reason = _sums((entry_text(entry, item, say), entry.amount) for entry in item.charges)
+    if len(by_reason) <= _REASONS:
+        return by_reason
+    return _sums((str(say.kind(entry.kind)), entry.amount) for entry in item.charges)
+
+
+def _sums(parts: Iterable[tuple[str, Money]]) -> list[tuple[str, Money]]:
+    sums: dict[str, Money] = {}
+    for what, amount in parts:
+        sums[what] = sums[what] + amount if what in sums else amount
+    return list(sums.items())
+
+
+def withheld(item: InvoiceFacts, habits: Habits, say: Labels, *, asking: bool) -> tuple[str, ...]:
+    """What of the balance is not asked for, and why; what waits for instalments only where something is asked."""
+    notes = []
     if item.promised:
         notes.append((say.promised if asking else say.promised_plain)(habits.money(item.promised)))
     if item.disputed:
         notes.append((say.disputed if asking else say.disputed_plain)(habits.money(item.disputed)))
+    if item.planned and asking:
+        notes.append(say.planned(habits.money(item.planned)))
     if item.arriving:
         notes.append((say.arriving if asking else say.arriving_plain)(habits.money(item.arriving)))
     return tuple(notes)
@@ -128,6 +163,10 @@ class Detail:
     about: tuple[str, ...]
     movements: tuple[Movement, ...]
     balance: str
+    notes: tuple[str, ...] = ()
+    """What of the balance is not asked for, and why."""
+    asked: str | None = None
+    """What is asked for, where it is not all of the balance."""
 
 
 def details_of(items: Sequence[InvoiceFacts], habits: Habits, say: Labels) -> tuple[Detail, ...]:
@@ -150,7 +189,17 @@ def details_of(items: Sequence[InvoiceFacts], habits: Habits, say: Labels) -> tu
             )
             for entry, balance in zip(item.entries, running_balances(item.entries), strict=True)
         ]
-        details.append(Detail(item.name, tuple(about), tuple(movements), habits.money(item.balance)))
+        part = item.asked is not None and item.asked != item.balance
+        details.append(
+            Detail(
+                item.name,
+                tuple(about),
+                tuple(movements),
+                habits.money(item.balance),
+                withheld(item, habits, say, asking=True) if part else (),
+                habits.money(item.asked) if part and item.asked is not None else None,
+            )
+        )
     return tuple(details)
 
 

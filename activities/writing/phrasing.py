@@ -10,6 +10,7 @@ import copy
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +18,7 @@ from typing import Any, Literal
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton
 from babel.lists import format_list
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, format_percent
 from jinja2 import FileSystemLoader, StrictUndefined, Template
 from jinja2.sandbox import SandboxedEnvironment
 
@@ -102,6 +103,10 @@ class Habits:
         text = format_decimal(abs(amount.decimal), format=f"#,##0{places}", locale=self.locale)
         return f"\N{MINUS SIGN}{text}" if amount.minor < 0 else text
 
+    def percent(self, number: str) -> str:
+        """Of a decimal text: `2%`, `2.5%`, in German `2,5 %`."""
+        return format_percent(Decimal(number) / 100, locale=self.locale, decimal_quantization=False)
+
     def amounts(self, totals: Iterable[Money]) -> str:
         """Several amounts as one phrase: `$1,250.00, €300.00, and £20.00`."""
         return format_list([self.money(total) for total in totals], locale=self.locale)
@@ -134,6 +139,7 @@ class Habits:
         return {
             "money": self.money,
             "number": self.number,
+            "percent": self.percent,
             "amounts": self.amounts,
             "day": self.day,
             "weekday": self.weekday,

@@ -84,6 +84,10 @@ def text_detail(detail: Detail, say: Labels) -> str:
                 lines += [wrap(what.strip(), "  "), figures.rjust(TEXT_WIDTH)]
     label = f"  {say.balance}"
     lines.append(label + detail.balance.rjust(TEXT_WIDTH - len(label)))
+    lines += [wrap(note, "  ") for note in detail.notes]
+    if detail.asked is not None:
+        label = f"  {say.amount_due}"
+        lines.append(label + detail.asked.rjust(TEXT_WIDTH - len(label)))
     return "\n".join(lines)
 
 

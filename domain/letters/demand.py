@@ -17,7 +17,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from domain.letters.letter import EntryKind, InvoiceFacts
+from domain.letters.letter import CHARGES, EntryKind, InvoiceFacts
 from domain.money import Money
 from domain.seller import CurrencyCode, FilledLine
 from domain.vocabulary import CustomerKind
@@ -211,13 +211,17 @@ def additions(items: tuple[InvoiceFacts, ...], rules: Rules, as_of: date) -> tup
 
 
 def _addition(item: InvoiceFacts, rules: Rules, as_of: date) -> Addition:
-    periods = interest_periods(item, rules, as_of) if rules.interest else ()
+    # What the seller's own books charged already would be claimed twice.
+    booked = {entry.kind for entry in item.entries}
+    periods = (
+        interest_periods(item, rules, as_of) if rules.interest and EntryKind.INTEREST not in booked else ()
+    )
     daily = None
     if periods:
         # What is owed from tomorrow on, at the rate of the last period.
         left = _principal(item, as_of)
         daily = Money(_interest(left.minor, periods[-1].percent, 1), item.currency)
-    return Addition(item, periods, daily, _fixed_sum(item, rules))
+    return Addition(item, periods, daily, None if EntryKind.FEE in booked else _fixed_sum(item, rules))
 
 
 def half_year(day: date) -> date:
@@ -268,7 +272,6 @@ def _rate(rules: Rules, day: date) -> Decimal:
 
 
 _DATED = frozenset({EntryKind.PAYMENT, EntryKind.REVERSAL})
-_CHARGES = frozenset({EntryKind.INTEREST, EntryKind.FEE, EntryKind.CHARGE, EntryKind.WAIVER})
 
 
 def _principal(item: InvoiceFacts, day: date) -> Money:
@@ -276,7 +279,7 @@ def _principal(item: InvoiceFacts, day: date) -> Money:
     owed = [
         entry.amount
         for entry in item.entries
-        if entry.kind not in _CHARGES and (entry.kind not in _DATED or entry.on <= day)
+        if entry.kind not in CHARGES and (entry.kind not in _DATED or entry.on <= day)
     ]
     withheld = item.balance - (item.asked or Money.zero(item.currency))
     principal = Money.total(owed, item.currency) - withheld

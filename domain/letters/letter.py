@@ -40,9 +40,18 @@ class EntryKind(StrEnum):
     CHARGE = "charge"
     WAIVER = "waiver"
     WRITE_OFF = "write_off"
+    EARLY_PAYMENT = "early_payment"
+    """The discount of the invoice's own terms."""
     DISCOUNT = "discount"
+    """An early-payment discount that was offered."""
     SETTLEMENT = "settlement"
     CANCELLATION = "cancellation"
+
+
+#: What was invoiced, as last agreed.
+INVOICED = frozenset({EntryKind.INVOICE, EntryKind.AMENDMENT})
+#: What was added to it, and given up of that. All other movements settle.
+CHARGES = frozenset({EntryKind.INTEREST, EntryKind.FEE, EntryKind.CHARGE, EntryKind.WAIVER})
 
 
 class AgeBucket(StrEnum):
@@ -111,6 +120,15 @@ class OfferFacts(_Frozen):
     """The offer that this very message makes, as it will be recorded when the message goes out."""
 
 
+class EarlyPaymentFacts(_Frozen):
+    """A term of the invoice itself: `pay` by `until` settles it, `credit` is the discount that is then taken off."""
+
+    percent: FilledLine
+    pay: Money
+    credit: Money
+    until: date
+
+
 class InvoiceFacts(_Frozen):
     """One invoice as a letter shows it. `asked` is None where it is only listed."""
 
@@ -135,16 +153,29 @@ class InvoiceFacts(_Frozen):
     asked: Money | None = None
     promised: Money | None = None
     disputed: Money | None = None
+    planned: Money | None = None
+    """What waits for the instalments of a plan."""
     arriving: Money | None = None
     """What one source told of and the seller's own has not booked yet."""
     offer: OfferFacts | None = None
+    early_payment: tuple[EarlyPaymentFacts, ...] = ()
+    """The invoice's own terms that can still be used and cost less than an offer, the soonest first."""
     step: Step | None = None
     cycle: int = 0
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
-        shown = [self.amount, self.balance, self.asked, self.promised, self.disputed, self.arriving]
+        shown = [
+            self.amount,
+            self.balance,
+            self.asked,
+            self.promised,
+            self.disputed,
+            self.planned,
+            self.arriving,
+        ]
         shown += [entry.amount for entry in self.entries]
+        shown += [money for term in self.early_payment for money in (term.pay, term.credit)]
         shown += [self.offer.pay, self.offer.credit] if self.offer is not None else []
         shown += [money for line in self.lines for money in (line.amount, line.unit_price)]
         if strange := {money.currency for money in shown if money is not None} - {self.currency}:
@@ -167,11 +198,38 @@ class InvoiceFacts(_Frozen):
         """The balance that the entries come to."""
         return Money.total((entry.amount for entry in self.entries), self.currency)
 
+    def _moved(self, kinds: Iterable[EntryKind]) -> Money:
+        return Money.total((entry.amount for entry in self.entries if entry.kind in kinds), self.currency)
+
     @property
     def received(self) -> Money:
         """Payments less reversals."""
-        moved = (EntryKind.PAYMENT, EntryKind.REVERSAL)
-        return -Money.total((entry.amount for entry in self.entries if entry.kind in moved), self.currency)
+        return -self._moved((EntryKind.PAYMENT, EntryKind.REVERSAL))
+
+    @property
+    def invoiced(self) -> Money:
+        """The amount of the invoice as last agreed. With `charged` and `settled` it comes to the balance."""
+        return self._moved(INVOICED) if self.entries else self.amount
+
+    @property
+    def charged(self) -> Money:
+        """Charges less waivers."""
+        return self._moved(CHARGES)
+
+    @property
+    def settled(self) -> Money:
+        """What payments, credits and the like did to what was invoiced and charged: below zero where they settled."""
+        return self.balance - self.invoiced - self.charged
+
+    @property
+    def withheld(self) -> Money:
+        """What of the balance is not asked for."""
+        return self.balance - (self.asked or Money.zero(self.currency))
+
+    @property
+    def charges(self) -> tuple[StatementEntry, ...]:
+        """What was charged, and given up of it, with the reasons."""
+        return tuple(entry for entry in self.entries if entry.kind in CHARGES)
 
     @property
     def name(self) -> str:
@@ -376,6 +434,13 @@ class NoticeFacts(AccountFacts):
         if not isinstance(self.step, Step) or self.for_staff or self.step is Step.REFERRAL:
             return ()
         return tuple((item, item.offer) for item in by_due_date(self.items) if item.offer is not None)
+
+    @property
+    def early_payments(self) -> tuple[tuple[InvoiceFacts, EarlyPaymentFacts], ...]:
+        """The terms for early payment that a request for payment names, oldest due date first."""
+        if not isinstance(self.step, Step) or self.for_staff or self.step is Step.REFERRAL:
+            return ()
+        return tuple((item, term) for item in by_due_date(self.items) for term in item.early_payment)
 
     @property
     def also_open(self) -> tuple[InvoiceFacts, ...]:

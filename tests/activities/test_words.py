@@ -262,7 +262,7 @@ def test_demand_says_everything_a_demand_must() -> None:
         "Invoice INV-1001 Issued Sep 24, 2026 · Due Oct 24, 2026 · Agreement MSA 2024-7",
         "Oct 14, 2026 Payment received: wire 77-A −250.00 1,000.00",
         "Balance $1,000.00",
-        "$1,010.00 was owed as of December 8, 2026",
+        "$1,010.00 was payable as of December 8, 2026",
         "Please pay $1,010.00 by Tuesday, December 22, 2026.",
         "What happens next",
         "we will hand these invoices, with all documents, to Harrowgate Receivables",

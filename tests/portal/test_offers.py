@@ -148,3 +148,38 @@ async def test_where_the_policy_takes_no_terms_nothing_is_asked(house: House, vi
     form = {"invoice": invoice_id, "amount": "900.00", "day": on(9)}
     assert (await visitor.post(f"{url}/counter_offer", form)).status_code == 422
     assert house.answers(invoice_id) == []
+
+
+async def test_the_invoices_own_terms_and_what_was_charged_stand_on_the_pages(
+    house: House, visitor: Visitor
+) -> None:
+    invoice_id = await house.bill(
+        customer={"locale": "en-US"},
+        invoice={"early_payment": [{"percent": "2", "until": on(5)}, {"percent": "3", "until": on(-1)}]},
+    )
+    url = house.link(invoice_id)
+    charge = {
+        "charge_id": "F-1",
+        "amount": "5.00",
+        "currency": "USD",
+        "kind": "fee",
+        "reason": f"Return {EVIL}",
+    }
+    await house.premises.handle(invoice_id).signal("charge_added", charge)
+    await eventually(lambda: (found := house.premises.case(invoice_id)) and found.balance_minor == 125_500)
+    for path in ("", f"/invoice/{invoice_id}", "/pay", f"/pay?invoice={invoice_id}"):
+        page = await visitor.get(url + path)
+        harmless(page.text)
+        text = seen(page.text)
+        assert "pay $1,230.00 by" in text, path
+        assert "and take 2% ($25.00 off)" in text, path
+        assert "3%" not in text, f"{path}: its day is over"
+        if "pay" not in path:
+            assert "$1,250.00 invoiced, $5.00 charged on top, $1,255.00 open" in text
+            assert "$5.00 Fee: Return" in text
+
+    paid = {"payment_id": "P-1", "amount": "1230.00", "currency": "USD", "received_on": on(0)}
+    await house.premises.handle(invoice_id).signal("payment_received", paid)
+    await eventually(lambda: (found := house.premises.case(invoice_id)) and found.balance_minor == 0)
+    assert "and take 2%" not in seen((await visitor.get(url)).text)
+    assert "Early-payment discount: 2 %" in seen((await visitor.get(f"{url}/invoice/{invoice_id}")).text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from urllib.parse import quote, urlencode
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from activities.account_facts import AccountRead, read_account
 from activities.contacts import contact_key, recipients
 from activities.rulebook import Rulebook
-from activities.writing.blocks import entry_text
+from activities.writing.blocks import entry_text, made_up_of
 from activities.writing.phrasing import Labels
 from domain.answers import said_paid_until
 from domain.channels import window_of
@@ -131,6 +131,15 @@ class Account:
     def offers(self) -> list[InvoiceFacts]:
         """The open invoices that may be settled for less, by an offer that stands."""
         return [item for item in self.open if item.offer is not None]
+
+    def early_payments(self, items: Iterable[InvoiceFacts] | None = None) -> list[str]:
+        """The terms for early payment of these open invoices, of all of them where none are given, in sentences."""
+        chosen = self.open if items is None else items
+        return [self.words.labels.early_payment(item, term) for item in chosen for term in item.early_payment]
+
+    def made_up_of(self, item: InvoiceFacts) -> tuple[str, ...]:
+        """What the balance of an invoice is made up of, where it is not what was invoiced."""
+        return made_up_of(item, self.words.habits, self.words.labels)
 
     def instalments(self, plan: Plan) -> list[tuple[Instalment, str]]:
         """The instalments of a plan, each with how it stands."""
