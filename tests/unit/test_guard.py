@@ -99,6 +99,23 @@ def test_the_law_is_spoken_of_only_where_a_partner_a_step_and_a_date_exist(langu
         assert any("agencies and the law" in why for why in examine(read(told), brief))
 
 
+EARLY = {
+    "en": "Our terms for early payment apply to it as well.",
+    "de": "Gern können Sie dabei wie immer Skonto nutzen.",
+    "fr": "Vous pouvez profiter de notre escompte habituel.",
+    "es": "Puede aprovechar las condiciones de pronto pago.",
+    "pt": "Pode aproveitar as condições de pagamento antecipado.",
+}
+
+
+@pytest.mark.parametrize("language", guard_words.LANGUAGES)
+def test_terms_for_early_payment_are_told_by_our_own_sentence_alone(language: str) -> None:
+    told = dict(GOOD[IN[language]][1])
+    told["paragraphs"] = [*told["paragraphs"], EARLY[language]]
+    reasons = examine(read(told), replace(OVERDUE, language=language))
+    assert any("no fact says" in reason for reason in reasons), reasons
+
+
 FAMILIAR = {
     "de": "Wenn du magst, ruf uns bitte an.",
     "fr": "Si tu veux, appelle notre service pour en parler.",
