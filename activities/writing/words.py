@@ -94,6 +94,7 @@ def phrased(facts: NoticeFacts) -> Phrased:
         "items": items,
         "several": len(items) != 1,
         "total": habits.amounts(totals.values()),
+        "open_total": habits.amounts(open_totals(items).values()),
         "total_count": len(totals),
         "received": habits.amounts(received_totals(items).values()),
         "same_due": len({item.due_on for item in items}) == 1,

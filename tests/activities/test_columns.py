@@ -17,7 +17,7 @@ from activities.paper.demand_letter import demand_letter_html
 from activities.paper.statement import statement_html
 from activities.writing.blocks import made_up_of, table_of
 from activities.writing.phrasing import Labels, habits_of
-from activities.writing.words import write_notice
+from activities.writing.words import phrased, write_notice
 from domain import contract as wire
 from domain import facts as internal
 from domain.case import Case
@@ -32,7 +32,7 @@ from domain.vocabulary import Step, Tone
 from store.schema import CaseRow, LedgerEntryRow
 from tests.letters import customer, invoice, notice, seller
 from tests.unit.anything import amounts, things_done, things_told, thorough
-from tests.unit.living import DUE, at, case, paid, policy
+from tests.unit.living import DUE, at, case, dispute, paid, policy
 from tests.unit.test_demand import shipped, turned_on
 
 TODAY = date(2027, 1, 15)
@@ -278,3 +278,14 @@ def test_a_demand_on_paper_names_the_terms_that_can_still_be_used(language: str)
     say = Labels(language, {**habits_of(facts).functions(), "total": ""})
     assert say.early_payment(item, term) in unescape(html)
     assert (str(term.pay), str(term.credit)) == ("1215.00", "25.00")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_open_is_told_apart_from_what_is_asked_for(language: str) -> None:
+    item = lived((*CHARGED, dispute("200.00")))
+    facts = letter(item, step=Step.OVERDUE, language=language, locale={"en": "en-US"}.get(language, language))
+    said = phrased(facts)
+    opening, request = (" ".join(said.parts[part]) for part in ("opening", "request"))
+    assert said.habits.money(item.balance) in opening
+    assert said.habits.money(item.asked or item.balance) not in opening
+    assert said.habits.money(item.asked or item.balance) in request

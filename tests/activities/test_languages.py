@@ -289,7 +289,8 @@ PLURALS = {
 @pytest.mark.parametrize("name", PLURALS)
 def test_none_one_and_two(name: str) -> None:
     language = name[:2]
-    say = Labels(language, {**Habits(locale_of(name, None, language)).functions(), "total": "x"})
+    amounts = {"total": "x", "open_total": "x"}
+    say = Labels(language, {**Habits(locale_of(name, None, language)).functions(), **amounts})
     items = [invoice("A", 2), invoice("B", 2)]
     heard = (
         *(say.these_short(items[:many]) for many in (0, 1, 2)),
