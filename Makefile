@@ -3,6 +3,9 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 SOURCES := $(wildcard domain store activities workflows web commands settings.py worker.py starter.py deploy)
 
+# Where images set it, every process would compile our modules again: each command, and each test run its tests.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test test-all test-pythons chaos lint format bench lock clean
 
 help:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 AS_OF = date(2026, 12, 8)
 
 
+@cache
 def seller() -> Seller:
     file = ROOT / "deploy" / "sellers" / "default.toml"
     return load_seller(file.read_text(encoding="utf-8"), file.name)

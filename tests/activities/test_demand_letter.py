@@ -25,11 +25,11 @@ from domain.vocabulary import CustomerKind, Step, Tone
 from tests.activities.conftest import Office, Post, the_rulebook
 from tests.activities.test_languages import (
     BANKING,
-    ENGLISH,
     FAMILIAR,
     LOCALES,
     OTHERS,
     SHARED,
+    english_words,
     own_words,
     word_set,
 )
@@ -160,7 +160,7 @@ def test_no_english_is_left_in_a_letter_of_another_language(language: str, count
     text = own_words(facts, Words("", " ".join(seen(html.partition("</style>")[2]).said), ""))
     for name in (*NAMES, "14 Priory Road", "Leeds"):
         text = text.replace(name, " ")
-    english = ENGLISH | word_set(
+    english = english_words() | word_set(
         "simple interest directive rate enclosed claim demanded period fixed sum the and of"
     )
     assert (word_set(text) & english) - SHARED[language] - BANKING <= COGNATES[language]

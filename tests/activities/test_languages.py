@@ -3,6 +3,7 @@
 import itertools
 import re
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,7 @@ def letter(
     return notice(step, tone, items, language=language, locale=LOCALES[language], **more)
 
 
+@cache
 def samples(language: str, step: Step | Note, tone: Tone) -> list[NoticeFacts]:
     """One message with every turn its phrases may take: one and several invoices, with and without a date."""
     partner = seller().referral_partner
@@ -129,6 +131,12 @@ def samples(language: str, step: Step | Note, tone: Tone) -> list[NoticeFacts]:
             for one in facts]  # fmt: skip
 
 
+@cache
+def written(language: str, step: Step | Note, tone: Tone) -> list[tuple[NoticeFacts, Words]]:
+    """The samples with their words: writing takes much longer than reading what several tests look for."""
+    return [(facts, write_notice(facts)) for facts in samples(language, step, tone)]
+
+
 def said(words: Words) -> str:
     return words.subject + "\n" + flat(words.text)
 
@@ -149,13 +157,11 @@ def word_set(text: str) -> set[str]:
     return set(re.findall(r"[^\W\d_]{3,}", text.lower()))
 
 
-ENGLISH = set[str]().union(
-    *(
-        word_set(own_words(facts, write_notice(facts)))
-        for step, tone in WRITTEN
-        for facts in samples("en", step, tone)
-    )
-)
+@cache
+def english_words() -> set[str]:
+    """Every word of every English message."""
+    messages = itertools.chain.from_iterable(written("en", step, tone) for step, tone in WRITTEN)
+    return set[str]().union(*(word_set(own_words(facts, words)) for facts, words in messages))
 
 
 def test_languages_are_complete_and_marked() -> None:
@@ -206,12 +212,11 @@ def test_every_pair_that_a_policy_uses_is_written(language: str) -> None:
 @pytest.mark.parametrize(("step", "tone"), WRITTEN, ids=str)
 @pytest.mark.parametrize("language", OTHERS)
 def test_a_letter_is_in_its_language_and_formal(language: str, step: Step | Note, tone: Tone) -> None:
-    for facts in samples(language, step, tone):
-        words = write_notice(facts)
+    for facts, words in written(language, step, tone):
         check(words)
         assert len(words.subject) <= LONGEST_SUBJECT
         own = own_words(facts, words)
-        assert not (word_set(own) & ENGLISH) - SHARED[language] - BANKING
+        assert not (word_set(own) & english_words()) - SHARED[language] - BANKING
         assert not re.findall(rf"\b(?:{FAMILIAR[language]})\b", own, re.IGNORECASE)
         assert step in FOR_STAFF or re.search(rf"\b(?:{FORMAL[language]})(?!\w)", own)
         if step in GENTLE or (tone is Tone.PARTNER and step not in FOR_STAFF):
@@ -233,8 +238,7 @@ def test_the_harsh_letters_are_seen_as_such(language: str) -> None:
 def test_text_and_html_say_the_same_in_the_order_of_a_letter(
     language: str, step: Step | Note, tone: Tone
 ) -> None:
-    for facts in samples(language, step, tone):
-        words = write_notice(facts)
+    for facts, words in written(language, step, tone):
         visible = flat(" ".join(seen(words.html).said))
         colon = Labels(language, {**Habits(locale_of("en", None)).functions(), "total": ""}).colon
         in_text, in_html = (
@@ -327,8 +331,7 @@ def test_money_and_dates_as_the_customer_writes_them(
 
 def test_french_marks_stay_with_the_word_before_them() -> None:
     for step, tone in WRITTEN:
-        for facts in samples("fr", step, tone):
-            words = write_notice(facts)
+        for _, words in written("fr", step, tone):
             page = seen(words.html.split("</title>")[1])
             for text in (words.text, " ".join(page.said)):
                 assert not re.search(r"[^\s-] [:;?!]", text)
@@ -355,7 +358,7 @@ def test_a_statement_is_in_its_language(language: str) -> None:
                        unapplied=(money("5.00"),), seller=of, customer=customer(country="DE"))  # fmt: skip
         page = seen(re.sub(r"<style>.*?</style>", "", statement_html(facts), flags=re.DOTALL))
         text = own_words(facts, Words("", " ".join(page.said), ""))
-        english = ENGLISH | word_set(
+        english = english_words() | word_set(
             "account statement page entry item received charge waived written credit fee"
         )
         assert not (word_set(text) & english) - SHARED[language] - BANKING
@@ -372,8 +375,8 @@ def test_a_german_letter_goes_on_in_lower_case_after_its_salutation() -> None:
     for step, tone in itertools.product([*Step, *Note], Tone):
         if step in FOR_STAFF:
             continue
-        for facts in samples("de", step, tone):
-            greeting, opening, *_ = write_notice(facts).text.split("\n\n")
+        for _, words in written("de", step, tone):
+            greeting, opening, *_ = words.text.split("\n\n")
             first = opening.split()[0]
             assert greeting.endswith(",")
             assert first[0].islower() or first in ours, f"{step} {tone}: {opening}"
