@@ -339,7 +339,9 @@ def fresh_database(server: str, template: str, name: str) -> Iterator[str]:
     """The URL of a migrated database, dropped afterwards."""
     address = sa.make_url(server).set(drivername="postgresql").render_as_string(hide_password=False)
     drop = sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
-    create = sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
+    create = sql.SQL("create database {} template {} strategy file_copy").format(
+        sql.Identifier(name), sql.Identifier(template)
+    )
     with psycopg.connect(address, autocommit=True) as connection:
         connection.execute(drop)
         connection.execute(create)
