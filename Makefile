@@ -23,11 +23,11 @@ demo: .venv/installed
 
 test: .venv/installed
 	@deploy/system-packages test
-	$(RUN) -m pytest -m "not slow" -n 2 --dist loadfile $(ARGS)
+	$(RUN) -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-all: .venv/installed
 	@deploy/system-packages test
-	$(RUN) -m pytest -n 2 --dist loadfile $(ARGS)
+	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-pythons:
 	@deploy/test-pythons $(ARGS)
