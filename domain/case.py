@@ -74,6 +74,10 @@ class Account:
     """What they prefer, and what else than e-mail is possible."""
     holds: Mapping[str, Stamped[wire.HoldPlaced]] = field(default_factory=dict)
     released: Mapping[str, datetime] = field(default_factory=dict)
+    held_alone: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The only invoices that a hold is about, of the holds that are not about all."""
+    allocating: frozenset[str] = frozenset()
+    """Remittances whose money is being moved to its invoices."""
     risk_notes: frozenset[str] = frozenset()
     unapplied: Mapping[str, int] = field(default_factory=dict)
     """Unapplied cash and credits by currency, minor units."""
@@ -442,12 +446,24 @@ class Case:
     def open_holds(self, on: date) -> tuple[wire.HoldPlaced, ...]:
         """Holds of the invoice and of the account that stand on the customer's date `on`."""
         standing = []
-        for holds, released in ((self.holds, self.released), (self.account.holds, self.account.released)):
+        for holds, released in ((self.holds, self.released), (self.account_holds, self.account.released)):
             for hold_id, stamped in holds.items():
                 ends = hold_ends(stamped.fact)
                 if hold_id not in released and (ends is None or on <= ends):
                     standing.append(stamped.fact)
         return tuple(sorted(standing, key=lambda hold: hold.hold_id))
+
+    @property
+    def account_holds(self) -> Mapping[str, Stamped[wire.HoldPlaced]]:
+        """The holds of the account that this invoice is among."""
+        alone = self.account.held_alone
+        if not alone:
+            return self.account.holds
+        return {
+            hold_id: stamped
+            for hold_id, stamped in self.account.holds.items()
+            if self.invoice_id in alone.get(hold_id, (self.invoice_id,))
+        }
 
     @property
     def noted_risk(self) -> bool:

@@ -65,6 +65,9 @@ from domain.wire import (
 
 __all__ = ["FieldError", "field_errors", "parse"]
 
+#: Invoices that one remittance may be for.
+MOST_ALLOCATIONS = 10_000
+
 _OpenDeductionKind = Annotated[DeductionKind, OrOther(*DeductionKind)]
 _OpenDisputeReason = Annotated[DisputeReason, OrOther(*DisputeReason)]
 _OpenHoldReason = Annotated[
@@ -553,7 +556,7 @@ class CashReceived(Fact):
     amount: Amount
     currency: Currency
     received_on: Day
-    allocations: tuple[Allocation, ...] = Field(default=(), max_length=1_000)
+    allocations: tuple[Allocation, ...] = Field(default=(), max_length=MOST_ALLOCATIONS)
     reference: Text | None = None
 
     @model_validator(mode="after")

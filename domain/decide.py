@@ -23,7 +23,7 @@ from domain.decision import LOOK_AGAIN, AskApproval, CarryOut, Decision, NextSte
 from domain.ending import ended
 from domain.facts import ApprovalAsked
 from domain.ladder import Due, choose
-from domain.pauses import SAID_PAID, PromiseState, calendar_of, pause, promises
+from domain.pauses import ALLOCATED_WITHIN, ALLOCATING, SAID_PAID, PromiseState, calendar_of, pause, promises
 from domain.policy import Policy
 from domain.proof import await_proof
 from domain.risk import assess, flagged_from
@@ -151,6 +151,8 @@ def _paused(case: Case, policy: Policy, now: datetime, today: date) -> Decision 
     stop = pause(case, policy, today)
     if stop is None:
         return None
+    if stop.rule == ALLOCATING:
+        return Wait(until=now + ALLOCATED_WITHIN, waiting_on=stop.waiting_on, why=stop.why, rule=stop.rule)
     until = stop.until if stop.until is not None else now + LOOK_AGAIN
     tasks: list[TaskRequest] = []
     if assess(case, policy, today).flagged:

@@ -336,6 +336,8 @@ class UnreadableFact(InternalFact):
 
     kind: Literal["unreadable_fact"] = "unreadable_fact"
     item_id: str
+    invoices: tuple[str, ...] = ()
+    """All that one told of a customer's account may concern; empty: every invoice of the customer."""
 
 
 class PortalAnswered(InternalFact):

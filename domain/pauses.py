@@ -21,6 +21,10 @@ from domain.vocabulary import PlanState, WaitingOn
 #: How the ids of those holds begin that stand because the customer says that the money is on its way. They stop
 #: reminders, not the answers to what the customer says.
 SAID_PAID = "paid-"
+#: The rule of the pause in which a remittance's money is moved to its invoices, which takes minutes.
+ALLOCATING = "allocating"
+#: A case looks again by itself whether that is done: nobody wakes those the remittance is not for.
+ALLOCATED_WITHIN = timedelta(minutes=10)
 
 
 class PromiseState(StrEnum):
@@ -342,6 +346,9 @@ def pause(case: Case, policy: Policy, today: date) -> Pause | None:
             pay_by = max(promise.pay_by for promise in open_promises)
             return Pause(WaitingOn.PROMISE, until, f"promised by {pay_by}, grace until {latest}", "promise")
         return Pause(WaitingOn.DISPUTE, None, "everything owed is disputed", "dispute")
+    if case.account.allocating:
+        told = ", ".join(sorted(case.account.allocating))
+        return Pause(WaitingOn.HOLD, None, f"remittance {told} is being moved to its invoices", ALLOCATING)
     covering = case.account.unapplied.get(case.currency, 0)
     if covering >= collectable(case, policy, today):
         return Pause(WaitingOn.PERSON, None, "unapplied cash of the customer covers it", "unapplied_cash")
@@ -381,7 +388,7 @@ def resumed_on(case: Case, policy: Policy, today: date) -> date | None:
     ends: list[date] = []
     if case.snoozed is not None:
         ends.append(case.snoozed.fact.until + timedelta(days=1))
-    for holds, released in ((case.holds, case.released), (case.account.holds, case.account.released)):
+    for holds, released in ((case.holds, case.released), (case.account_holds, case.account.released)):
         for name, stamped in holds.items():
             last_day = hold_ends(stamped.fact)
             over = [] if last_day is None else [last_day + timedelta(days=1)]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from domain.case import Case, hold_ends
 from domain.cycles import moved_at
-from domain.pauses import calendar_of, is_settled, thanked_by_plan
+from domain.pauses import ALLOCATED_WITHIN, calendar_of, is_settled, thanked_by_plan
 from domain.policy import Policy
 from domain.slots import slot
 from domain.vocabulary import Note, Step
@@ -82,6 +82,8 @@ def _soon(case: Case, policy: Policy, since: datetime, now: datetime) -> datetim
         return None
     calendar = calendar_of(case.account, policy)
     earliest = max(since + timedelta(seconds=policy.opening_wait_seconds), now)
+    if case.account.allocating:  # its other invoices are thanked for with this one
+        earliest = max(earliest, now + ALLOCATED_WITHIN)
     for hold in case.open_holds(calendar.local_date(now)):
         ends = hold_ends(hold)
         if ends is None:
