@@ -36,6 +36,7 @@ from activities.inbound.feed_notes import FeedWatch
 from activities.inbound.inbox import ImapSource, Inbox, MaildirSource, Source
 from activities.inbound.reading import MailReader
 from activities.inbound.replies import Reader, Replies
+from activities.invoice_waking import InvoiceWaking
 from activities.ledger import Ledger
 from activities.notices import Notices
 from activities.paper.overrides import use_templates
@@ -270,6 +271,7 @@ def workers(
             ledger.review_case,
             ledger.follow_plan,
             plans.wake_plans,
+            InvoiceWaking(client).wake_invoices,
             account.record_account_facts,
         ],
         DOCUMENTS_QUEUE: [documents.render_documents],

@@ -68,6 +68,15 @@ class CaseWork:
         self._unreadable_policies: set[str] = set()
         self._touched: set[str] = set()
         self._plans_touched: set[str] = set()
+        self._settling: set[str] = set()
+        self._asked_for_items: set[str] = set()
+        self._with_items: set[str] = set()
+        self.is_batch = False
+        """Facts of many invoices are filed before any of them is decided on: what they do to the money on
+        account is looked up once, when `forget` is called at their end."""
+        self.on_account: dict[tuple[str, str, str], int] = {}
+        """What is left of money on account, by customer, id and currency; works that use up the same money in
+        one transaction share it."""
         self.nudge: set[str] = set()
         self.plans: set[str] = set()
 
@@ -101,7 +110,7 @@ class CaseWork:
     @property
     def account_events(self) -> list[EventRow]:
         if self._account_events is None:
-            self._account_events = portfolio.account_events(self.session, self.customer.customer_id)
+            self._account_events = portfolio.standing_events(self.session, self.customer.customer_id)
         return self._account_events
 
     def items(self, message_id: str) -> list[MessageItemRow]:
@@ -111,15 +120,18 @@ class CaseWork:
         return self._items[message_id]
 
     def row(self, invoice_id: str) -> CaseRow:
-        if invoice_id not in self._rows:
-            row = self.session.get(CaseRow, invoice_id, populate_existing=True)
-            assert row is not None, "the lock was taken by the case's row"
-            self._rows[invoice_id] = row
-        return self._rows[invoice_id]
+        return self.rows([invoice_id])[0]
+
+    def rows(self, invoice_ids: Collection[str]) -> list[CaseRow]:
+        """The rows of cases that are there, read afresh the first time."""
+        missing = [invoice_id for invoice_id in invoice_ids if invoice_id not in self._rows]
+        if missing:
+            self._rows.update(portfolio.rows_of(self.session, missing))
+        return [self._rows[invoice_id] for invoice_id in invoice_ids]
 
     def load(self, invoice_ids: Sequence[str]) -> list[Pursued]:
         """Cases with all their committed facts."""
-        missing = [self.row(invoice_id) for invoice_id in invoice_ids if invoice_id not in self._pursued]
+        missing = self.rows([invoice_id for invoice_id in invoice_ids if invoice_id not in self._pursued])
         policies = {row.invoice_id: self._policy(row) for row in missing}
         self._pursued.update(portfolio.pursued(self.session, self.account, missing, policies))
         for row in missing:
@@ -226,6 +238,7 @@ class CaseWork:
         self.session.flush()
         self._account = self._account_events = None
         self._pursued.clear()
+        self.on_account.clear()
 
     def open_item(
         self,
@@ -240,6 +253,7 @@ class CaseWork:
         due_on: date | None = None,
     ) -> str:
         """Put something on the worklist, once."""
+        self._with_items.update(invoices, () if invoice_id is None else (invoice_id,))
         return worklist.open_task(
             self.session,
             kind=kind,
@@ -312,18 +326,8 @@ class CaseWork:
 
         Other cases that got a fact in this transaction are written too; their workflows look for themselves.
         """
-        decision = self._write_down(invoice_id)
-        while self._touched or self._plans_touched:
-            for plan_id in sorted(self._plans_touched):
-                self._plans_touched.discard(plan_id)
-                plan = plan_book.write_down(self, plan_id)
-                if plan is not None and plan.ended is None:
-                    self.plans.add(plan_id)
-            for touched in sorted(self._touched):
-                written = self._write_down(touched)
-                decision = written if touched == invoice_id else decision
+        decision = self.settle_all([invoice_id])[invoice_id]
         row, pursued = self.row(invoice_id), self.case(invoice_id)
-        self.plans.update(plan_book.unfollowed(self, invoice_id))
         every = self.rulebook.continue_as_new_every
         shown = view(pursued.case, pursued.policy, self.now).model_copy(
             update=plan_book.shown(self, invoice_id)
@@ -341,6 +345,26 @@ class CaseWork:
             continue_as_new=every is not None and row.revision % every == 0,
         )
 
+    def settle_all(self, invoice_ids: Collection[str]) -> dict[str, Decision]:
+        """Decide on these cases, and on those that got a fact in this transaction, and write their read models:
+        all of them are written together, whose rows and facts are read together."""
+        self._settling = {*invoice_ids, *self._touched}
+        self.load(sorted(self._settling))
+        decided = {invoice_id: self._write_down(invoice_id) for invoice_id in sorted(invoice_ids)}
+        self.session.flush()
+        while self._touched or self._plans_touched:
+            for plan_id in sorted(self._plans_touched):
+                self._plans_touched.discard(plan_id)
+                plan = plan_book.write_down(self, plan_id)
+                if plan is not None and plan.ended is None:
+                    self.plans.add(plan_id)
+            for touched in sorted(self._touched):
+                decided[touched] = self._write_down(touched)
+            self.session.flush()
+        for invoice_id in invoice_ids:
+            self.plans.update(plan_book.unfollowed(self, invoice_id))
+        return decided
+
     def _write_down(self, invoice_id: str) -> Decision:
         """Decide on one case and bring its row, its worklist items and its credit hold up to that."""
         self._touched.discard(invoice_id)
@@ -355,7 +379,6 @@ class CaseWork:
         read_model.write(self.session, self.customer, row, pursued, decision, self.now)
         if isinstance(decision, Close):
             read_model.close(row, decision.outcome, self.now)
-        self.session.flush()
         return decision
 
     def _close(self, invoice_id: str, decision: Close) -> None:
@@ -415,8 +438,8 @@ class CaseWork:
                 on=entry.on,
             )
         on_account = after.account.unapplied.get(after.currency, 0)
-        if isinstance(fact, wire.PaymentReceived | wire.CreditIssued) and on_account > 0:
-            self._use_account(after.invoice_id, fact.fact_id, fact.money, on)
+        if on_account > 0 and (money := _money_told(fact)) is not None:
+            self._use_account(after.invoice_id, *money, on)
         if after.overpaid != before.overpaid:
             facts.post_to_account(
                 self.session,
@@ -427,14 +450,18 @@ class CaseWork:
                 amount=Money(after.overpaid - before.overpaid, after.currency),
                 on=on,
             )
-            self.forget()
-            self.nudge.update(self.open_invoices())
+            if not self.is_batch:
+                self.forget()
+                self.nudge.update(self.open_invoices())
 
     def _use_account(self, invoice_id: str, money_id: str, amount: Money, on: date) -> None:
-        """Money that was on account unapplied and is booked on an invoice under the same id is there no more."""
+        """Money that was on account unapplied and is booked on an invoice under the same id, or recognised or
+        announced there, is on account no more."""
         for customer_id in dict.fromkeys((self.customer.customer_id, self.row(invoice_id).owner_id)):
-            left = facts.left_on_account(self.session, customer_id, money_id, amount.currency)
-            used = min(left, amount.minor)
+            money = customer_id, money_id, amount.currency
+            if money not in self.on_account:
+                self.on_account[money] = facts.left_on_account(self.session, *money)
+            used = min(self.on_account[money], amount.minor)
             if used > 0:
                 facts.post_to_account(
                     self.session,
@@ -446,7 +473,10 @@ class CaseWork:
                     on=on,
                 )
                 amount = Money(amount.minor - used, amount.currency)
-                self.forget()
+                if self.is_batch:
+                    self.on_account[money] -= used
+                else:
+                    self.forget()
 
     def _end_of_debt(self, invoice_id: str) -> None:
         """Once nothing is owed, nobody is asked to act for the case any more and orders flow again."""
@@ -461,6 +491,12 @@ class CaseWork:
         self._release_credit_hold(invoice_id)
 
     def _cancel_items(self, invoice_id: str, kinds: Collection[str], why: str) -> None:
+        if invoice_id not in self._asked_for_items:
+            asked = self._settling | {invoice_id}
+            self._with_items |= worklist.invoices_listed(self.session, asked)
+            self._asked_for_items |= asked
+        if invoice_id not in self._with_items:
+            return
         worklist.close_tasks(
             self.session, invoice_id=invoice_id, at=self.now, by="duecourse", outcome=why, kinds=kinds
         )
@@ -499,6 +535,16 @@ _ENDS_WITH_DEBT = frozenset(
         "unconfirmed_cash",
     }
 )
+
+
+def _money_told(fact: wire.Fact | internal.InternalFact) -> tuple[str, Money] | None:
+    """The id and amount of money that a fact brings to an invoice."""
+    match fact:
+        case wire.PaymentReceived() | wire.CreditIssued():
+            return fact.fact_id, fact.money
+        case internal.PaymentRecognised() | internal.PaymentAnnounced():
+            return fact.payment.payment_id, fact.payment.money
+    return None
 
 
 def _business_time(at: datetime) -> datetime:

@@ -12,8 +12,10 @@ from pydantic import ConfigDict
 from domain.decision import Decision, Lean
 from domain.plans.plan import PlanDecision
 
-#: Input above this is kept as its SHA-256 and first 4 kB: no fact of the contract is as long.
+#: Input above this is kept as its SHA-256 and first 4 kB: no fact of the contract is as long but a remittance.
 LONGEST_FACT = 64 * 1024
+#: A remittance may be for thousands of invoices; base64 of this too passes the server's limit for one argument.
+LONGEST_REMITTANCE = 1024 * 1024
 #: A start may carry many lines; base64 of this still passes the server's limit for one argument.
 LONGEST_START = 1_200_000
 KEPT_OF_LONG_INPUT = 4 * 1024
@@ -161,12 +163,22 @@ class RecordAccountFacts(_Message):
     at: datetime
     inputs: tuple[RawInput, ...]
     signals: tuple[SignalInput, ...] = ()
+    by_portions: bool = False
+    """Whether the caller comes again for what a long remittance leaves to do."""
 
 
 class AccountRecorded(_Message):
     errors: tuple[str, ...] = ()
     nudge: tuple[str, ...] = ()
     plans: tuple[str, ...] = ()
+    more: bool = False
+    """Money on account waits to be moved to its invoices: record again, with or without facts."""
+    continue_as_new: bool = False
+
+
+class WakeInvoices(_Message):
+    workflows: tuple[str, ...]
+    """The ids of the invoices' workflows."""
 
 
 class OnPlan(_Message):

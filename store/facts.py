@@ -16,7 +16,9 @@ from store import canonical
 from store.schema import AccountEntryRow, CaseRow, EventRow, LedgerEntryRow
 
 #: Kinds of money on account that wait for their invoice, and of what became of them.
-WAITING = ("cash_received", "credit_on_account")
+WAITING = ("cash_received", "credit_on_account", "cash_unread")
+#: Kind of money whose remittance could not be taken.
+CASH_UNREAD = "cash_unread"
 APPLIED = "applied"
 
 # What every decision reads and writes. The statements are built once, since building one costs as much as
@@ -27,6 +29,12 @@ _POST = (
     insert(LedgerEntryRow)
     .on_conflict_do_nothing()
     .returning(LedgerEntryRow.id)
+    .execution_options(**_WRITTEN_AT_ONCE)
+)
+_POST_TO_ACCOUNT = (
+    insert(AccountEntryRow)
+    .on_conflict_do_nothing()
+    .returning(AccountEntryRow.id)
     .execution_options(**_WRITTEN_AT_ONCE)
 )
 _EVENTS = (
@@ -41,6 +49,7 @@ _ACCOUNT_EVENTS = (
     .order_by(EventRow.id)
     .execution_options(**_WRITTEN_AT_ONCE)
 )
+_ACCOUNT_EVENTS_OF_KINDS = _ACCOUNT_EVENTS.where(EventRow.kind.in_(bindparam("kinds", expanding=True)))
 _ENTRIES = (
     select(LedgerEntryRow)
     .where(LedgerEntryRow.invoice_id.in_(bindparam("invoice_ids", expanding=True)))
@@ -129,12 +138,26 @@ def events_of(session: Session, invoice_ids: Collection[str]) -> dict[str, list[
     return events
 
 
-def account_events_of(session: Session, customer_ids: Collection[str]) -> dict[str, list[EventRow]]:
-    """The facts that concern each customer rather than an invoice, in the order they were recorded."""
+def account_events_of(
+    session: Session, customer_ids: Collection[str], kinds: Collection[str] | None = None
+) -> dict[str, list[EventRow]]:
+    """The facts (of some kinds) that concern each customer rather than an invoice, in the order they were
+    recorded."""
     events: dict[str, list[EventRow]] = {customer_id: [] for customer_id in customer_ids}
-    for event in session.scalars(_ACCOUNT_EVENTS, {"customer_ids": list(events)}):
+    wanted: dict[str, Any] = {"customer_ids": list(events)}
+    if kinds is not None:
+        wanted["kinds"] = list(kinds)
+    for event in session.scalars(_ACCOUNT_EVENTS if kinds is None else _ACCOUNT_EVENTS_OF_KINDS, wanted):
         events[event.customer_id].append(event)
     return events
+
+
+def account_fact(session: Session, customer_id: str, kind: str, event_id: str) -> EventRow | None:
+    """One fact of a customer's account."""
+    wanted = select(EventRow).where(
+        EventRow.kind == kind, EventRow.event_id == event_id, _about(customer_id, None)
+    )
+    return session.scalars(wanted).one_or_none()
 
 
 def post(
@@ -178,16 +201,16 @@ def post_to_account(
 
     `invoice_id` is where the money came from or went to; it is part of the entry's key.
     """
-    entry = insert(AccountEntryRow).values(
-        customer_id=customer_id,
-        invoice_id=invoice_id,
-        kind=kind,
-        event_id=event_id,
-        amount_minor=amount.minor,
-        currency=amount.currency,
-        entry_on=on,
-    )
-    return session.scalar(entry.on_conflict_do_nothing().returning(AccountEntryRow.id)) is not None
+    entry = {
+        "customer_id": customer_id,
+        "invoice_id": invoice_id,
+        "kind": kind,
+        "event_id": event_id,
+        "amount_minor": amount.minor,
+        "currency": amount.currency,
+        "entry_on": on,
+    }
+    return session.scalar(_POST_TO_ACCOUNT, entry) is not None
 
 
 def entries_of(session: Session, invoice_ids: Collection[str]) -> dict[str, list[LedgerEntryRow]]:
@@ -207,6 +230,19 @@ def balances(session: Session, invoice_ids: Collection[str]) -> dict[str, Money]
         .group_by(CaseRow.invoice_id)
     )
     return {invoice_id: Money(int(minor), currency) for invoice_id, currency, minor in rows}
+
+
+def posted_to_account(session: Session, customer_id: str, kind: str, event_id: str) -> Money | None:
+    """What was entered with this kind and id, for no invoice."""
+    entry = session.scalars(
+        select(AccountEntryRow).where(
+            AccountEntryRow.customer_id == customer_id,
+            AccountEntryRow.kind == kind,
+            AccountEntryRow.event_id == event_id,
+            AccountEntryRow.invoice_id.is_(None),
+        )
+    ).one_or_none()
+    return None if entry is None else Money(entry.amount_minor, entry.currency)
 
 
 def left_on_account(session: Session, customer_id: str, event_id: str, currency: str) -> int:

@@ -10,7 +10,20 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import CompoundSelect, Numeric, bindparam, cast, func, select, union_all
+from sqlalchemy import (
+    ARRAY,
+    CompoundSelect,
+    Numeric,
+    Text,
+    any_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
 from domain import contract as wire
@@ -43,6 +56,10 @@ CONTACT_REFUSED = "contact_refused"
 _GAINED = frozenset({"payment_reference"})
 #: Account-level kind of the hold that stands while a person looks at something unreadable.
 UNREADABLE = "unreadable_fact"
+_STANDING = (
+    *("books_posted", "customer_updated", "hold_placed", "hold_released", "risk_noted"),
+    *(CONTACT_REFUSED, UNREADABLE),
+)
 
 # What every decision reads, built once. Messages are written at once, so that reading them needs no flush.
 _SENDING = (
@@ -57,6 +74,11 @@ _SENDING = (
 _BLOCKING = select(CreditHoldRow.customer_id, CreditHoldRow.invoice_id).where(
     CreditHoldRow.customer_id.in_(bindparam("customer_ids", expanding=True)),
     CreditHoldRow.released_at.is_(None),
+)
+_ROWS = (
+    select(CaseRow)
+    .where(CaseRow.invoice_id.in_(bindparam("invoice_ids", expanding=True)))
+    .execution_options(populate_existing=True)
 )
 _OPEN = (
     select(CaseRow)
@@ -113,6 +135,11 @@ def account_events(session: Session, customer_id: str) -> list[EventRow]:
     return facts.account_events_of(session, [customer_id])[customer_id]
 
 
+def standing_events(session: Session, customer_id: str) -> list[EventRow]:
+    """Those of them that its cases are decided by: not its money, of which the entries tell, at less length."""
+    return facts.account_events_of(session, [customer_id], _STANDING)[customer_id]
+
+
 def account_of(
     session: Session,
     customer: CustomerRow,
@@ -139,7 +166,7 @@ def accounts_of(
 ) -> dict[str, Account]:
     """What the cases of each customer share, with as many statements as for one."""
     ids = [customer.customer_id for customer in customers]
-    known = facts.account_events_of(session, ids) if events is None else events
+    known = facts.account_events_of(session, ids, _STANDING) if events is None else events
     unapplied = _unapplied(session, ids)
     blocking: defaultdict[str, set[str]] = defaultdict(set)
     for customer_id, invoice_id in session.execute(_BLOCKING, {"customer_ids": ids}):
@@ -182,7 +209,7 @@ def _account(
         for event in events
         if event.kind == "books_posted"
     ]
-    holds, released = _holds(events)
+    holds, released, alone = _holds(events)
     return Account(
         customer_id=customer.customer_id,
         kind=CustomerKind(profile.kind),
@@ -196,6 +223,8 @@ def _account(
         ways=ways_of(profile, refused, offers=offers),
         holds=holds,
         released=released,
+        held_alone=alone,
+        allocating=frozenset(customer.allocating),
         risk_notes=_risk_notes(events),
         unapplied=unapplied,
         newest_opening_at=customer.newest_opening_at,
@@ -207,21 +236,26 @@ def _account(
 
 def _holds(
     events: Sequence[EventRow], prefix: str = ""
-) -> tuple[dict[str, Stamped[wire.HoldPlaced]], dict[str, datetime]]:
-    """The holds of an account, also those that stand because something unreadable came, and the releases."""
+) -> tuple[dict[str, Stamped[wire.HoldPlaced]], dict[str, datetime], dict[str, frozenset[str]]]:
+    """The holds of an account, also those that stand because something unreadable came, the releases, and the
+    only invoices that a hold is about."""
     holds: dict[str, Stamped[wire.HoldPlaced]] = {}
     released: dict[str, datetime] = {}
+    alone: dict[str, frozenset[str]] = {}
     for event in events:
         if event.kind == "hold_placed":
             hold = wire.HoldPlaced.model_validate(event.payload)
             holds.setdefault(prefix + hold.hold_id, Stamped(hold, event.at, 0))
         elif event.kind == UNREADABLE:
-            hold_id = f"item-{internal.UnreadableFact.model_validate(event.payload).item_id}"
+            unreadable = internal.UnreadableFact.model_validate(event.payload)
+            hold_id = f"item-{unreadable.item_id}"
             hold = wire.HoldPlaced(hold_id=hold_id, reason=HoldReason.UNREADABLE)
             holds.setdefault(prefix + hold_id, Stamped(hold, event.at, 0))
+            if unreadable.invoices:
+                alone.setdefault(prefix + hold_id, frozenset(unreadable.invoices))
         elif event.kind == "hold_released":
             released.setdefault(prefix + str(event.payload["hold_id"]), event.at)
-    return holds, released
+    return holds, released, alone
 
 
 def _risk_notes(events: Sequence[EventRow]) -> frozenset[str]:
@@ -240,8 +274,9 @@ def _with_owner(session: Session, account: Account, owner_id: str) -> Account:
     owner (holds, risks, money) counts as well."""
     if owner_id == account.customer_id:
         return account
-    events = account_events(session, owner_id)
-    holds, released = _holds(events, prefix=f"{owner_id}/")  # two accounts may name their holds alike
+    events = standing_events(session, owner_id)
+    holds, released, alone = _holds(events, prefix=f"{owner_id}/")  # two accounts may name their holds alike
+    owner = session.get_one(CustomerRow, owner_id)
     unapplied = dict(account.unapplied)
     for currency, minor in _unapplied(session, [owner_id])[owner_id].items():
         unapplied[currency] = unapplied.get(currency, 0) + minor
@@ -249,6 +284,8 @@ def _with_owner(session: Session, account: Account, owner_id: str) -> Account:
         account,
         holds={**account.holds, **holds},
         released={**account.released, **released},
+        held_alone={**account.held_alone, **alone},
+        allocating=account.allocating.union(owner.allocating),
         risk_notes=account.risk_notes | _risk_notes(events),
         unapplied=unapplied,
     )
@@ -342,6 +379,31 @@ def billed_elsewhere(session: Session, customer_id: str) -> list[str]:
         CaseRow.owner_id == customer_id, CaseRow.customer_id != customer_id
     )
     return sorted(session.scalars(others.distinct()))
+
+
+def written_to(session: Session, customer_id: str, invoice_ids: Collection[str]) -> dict[str, str]:
+    """Who is written to about each of these invoices, of those that are this customer's."""
+    found = select(CaseRow.invoice_id, CaseRow.customer_id).where(
+        CaseRow.invoice_id == any_(literal(list(invoice_ids), ARRAY(Text))),
+        or_(CaseRow.customer_id == customer_id, CaseRow.owner_id == customer_id),
+    )
+    return {row.invoice_id: row.customer_id for row in session.execute(found)}
+
+
+def sellers_of(session: Session, customer_id: str, invoice_ids: Collection[str]) -> set[str]:
+    """The sellers of these invoices of a customer; of all that are open where none is named."""
+    named = CaseRow.invoice_id == any_(literal(list(invoice_ids), ARRAY(Text)))
+    sellers = select(CaseRow.seller).where(
+        named if invoice_ids else CaseRow.closed_at.is_(None),
+        or_(CaseRow.customer_id == customer_id, CaseRow.owner_id == customer_id),
+    )
+    return set(session.scalars(sellers.distinct()))
+
+
+def rows_of(session: Session, invoice_ids: Collection[str]) -> dict[str, CaseRow]:
+    """The cases of these invoices that are there, read afresh."""
+    found = session.scalars(_ROWS, {"invoice_ids": list(invoice_ids)})
+    return {row.invoice_id: row for row in found}
 
 
 def open_rows(session: Session, customer_id: str, seller: str | None = None) -> list[CaseRow]:

@@ -134,6 +134,8 @@ class CustomerRow(Base):
     latest_at: Mapped[datetime | None]  # newest business time recorded for this customer
     newest_opening_at: Mapped[datetime | None]
     last_unsolicited_on: Mapped[date | None]  # in the customer's zone
+    # Remittances that are being moved to their invoices: how far, by payment id (`activities/account_ledger.py`).
+    allocating: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
     audit_seq: Mapped[int] = mapped_column(BigInteger, default=0)  # head of the audit chain
     audit_head: Mapped[bytes | None]
     recorded_at: Mapped[Recorded]

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Collection, Iterable
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -126,6 +126,14 @@ def close_tasks(
             _close(task, at=at, by=by, outcome=outcome, state=TaskState.CANCELLED)
             cancelled.append(task.item_id)
     return cancelled
+
+
+def invoices_listed(session: Session, invoice_ids: Collection[str]) -> set[str]:
+    """Those of these invoices that an open task is about, with others perhaps."""
+    about = select(func.unnest(TaskRow.invoices)).where(
+        TaskRow.state == TaskState.OPEN, TaskRow.invoices.overlap(list(invoice_ids))
+    )
+    return set(session.scalars(about)).intersection(invoice_ids)
 
 
 def list_open(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import sqlalchemy as sa
 from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
 
+from activities import account_ledger
 from deploy.virtual_time import VirtualTime
 from store.schema import MessageRow, MessageState
 from tests.premises import Premises, contact, eventually, of_bytes, of_json, payment, result_of, start_input
@@ -260,6 +262,25 @@ async def grouped(stage: Stage) -> list[WorkflowHandle[Any, Any]]:
     return [*handles, account]
 
 
+async def remitted(stage: Stage) -> list[WorkflowHandle[Any, Any]]:
+    """One remittance over five invoices where a transaction books two: unapplied cash, then portion by portion."""
+    customer, due = {"customer_id": "C-REMITTED"}, {"due_on": stage.today(60), "amount": "100.00"}
+    handles = [await stage.begin(f"REMITTED-{n}", customer=customer, invoice=due) for n in range(5)]
+    await stage.quiet(*(f"REMITTED-{n}" for n in range(5)))
+    cash = payment("P-1", "510.00", received_on=stage.today(), reference="SECRET-PAYER") | {
+        "allocations": [{"invoice_id": f"REMITTED-{n}", "amount": "100.00"} for n in range(5)]
+    }
+    with patch.object(account_ledger, "MOST_ALLOCATED", 2):
+        account = await stage.premises.raw_signal_with_start(
+            "account-C-REMITTED", "cash_received", [of_json(cash)],
+            [of_json({"customer": "C-REMITTED"})], kind="CustomerAccount",
+        )  # fmt: skip
+        await result_of(account)
+    for handle in handles:
+        await result_of(handle)
+    return [account, handles[-1]]
+
+
 async def reopened(stage: Stage) -> list[WorkflowHandle[Any, Any]]:
     """A payment before its invoice; a reversal after closing; the second run climbs, then is credited."""
     start = start_input("REOPENED")
@@ -365,6 +386,7 @@ LIVES: dict[str, Life] = {
         planned,
         lapsed,
         grouped,
+        remitted,
         reopened,
         prepaid,
         refused,

@@ -74,11 +74,18 @@ def test_every_registered_workflow_and_every_life_is_recorded() -> None:
         ("lapsed", {"WORKFLOW_EXECUTION_COMPLETED", "WORKFLOW_EXECUTION_SIGNALED", "TIMER_FIRED"}),
         ("thanked", {"WORKFLOW_EXECUTION_COMPLETED", "WORKFLOW_EXECUTION_SIGNALED", "TIMER_FIRED"}),
         ("continued-1", {"WORKFLOW_EXECUTION_CONTINUED_AS_NEW"}),
+        ("remitted", {"MARKER_RECORDED", "ACTIVITY_TASK_COMPLETED", "WORKFLOW_EXECUTION_COMPLETED"}),
         ("refused", {"WORKFLOW_EXECUTION_FAILED", "WORKFLOW_EXECUTION_SIGNALED"}),
     ],
 )
 def test_the_histories_tell_what_they_are_named_after(name: str, expected: set[str]) -> None:
     assert expected <= set(kinds(HISTORIES / f"{name}.json"))
+
+
+def test_a_remittance_in_portions_wakes_its_invoices_without_an_event_for_each() -> None:
+    counted = kinds(HISTORIES / "remitted.json")
+    assert counted["SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED"] == 0
+    assert counted["ACTIVITY_TASK_COMPLETED"] >= 2 * 3, "three portions, and the waking after each"
 
 
 def test_the_parked_life_ends_in_the_middle_of_its_wait() -> None:
