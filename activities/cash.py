@@ -9,6 +9,7 @@ from activities.rulebook import Rulebook
 from domain import contract as wire
 from domain.cash_source import HOLD_PREFIX, CashSource, awaited, hold_id, hold_of, taken
 from domain.facts import PaymentAnnounced
+from domain.filing import disputed_deductions
 from domain.pauses import calendar_of
 from domain.unconfirmed import UNCONFIRMED_CASH
 from store import bank, worklist
@@ -25,9 +26,18 @@ def file_payment(
     confirm_by = calendar.add_business_days(work.today(pursued), within)
     fact = taken(pursued.case, payment, source, confirm_by, by_hand=by_hand)
     recorded = work.file(invoice_id, fact, payment.fact_id)
+    if recorded:
+        _list_deductions(work, invoice_id, payment)
     if recorded and not isinstance(fact, PaymentAnnounced):
         _close_confirmed(work, invoice_id)
     return recorded
+
+
+def _list_deductions(work: CaseWork, invoice_id: str, payment: wire.PaymentReceived) -> None:
+    """A person settles what was kept back of a payment, where the seller does not bear it."""
+    for dispute_id, deduction in disputed_deductions(payment):
+        why = f"kept back of payment {payment.payment_id}: {deduction.amount} {payment.currency}, {deduction.reason}"
+        work.open_item("dispute", why, invoice_id=invoice_id, ref=dispute_id)
 
 
 def is_booked_for(rulebook: Rulebook, sellers: set[str], told_by: CashSource) -> bool:

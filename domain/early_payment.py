@@ -34,10 +34,12 @@ class OpenTerm(NamedTuple):
 def terms_of(case: Case) -> list[Term]:
     """The terms of an invoice with what each is worth on it."""
     invoiced = case.invoiced
-    return [
-        Term(percent, until, int((Decimal(percent) * invoiced / 100).quantize(Decimal(1), ROUND_HALF_UP)))
-        for percent, until in case.early_payment
-    ]
+    return [Term(percent, until, share_of(invoiced, percent)) for percent, until in case.early_payment]
+
+
+def share_of(invoiced: int, percent: str) -> int:
+    """The discount of a term on an amount, both in minor units."""
+    return int((Decimal(percent) * invoiced / 100).quantize(Decimal(1), ROUND_HALF_UP))
 
 
 def taken_term(case: Case) -> Term | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from datetime import datetime
 from functools import singledispatch
@@ -73,16 +73,19 @@ def _(fact: facts.PaymentRecognised, case: Case, at: datetime) -> Case:
 
 def _deduct(case: Case, fact: wire.PaymentReceived, at: datetime) -> Case:
     """What the payer kept back is disputed, whoever books the payment; what the seller bears is not."""
-    for number, deduction in enumerate(fact.deductions, start=1):
-        if deduction.kind is not DeductionKind.OTHER:
-            continue
+    for dispute_id, deduction in disputed_deductions(fact):
         dispute = wire.DisputeRaised(
-            dispute_id=derived_id("", fact.payment_id, f".deduction-{number}"),
-            reason=DisputeReason.OTHER,
-            amount=deduction.amount,
+            dispute_id=dispute_id, reason=DisputeReason.OTHER, amount=deduction.amount
         )
-        case = _add(case, "disputes", dispute.dispute_id, dispute, at)
+        case = _add(case, "disputes", dispute_id, dispute, at)
     return case
+
+
+def disputed_deductions(fact: wire.PaymentReceived) -> Iterator[tuple[str, wire.Deduction]]:
+    """What was kept back of a payment and is disputed, each with the id of its dispute."""
+    for number, deduction in enumerate(fact.deductions, start=1):
+        if deduction.kind is DeductionKind.OTHER:
+            yield derived_id("", fact.payment_id, f".deduction-{number}"), deduction
 
 
 @_file.register

@@ -35,8 +35,9 @@ def postings(
     """The entries of a fact that led from one case to the other, none of them of nothing.
 
     Beside its own: a reversal that waited for its payment, a discount for early payment, charges of banks that the
-    seller bears or the credit of an offer that it earns or loses, and what it does to write-offs. `kind` and `event_id` are the fact's; `on` is the
-    customer's day; a payment's own entry, and a discount for early payment taken with it, has the value date.
+    seller bears or the credit of an offer that it earns or loses, and what it does to write-offs. `kind` and
+    `event_id` are the fact's; `on` is the customer's day; a payment's own entry, and a discount for early payment
+    taken with it, has the value date.
     """
     derived_id = f"{kind}:{event_id}"  # no id of the contract holds a colon
     written_off = _written_off(before) - _written_off(after)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from domain.calendar import zone_info
+from domain.money import Money
 
 _CONTROL = re.compile(
     r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
@@ -170,6 +171,9 @@ class Seller(_Frozen):
     """Whose word on a payment counts: `domain.cash_source`. None where whoever tells first is booked."""
     cash_confirmed_within: int = Field(default=5, ge=1, le=60)
     """Business days that the named source has to book what the other one told, before a person looks."""
+    bank_charges: dict[CurrencyCode, str] = Field(default_factory=dict)
+    """The most that banks may keep of one payment at the seller's cost, by currency; without one a person is asked
+    about each."""
     referral_partner: ReferralPartner | None = None
     languages: tuple[Language, ...] = Field(default=("en",), min_length=1)
     paper: Literal["A4", "Letter"] = "A4"
@@ -181,6 +185,23 @@ class Seller(_Frozen):
         if not self.bank_accounts and self.pay_link is None:
             raise ValueError("has neither `bank_accounts` nor `pay_link`; customers need a way to pay")
         return self
+
+    @model_validator(mode="after")
+    def _charges_are_money(self) -> Self:
+        for currency in self.bank_charges:
+            try:
+                if self.bears(currency).minor < 0:
+                    raise ValueError("is below zero; write 0 to bear none")
+            except ValueError as problem:
+                said = self.bank_charges[currency]
+                raise ValueError(
+                    f"has bank_charges.{currency} = {said!r}, which {problem}; write an amount such as '30.00'"
+                ) from None
+        return self
+
+    def bears(self, currency: str) -> Money:
+        """What it bears at most of what banks keep of one payment."""
+        return Money.parse(self.bank_charges.get(currency, "0"), currency)
 
     @property
     def replies_to(self) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Text, and_, cast, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Text, and_, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -18,6 +19,7 @@ from domain.cash.bank_repeats import told_before as find_repeats
 from domain.cash.cash_application import OpenInvoice, Payer, ToldFirst
 from domain.cash_source import NOT_BY_TRANSFER, SAME_MONEY, told_by
 from domain.contract import CashReceived, PaymentReceived, PaymentReversed
+from domain.early_payment import share_of
 from domain.money import Money
 from store import worklist
 from store.schema import BankLineRow, CaseRow, CustomerRow, EventRow
@@ -124,6 +126,7 @@ def keep(session: Session, booking: Booking, file_sha256: bytes) -> bool:
         "outcome": booking.outcome,
         "customer_id": booking.customer_id,
         "allocations": dict(booking.allocations),
+        "deductions": _deductions(booking),
         "returns": booking.returns,
         "why": booking.why,
         "stands_for": list(booking.stands_for),
@@ -132,6 +135,14 @@ def keep(session: Session, booking: Booking, file_sha256: bytes) -> bool:
     }
     added = insert(BankLineRow).values(row).on_conflict_do_nothing().returning(BankLineRow.line_id)
     return session.scalar(added) is not None
+
+
+def _deductions(booking: Booking) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for each in booking.deductions:
+        told = {"minor": each.money.minor, "reason": each.reason, "kind": each.kind}
+        found.setdefault(each.invoice_id, []).append(told)
+    return found
 
 
 def unapplied(session: Session, line_ids: Collection[str]) -> set[str]:
@@ -229,24 +240,32 @@ def decided(session: Session, line_id: str, at: datetime) -> None:
         worklist.close_task(session, task.item_id, at=at, by="person", outcome="not booked")
 
 
-def invoices(session: Session, closed_since: datetime) -> list[OpenInvoice]:
+def invoices(
+    session: Session, closed_since: datetime, bank_charges: Mapping[str, Mapping[str, Money]]
+) -> list[OpenInvoice]:
     """Every open invoice, and those closed since then, with what is left to pay, less what lines were applied
-    whose payment is not recorded yet."""
+    whose payment is not recorded yet. `bank_charges` is what each seller bears of them, by currency."""
     rows = session.execute(
         select(
             CaseRow.invoice_id,
             CaseRow.number,
             CaseRow.customer_id,
+            CaseRow.seller,
             CaseRow.due_on,
+            CaseRow.amount_minor,
             CaseRow.balance_minor,
             CaseRow.currency,
             CaseRow.closed_at,
             CaseRow.invoice["payment_reference"].astext.label("payment_reference"),
+            CaseRow.invoice["early_payment"].label("early_payment"),
+            CaseRow.early_payment_tolerance,
         ).where(or_(CaseRow.closed_at.is_(None), CaseRow.closed_at >= closed_since))
     ).all()
     pending: Counter[str] = Counter()
-    for invoice_id, minor, _ in _waiting(session):
-        pending[invoice_id] += minor
+    for line in _waiting_lines(session):
+        pending.update(line.allocations)
+        for invoice_id, deductions in (line.deductions or {}).items():
+            pending[invoice_id] += sum(each["minor"] for each in deductions)
     return [
         OpenInvoice(
             row.invoice_id,
@@ -254,7 +273,13 @@ def invoices(session: Session, closed_since: datetime) -> list[OpenInvoice]:
             row.customer_id,
             row.due_on,
             Money(row.balance_minor - pending[row.invoice_id] if row.closed_at is None else 0, row.currency),
-            row.payment_reference,
+            payment_reference=row.payment_reference,
+            discounts=tuple(
+                (date.fromisoformat(term["until"]), share_of(row.amount_minor, str(term["percent"])))
+                for term in row.early_payment or ()
+            ),
+            tolerance=row.early_payment_tolerance or 0,
+            bank_charges=bank_charges.get(row.seller, {}).get(row.currency, Money.zero(row.currency)).minor,
         )
         for row in rows
     ]
@@ -263,17 +288,23 @@ def invoices(session: Session, closed_since: datetime) -> list[OpenInvoice]:
 def _waiting(session: Session) -> Iterator[tuple[str, int, date]]:
     """What lines were applied to an invoice whose payment is not recorded yet, in minor units, and of which
     day."""
+    for row in _waiting_lines(session):
+        yield from ((invoice_id, minor, row.received_on) for invoice_id, minor in row.allocations.items())
+
+
+def _waiting_lines(
+    session: Session,
+) -> Sequence[Row[tuple[dict[str, Any], dict[str, Any] | None, date | None]]]:
     recorded = select(EventRow.id).where(
         EventRow.kind == CashReceived.fact_kind,
         EventRow.event_id == BankLineRow.line_id,
         EventRow.customer_id == BankLineRow.customer_id,
         EventRow.invoice_id.is_(None),
     )
-    waiting = select(BankLineRow.allocations, BankLineRow.received_on).where(
+    waiting = select(BankLineRow.allocations, BankLineRow.deductions, BankLineRow.received_on).where(
         BankLineRow.outcome == LineOutcome.APPLIED, BankLineRow.why != _BY_HAND, ~recorded.exists()
     )
-    for allocations, received_on in session.execute(waiting):
-        yield from ((invoice_id, minor, received_on) for invoice_id, minor in allocations.items())
+    return session.execute(waiting).all()
 
 
 class ToldByErp:

@@ -576,6 +576,7 @@ class BankLineRow(Base):
     outcome: Mapped[str]  # applied, returned, unmatched, ignored or repeated
     customer_id: Mapped[str | None]
     allocations: Mapped[dict[str, Any]]  # minor units by invoice
+    deductions: Mapped[dict[str, Any] | None]  # what was kept back, by invoice: [{minor, reason, kind}]
     returns: Mapped[str | None]  # of money that went back: the line that brought it
     why: Mapped[str]
     stands_for: Mapped[list[str] | None]  # of a repeated line: those that told of its money before

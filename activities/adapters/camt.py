@@ -7,13 +7,24 @@ is worth reading as long as its money, its direction and its references can be.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from lxml import etree
 
 from activities.adapters.xml_file import NotReadable, parse
-from domain.cash.bank import Balance, BankFile, Entry, Sign, Statement, Transaction, day_of
+from domain.cash.bank import (
+    Balance,
+    BankFile,
+    Entry,
+    PaidDocument,
+    Sign,
+    Statement,
+    Transaction,
+    Withheld,
+    day_of,
+)
 
 VERSIONS = range(1, 9)
 
@@ -28,6 +39,9 @@ _AMOUNT = re.compile(r"\d{1,18}(\.\d{0,17})?|\.\d{1,17}", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 _COUNT = re.compile(r"\d{1,15}", re.ASCII)
 _LONGEST_ID = 140
+_LONGEST_REASON = 500
+#: What a payer may have taken off a document, in the words of its reason.
+_WITHHELD = {"DscntApldAmt": "discount", "CdtNoteAmt": "credit note", "TaxAmt": "tax"}
 #: What the standard has payers write where they give no id.
 _NOT_PROVIDED = "NOTPROVIDED"
 
@@ -52,6 +66,14 @@ def read(data: bytes) -> BankFile:
     except NotReadable as problem:
         problem.form = uri
         raise
+
+
+@dataclass
+class _Said:
+    """What came up when the amounts of a document were read."""
+
+    currencies: set[str] = field(default_factory=set)
+    problems: list[str] = field(default_factory=list)
 
 
 class _Reader:
@@ -121,10 +143,10 @@ class _Reader:
             bank_reference=self._id(element, "AcctSvcrRef", "NtryRef"),
             additional=self._text(element, "AddtlNtryInf"),
             bundled=self._count(element, "NtryDtls/Btch/NbOfTxs"),
-            transactions=tuple(self._transaction(each) for each in details),
+            transactions=tuple(self._transaction(each, currency) for each in details),
         )
 
-    def _transaction(self, element: etree._Element) -> Transaction:
+    def _transaction(self, element: etree._Element, account_currency: str) -> Transaction:
         amount, currency = None, None
         for path in ("Amt", "AmtDtls/TxAmt/Amt"):
             if self._text(element, path) is not None:
@@ -153,6 +175,9 @@ class _Reader:
             ),
             unstructured=self._texts(element, "RmtInf/Ustrd"),
             references=self._references(element),
+            documents=tuple(self._documents(element)),
+            instructed=self._instructed(element, account_currency),
+            charges=self._charges(element, account_currency),
             additional=self._text(element, "AddtlTxInf"),
             return_reason=self._first(element, "RtrInf/Rsn/Cd", "RtrInf/RtrRsn/Cd", "RtrInf/Rsn/Prtry"),
         )
@@ -169,6 +194,82 @@ class _Reader:
         structured = list(self._all(element, "RmtInf/Strd"))
         found = [text for path in paths for each in structured for text in self._texts(each, path)]
         return tuple(dict.fromkeys(found))
+
+    def _documents(self, element: etree._Element) -> Iterator[PaidDocument]:
+        """What each block of the remittance says to be paid of the documents that it names."""
+        for block in self._all(element, "RmtInf/Strd"):
+            numbers = self._texts(block, "RfrdDocInf/Nb") or self._texts(block, "RfrdDocInf/RfrdDocNb")
+            numbers = (
+                numbers or self._texts(block, "CdtrRefInf/Ref") or self._texts(block, "CdtrRefInf/CdtrRef")
+            )
+            said = _Said()
+            due, remitted = self._total(block, "DuePyblAmt", said), self._total(block, "RmtdAmt", said)
+            withheld = [
+                Withheld(amount, reason, discount=path == "DscntApldAmt")
+                for path, reason in _WITHHELD.items()
+                if (amount := self._total(block, path, said))
+            ]
+            for adjusted in self._all(block, "RfrdDocAmt/AdjstmntAmtAndRsn"):
+                words = filter(None, (self._text(adjusted, "Rsn"), self._text(adjusted, "AddtlInf")))
+                for amount in self._told(self._all(adjusted, "Amt"), said):
+                    withheld.append(Withheld(amount, ": ".join(["adjustment", *words])[:_LONGEST_REASON]))
+            types = ("RfrdDocInf/Tp/CdOrPrtry/Cd", "RfrdDocInf/RfrdDocTp/Cd")
+            is_credit_note = any("CREN" in self._texts(block, path) for path in types)
+            if is_credit_note and remitted is None and withheld:
+                remitted, withheld = sum((each.amount for each in withheld), Decimal(0)), []
+            if len(said.currencies) > 1:
+                said.problems.append(f"its amounts are in {' and '.join(sorted(said.currencies))}")
+            if numbers or said.currencies or said.problems:
+                yield PaidDocument(
+                    numbers=numbers,
+                    currency=next(iter(said.currencies), None),
+                    remitted=remitted,
+                    due=due,
+                    withheld=tuple(withheld),
+                    is_credit_note=is_credit_note,
+                    problem=next(iter(said.problems), None),
+                )
+
+    def _total(self, block: etree._Element, kind: str, said: _Said) -> Decimal | None:
+        """The sum of what a document's amounts of one kind say; later versions have some of them a step deeper."""
+        path = f"RfrdDocAmt/{kind}"
+        amounts = self._told([*self._all(block, f"{path}/Amt"), *self._all(block, path)], said)
+        return sum(amounts, Decimal(0)) if amounts else None
+
+    def _told(self, elements: Iterable[etree._Element], said: _Said) -> list[Decimal]:
+        """The amounts that elements of a remittance say: the payer's own, which the entry counts without."""
+        amounts = []
+        for element in elements:
+            money = self._beside(element)
+            if money is not None:
+                said.currencies.add(money[1])
+                amounts.append(money[0])
+            elif text := (element.text or "").strip():
+                said.problems.append(f"<{etree.QName(element).localname}> is {text[:40]!r}, not an amount")
+        return amounts
+
+    def _instructed(self, element: etree._Element, currency: str) -> Decimal | None:
+        told = self._find(element, "AmtDtls/InstdAmt/Amt")
+        money = None if told is None else self._beside(told)
+        return money[0] if money is not None and money[1] == currency else None
+
+    def _charges(self, element: etree._Element, currency: str) -> Decimal:
+        """What banks kept of it: each charge, or their sum where only that is told."""
+        kept = Decimal(0)
+        for told in self._all(element, "Chrgs"):
+            records = list(self._all(told, "Rcrd")) or [told]
+            for record in records:
+                amount = self._find(record, "Amt")
+                if amount is None:
+                    amount = self._find(told, "TtlChrgsAndTaxAmt")
+                money = None if amount is None else self._beside(amount)
+                if (
+                    money is not None
+                    and money[1] == currency
+                    and self._text(record, "CdtDbtInd") != Sign.CREDIT
+                ):
+                    kept += money[0]
+        return kept
 
     # Elements and what they say
 
@@ -211,6 +312,12 @@ class _Reader:
                 found, f"has the currency {currency[:40]!r}, not an ISO 4217 code such as 'EUR'"
             )
         return Decimal(text), currency
+
+    def _beside(self, element: etree._Element) -> tuple[Decimal, str] | None:
+        """An amount that is told beside the entry's: none where it cannot be read."""
+        text, currency = (element.text or "").strip(), element.get("Ccy") or ""
+        readable = _AMOUNT.fullmatch(text) and _CURRENCY.fullmatch(currency)
+        return (Decimal(text), currency) if readable else None
 
     def _sign(self, element: etree._Element) -> Sign:
         text = self._text(element, "CdtDbtInd")

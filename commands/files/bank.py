@@ -147,7 +147,11 @@ def _book(
 ) -> None:
     """Keep every line that is new, with what is made of it, in one transaction."""
     sellers_by_erp = {id_ for id_, seller in rulebook.sellers.items() if seller.cash_source == "erp"}
-    invoices = store.invoices(session, now - _NAMED_AFTERWARDS)
+    bank_charges = {
+        id_: {currency: seller.bears(currency) for currency in seller.bank_charges}
+        for id_, seller in rulebook.sellers.items()
+    }
+    invoices = store.invoices(session, now - _NAMED_AFTERWARDS, bank_charges)
     told_by_erp = store.ToldByErp(session)
     items = OpenItems(invoices, store.payers(session, {invoice.customer_id for invoice in invoices}))
     for file in files:
@@ -272,7 +276,7 @@ async def _tell_invoice(
 def _cash(row: BankLineRow) -> dict[str, Any]:
     """The remittance as the account is told of it."""
     allocations = [
-        {"invoice_id": invoice_id, "amount": str(Money(minor, row.currency))}
+        {"invoice_id": invoice_id, "amount": str(Money(minor, row.currency)), **_deducted(row, invoice_id)}
         for invoice_id, minor in row.allocations.items()
     ]
     reference = " ".join(filter(None, (*row.texts, row.end_to_end_id)))[:_REFERENCE]
@@ -285,6 +289,14 @@ def _cash(row: BankLineRow) -> dict[str, Any]:
         "allocations": allocations,
         **({"reference": reference} if reference else {}),
     }
+
+
+def _deducted(row: BankLineRow, invoice_id: str) -> dict[str, Any]:
+    deductions = [
+        {"amount": str(Money(each["minor"], row.currency)), "reason": each["reason"], "kind": each["kind"]}
+        for each in (row.deductions or {}).get(invoice_id, ())
+    ]
+    return {"deductions": deductions} if deductions else {}
 
 
 # Saying

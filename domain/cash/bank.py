@@ -31,6 +31,33 @@ CSV_FORM = "CSV"
 
 
 @dataclass(frozen=True, slots=True)
+class Withheld:
+    """What a payer says to have kept back of a document, and why."""
+
+    amount: Decimal
+    reason: str
+    discount: bool = False
+    """For paying early, by the payer's word."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaidDocument:
+    """What a payment is for, as the payer structured it: one block, which may name several documents."""
+
+    numbers: tuple[str, ...]
+    currency: str | None = None
+    """Of its amounts; None where there are none."""
+    remitted: Decimal | None = None
+    """What is paid of it."""
+    due: Decimal | None = None
+    withheld: tuple[Withheld, ...] = ()
+    is_credit_note: bool = False
+    """Its amount is taken off what is paid."""
+    problem: str | None = None
+    """Why its amounts cannot be followed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Transaction:
     """One payment inside an entry. An entry without details has none."""
 
@@ -52,6 +79,12 @@ class Transaction:
     """Creditor references and numbers of the documents paid, as the payer structured them."""
     additional: str | None = None
     """What the bank says of it beside that."""
+    documents: tuple[PaidDocument, ...] = ()
+    """What the payer says to have paid of each document."""
+    instructed: Decimal | None = None
+    """What the payer had sent, in the currency of the account; None where it is not told, or was another."""
+    charges: Decimal = Decimal(0)
+    """What banks say to have kept of it, in the currency of the account."""
     return_reason: str | None = None
     """Why a payment came back: an ISO 20022 external code such as `AC04`."""
 

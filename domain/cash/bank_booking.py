@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from domain.cash.bank import Sign
 from domain.cash.bank_lines import BankLine
-from domain.cash.cash_application import Applied, OpenItems, ToldFirst, Unmatched
+from domain.cash.cash_application import Applied, Deducted, OpenItems, ToldFirst, Unmatched
 
 #: A person is told of so many invoices.
 _MOST_SAID = 5
@@ -49,6 +49,8 @@ class Booking:
     """Of a return: the line whose money went back."""
     told_first: bool = False
     """The ERP told of the same money, and has booked it."""
+    deductions: tuple[Deducted, ...] = ()
+    """What was kept back of the allocations."""
     stands_for: tuple[str, ...] = ()
     """The lines that told of its money before."""
     may_be: str | None = None
@@ -110,6 +112,7 @@ def book(
             found.why,
             found.customer_id,
             allocations,
+            deductions=found.deductions,
             told_first=found.told_first,
         )
     why = "; ".join([found.why, *_suggestions(found)])

@@ -14,7 +14,17 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from domain.cash.bank import BOOKED, CSV_FORM, BankFile, Entry, Sign, Statement, Transaction, day_of
+from domain.cash.bank import (
+    BOOKED,
+    CSV_FORM,
+    BankFile,
+    Entry,
+    PaidDocument,
+    Sign,
+    Statement,
+    Transaction,
+    day_of,
+)
 from domain.cash.cash_application import Incoming
 from domain.cash_source import LINE_PREFIX
 from domain.money import Money
@@ -46,6 +56,9 @@ class BankLine:
     texts: tuple[str, ...] = ()
     problem: str | None = None
     """Why it cannot be booked as it stands."""
+    documents: tuple[PaidDocument, ...] = ()
+    kept_by_banks: Decimal = Decimal(0)
+    """Of what the payer had sent, what did not arrive."""
     form: str = ""
     """Which kind of message told of it: `052`, `053`, `054` or `CSV`."""
 
@@ -64,8 +77,24 @@ class BankLine:
     def incoming(self) -> Incoming:
         """What the payer told. Raises ValueError as `money` does."""
         return Incoming(
-            self.money, self.references, self.texts, self.debtor, self.debtor_iban, self.end_to_end_id
+            self.money,
+            self.references,
+            self.texts,
+            self.debtor,
+            self.debtor_iban,
+            self.end_to_end_id,
+            documents=self.documents,
+            kept_by_banks=self._kept_by_banks,
+            received_on=self.received_on,
         )
+
+    @property
+    def _kept_by_banks(self) -> Money:
+        """Nothing where it is written with more decimals than the currency has: the entry counts without it."""
+        try:
+            return Money.of(self.kept_by_banks, self.currency)
+        except ValueError:
+            return Money.zero(self.currency)
 
 
 def lines_of(file: BankFile) -> tuple[list[BankLine], int]:
@@ -96,11 +125,12 @@ def _of_entry(statement: Statement, entry: Entry, file: _Told) -> Iterator[BankL
     several = len(stated) > 1
     if several and None not in stated:
         total = sum((_signed(entry, each) for each in entry.transactions), Decimal(0))
-        problem = None
-        if total != entry.amount:
+        charges = sum((each.charges for each in entry.transactions), Decimal(0))
+        problem, net = None, total != entry.amount == total - charges
+        if total != entry.amount and not net:
             problem = f"its payments add up to {total}, the entry says {entry.amount} {entry.currency}"
         for transaction in entry.transactions:
-            yield _line(statement, entry, (transaction,), file, problem)
+            yield _line(statement, entry, (transaction,), file, problem, net=net)
         return
     problem = None
     if not stated and (entry.bundled or 0) > 1:
@@ -125,13 +155,16 @@ def _line(
     problem: str | None,
     *,
     whole: bool = False,
+    net: bool = False,
 ) -> BankLine:
-    """One line; `whole` takes the amount of the entry, which is what moved on this account."""
+    """One line; `whole` takes the amount of the entry, which is what moved on this account, and `net` that of the
+    transaction less what banks kept of it."""
     transactions = tuple(told)
     first = transactions[0] if transactions else Transaction()
     amount, currency = entry.amount, entry.currency
     if not whole and first.amount is not None:
         amount, currency = first.amount, first.currency or entry.currency
+        amount -= first.charges if net else 0
     sign = entry.sign if whole else first.sign or entry.sign
     account = statement.iban or statement.account or ""
     booked, value = (None if day is None else day_of(day) for day in (entry.booked, entry.value))
@@ -156,8 +189,17 @@ def _line(
         references=tuple(reference for each in transactions for reference in each.references),
         texts=unstructured or said or (() if entry.additional is None else (entry.additional,)),
         problem=problem,
+        documents=tuple(document for each in transactions for document in each.documents),
+        kept_by_banks=_kept(first, amount) if len(transactions) == 1 else Decimal(0),
         form=file.form,
     )
+
+
+def _kept(transaction: Transaction, amount: Decimal) -> Decimal:
+    """What did not arrive of what was sent; what banks say to have kept, where nobody says what was sent."""
+    if transaction.instructed is not None:
+        return max(transaction.instructed - amount, Decimal(0))
+    return transaction.charges
 
 
 def _line_id(

@@ -13,8 +13,11 @@ from datetime import date
 from itertools import combinations, islice, product
 from math import prod
 
+from domain.cash import remittance_advice
+from domain.cash.bank import PaidDocument
 from domain.cash.named_numbers import NumberIndex, Reading, Standing, compared
 from domain.money import Money
+from domain.vocabulary import DeductionKind
 
 #: Combinations of a payer's invoices are tried up to so many invoices: 65,536 sums.
 _MOST_COMBINED = 16
@@ -35,6 +38,16 @@ class OpenInvoice:
     balance: Money
     payment_reference: str | None = None
     """What the payer was asked to write, where that is not the number."""
+    discounts: tuple[tuple[date, int], ...] = ()
+    """Of its own terms for early payment: minor units that may be taken off by a date."""
+    tolerance: int = 0
+    """Minor units that may be missing."""
+    bank_charges: int = 0
+    """Minor units that its seller bears of what banks keep of a payment."""
+
+    def discount_on(self, day: date | None) -> int:
+        """What its terms let be taken off a payment of this day."""
+        return max((minor for until, minor in self.discounts if day is not None and day <= until), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +73,11 @@ class Incoming:
     debtor_iban: str | None = None
     end_to_end_id: str | None = None
     """The payer's own."""
+    documents: tuple[PaidDocument, ...] = ()
+    """What of it is for which document, in the payer's structured words."""
+    kept_by_banks: Money | None = None
+    """What the payer sent and did not arrive."""
+    received_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +94,16 @@ FirstTold = Callable[[Sequence[str]], Sequence[ToldFirst]]
 
 
 @dataclass(frozen=True, slots=True)
+class Deducted:
+    """A part of an invoice that a payment for it did not bring, and why."""
+
+    invoice_id: str
+    money: Money
+    reason: str
+    kind: DeductionKind = DeductionKind.OTHER
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
     """Money that is booked for one customer; what no invoice takes becomes unapplied cash."""
 
@@ -84,6 +112,8 @@ class Applied:
     why: str
     told_first: bool = False
     """The ERP told of the same money, and has booked it."""
+    deductions: tuple[Deducted, ...] = ()
+    """What was kept back of the allocations: disputed, but for what the seller bears."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +178,8 @@ class OpenItems:
         that is off them already."""
         found = self.find(incoming, told_first)
         if isinstance(found, Applied) and not found.told_first:
-            for invoice_id, money in found.allocations:
+            paid = [*found.allocations, *((each.invoice_id, each.money) for each in found.deductions)]
+            for invoice_id, money in paid:
                 invoice = self._open[invoice_id]
                 self._open[invoice_id] = replace(invoice, balance=invoice.balance - money)
         return found
@@ -162,6 +193,9 @@ class OpenItems:
         same = self._same_money(payer, named.invoices, told_first)
         if same is not None:
             return same
+        by_document = self._by_document(incoming, payer)
+        if by_document is not None:
+            return by_document
         if named.doubt is not None:
             owing = [invoice for invoice in named.invoices if invoice.balance.minor > 0]
             return Unmatched(named.doubt, _suggested(named.invoices, "may be meant"), _ids(owing))
@@ -198,31 +232,178 @@ class OpenItems:
         customers = {invoice.customer_id for invoice in named}
         owing = [invoice for invoice in named if invoice.balance.minor > 0]
         if len(customers) > 1:
-            why = f"{numbers} are named, of several customers"
-            return Unmatched(why, _suggested(named, "named"), _ids(owing))
+            return _of_several(numbers, named)
         [customer_id] = customers
-        if not owing:
-            verb = "is named and owes" if len(named) == 1 else "are named and owe"
-            return Unmatched(f"{numbers} {verb} nothing: paid twice?", _suggested(named, "named"))
-        if any(invoice.balance.currency != incoming.money.currency for invoice in owing):
-            why = f"{numbers} is named, and is not in {incoming.money.currency}"
-            return Unmatched(why, _suggested(named, "named"), _ids(owing))
+        refused = self._not_payable(incoming.money, named, numbers)
+        if refused is not None:
+            return refused
         owed = Money.total((invoice.balance for invoice in owing), incoming.money.currency)
+        kept = min(_minor(incoming.kept_by_banks), max(0, owed.minor - incoming.money.minor))
+        sent = incoming.money + Money(kept, incoming.money.currency)
         by_another = payer is not None and payer != customer_id
-        if by_another and owed != incoming.money:
-            why = f"{numbers} is named, the payer is another customer, and the amount does not agree"
-            return Unmatched(why, _suggested(named, "named"), _ids(owing))
+        if by_another and owed != sent:
+            return _by_another(numbers, named)
         why = f"named {numbers}" + (", paid by another customer" if by_another else "")
-        fitting = list(_combinations(owing, incoming.money)) if incoming.money < owed else []
+        fitting = list(_combinations(owing, sent)) if sent < owed else []
         if len(fitting) == 1:
             owing = list(fitting[0])
             why += f", and the amount is just that of {_listed(invoice.number for invoice in owing)}"
-        elif incoming.money < owed:
-            why += f", {_said(owed - incoming.money)} short"
+        elif (discounted := _discounted(owing, sent, incoming.received_on)) is not None:
+            owing = discounted
+            why += (
+                ", less the discount of its terms"
+                if len(named) == 1
+                else ", less the discounts of their terms"
+            )
+        elif sent < owed:
+            why += f", {_said(owed - sent)} short"
             why += ": the oldest first" if len(owing) > 1 else ""
-        elif owed < incoming.money:
-            why += f", {_said(incoming.money - owed)} over"
-        return Applied(customer_id, _oldest_first(owing, incoming.money), why)
+        elif owed < sent:
+            why += f", {_said(sent - owed)} over"
+        return self._sent(customer_id, _oldest_first(owing, sent), kept, why)
+
+    def _not_payable(self, money: Money, named: Sequence[OpenInvoice], numbers: str) -> Unmatched | None:
+        """Why what is named cannot be paid with this money, where none of it can."""
+        owing = [invoice for invoice in named if invoice.balance.minor > 0]
+        if not owing:
+            verb = "is named and owes" if len(named) == 1 else "are named and owe"
+            return Unmatched(f"{numbers} {verb} nothing: paid twice?", _suggested(named, "named"))
+        if any(invoice.balance.currency != money.currency for invoice in owing):
+            why = f"{numbers} is named, and is not in {money.currency}"
+            return Unmatched(why, _suggested(named, "named"), _ids(owing))
+        return None
+
+    def _sent(
+        self, customer_id: str, allocations: tuple[tuple[str, Money], ...], kept: int, why: str
+    ) -> Applied:
+        """What arrived of allocations of what was sent: banks kept some of the largest."""
+        if kept <= 0 or not allocations:
+            return Applied(customer_id, allocations, why)
+        largest = max(allocations, key=lambda each: each[1].minor)
+        invoice_id, share = largest
+        if share.minor <= kept:
+            return Applied(customer_id, allocations, why)
+        charges = Money(kept, share.currency)
+        borne = kept <= self._open[invoice_id].bank_charges
+        reason = f"kept by banks: {_said(charges)}"
+        reason += "" if borne else ", more than the seller bears"
+        kind = DeductionKind.BANK_CHARGES if borne else DeductionKind.OTHER
+        rest = tuple((id_, money - charges if id_ == invoice_id else money) for id_, money in allocations)
+        deducted = Deducted(invoice_id, charges, reason, kind)
+        return Applied(customer_id, rest, f"{why}; {reason}", deductions=(deducted,))
+
+    # By document
+
+    def _by_document(self, incoming: Incoming, payer: str | None) -> Applied | Unmatched | None:
+        """What the payer says to have paid of each document; None where nothing is said that could be followed.
+
+        Where it does not add up, the money is put on the account whole, for a person to divide.
+        """
+        money = incoming.money
+        kept = _minor(incoming.kept_by_banks)
+        told = remittance_advice.read(incoming.documents, money, kept, self._numbered)
+        if told is None:
+            return None
+        named = sorted((self._open[invoice_id] for invoice_id in told.invoices), key=_age)
+        numbers = _listed(invoice.number for invoice in named)
+        customers = {invoice.customer_id for invoice in named}
+        if len(customers) > 1:
+            return _of_several(numbers, named)
+        [customer_id] = customers
+        refused = self._not_payable(money, named, numbers)
+        if refused is not None:
+            return refused
+        shares = self._shares(told)
+        if told.problem is None and told.credit_notes and not self._less_credit_notes(told, shares):
+            told.problem = "it does not say of which invoice the credit notes are taken off"
+        if payer is not None and payer != customer_id:
+            settles = all(
+                shares.get(each.invoice_id, 0) + sum(kept.minor for kept in told.kept_back[each.invoice_id])
+                == each.balance.minor
+                for each in named
+            )
+            if told.problem is not None or told.unknown or not settles:
+                return _by_another(numbers, named)
+        if told.problem is not None:
+            return Applied(
+                customer_id, (), f"named {numbers}, and {told.problem}: it is on the account whole"
+            )
+        why = f"{numbers} as its documents say"
+        if told.unknown:
+            why += f"; {_listed(told.unknown)} is not known"
+        allocations = tuple(
+            (invoice_id, Money(share, money.currency)) for invoice_id, share in shares.items() if share > 0
+        )
+        over = sum(share.minor for _, share in allocations) - told.kept_by_banks - money.minor
+        if over > 0:  # one invoice, of which less came than its document says
+            [(invoice_id, share)] = allocations
+            allocations = ((invoice_id, money),)
+            told.kept_back[invoice_id].append(
+                remittance_advice.KeptBack(over, f"{_said(share)} were told to be paid, {_said(money)} came")
+            )
+        applied = self._sent(customer_id, allocations, told.kept_by_banks, why)
+        deducted = list(applied.deductions)
+        for invoice_id, share in applied.allocations:
+            charges = sum(each.money.minor for each in applied.deductions if each.invoice_id == invoice_id)
+            brought = share + Money(charges, share.currency)
+            deducted += self._kept_back(invoice_id, brought, told.kept_back[invoice_id], incoming.received_on)
+        return replace(applied, deductions=tuple(deducted))
+
+    def _numbered(self, number: str) -> list[str]:
+        """The invoices whose number a document's number is."""
+        places = self._numbers.in_reference(number)
+        return [each.invoice_id for place in places for each in place if each.standing is Standing.WRITTEN]
+
+    def _shares(self, told: remittance_advice.Remittance) -> dict[str, int]:
+        """Minor units by invoice, the oldest first where one block names several; no more than is owed."""
+        left = {invoice_id: max(0, self._open[invoice_id].balance.minor) for invoice_id in told.invoices}
+        shares = {
+            invoice_id: min(share, left[invoice_id]) if not told.credit_notes else share
+            for invoice_id, share in told.shares.items()
+        }
+        for together, amount in told.together:
+            for invoice in sorted((self._open[invoice_id] for invoice_id in together), key=_age):
+                taken = min(amount, left[invoice.invoice_id] - shares.get(invoice.invoice_id, 0))
+                if taken > 0:
+                    shares[invoice.invoice_id] = shares.get(invoice.invoice_id, 0) + taken
+                    amount -= taken
+        return shares
+
+    def _less_credit_notes(self, told: remittance_advice.Remittance, shares: dict[str, int]) -> bool:
+        """Take credit notes off: those that are booked have lessened what is owed; else of the only invoice."""
+        left = told.credit_notes
+        for invoice_id, share in shares.items():
+            booked = min(left, max(0, share - max(0, self._open[invoice_id].balance.minor)))
+            shares[invoice_id] -= booked
+            left -= booked
+        if left and len(shares) == 1:
+            [invoice_id] = shares
+            taken = min(left, shares[invoice_id])
+            shares[invoice_id] -= taken
+            told.kept_back[invoice_id].append(remittance_advice.KeptBack(taken, "credit note"))
+            left -= taken
+        return left == 0
+
+    def _kept_back(
+        self, invoice_id: str, share: Money, told: Sequence[remittance_advice.KeptBack], on: date | None
+    ) -> Iterator[Deducted]:
+        """What a person has to settle of what the payer kept back: all but a discount within the invoice's terms,
+        which is taken with the payment."""
+        invoice = self._open[invoice_id]
+        short = invoice.balance.minor - share.minor
+        allowed = invoice.discount_on(on)
+        for each in told:
+            if each.discount and allowed and short <= allowed + invoice.tolerance:
+                return
+            amount = min(each.minor, short)
+            if amount > 0:
+                short -= amount
+                money = Money(amount, share.currency)
+                reason = each.reason
+                if each.discount:
+                    terms = _said(Money(allowed, share.currency)) if allowed else "none"
+                    reason = f"{each.reason} of {_said(money)}: the terms of {invoice.number} allow {terms} on {on}"
+                yield Deducted(invoice_id, money, reason)
 
     def _meant(self, incoming: Incoming, payer: str | None) -> _Named:
         """The invoices that the payer names.
@@ -333,11 +514,17 @@ class OpenItems:
             if self._open[invoice_id].balance.minor > 0
             and self._open[invoice_id].balance.currency == money.currency
         ]
+        kept = _minor(incoming.kept_by_banks)
         fitting = list(_combinations(owing, money))
+        if fitting:
+            kept = 0
+        elif kept:
+            fitting = list(_combinations(owing, money + Money(kept, money.currency)))
         if len(fitting) == 1:
             [paid] = fitting
             what = "all that the payer owes" if len(paid) == len(owing) else _listed(i.number for i in paid)
-            return Applied(payer, _oldest_first(paid, money), f"the payer's amount is just that of {what}")
+            allocations = _oldest_first(paid, money + Money(kept, money.currency))
+            return self._sent(payer, allocations, kept, f"the payer's amount is just that of {what}")
         if fitting:
             why = "the amount fits several of the payer's invoices"
             return Unmatched(why, _suggested([i for paid in fitting for i in paid], "would do"))
@@ -356,6 +543,36 @@ def _age(invoice: OpenInvoice) -> tuple[date, str]:
 
 def _ids(invoices: Iterable[OpenInvoice]) -> tuple[str, ...]:
     return tuple(invoice.invoice_id for invoice in invoices)
+
+
+def _owing(invoices: Iterable[OpenInvoice]) -> tuple[str, ...]:
+    return _ids(invoice for invoice in invoices if invoice.balance.minor > 0)
+
+
+def _minor(money: Money | None) -> int:
+    return 0 if money is None else money.minor
+
+
+def _by_another(numbers: str, named: Sequence[OpenInvoice]) -> Unmatched:
+    why = f"{numbers} is named, the payer is another customer, and the amount does not agree"
+    return Unmatched(why, _suggested(named, "named"), _owing(named))
+
+
+def _of_several(numbers: str, named: Sequence[OpenInvoice]) -> Unmatched:
+    return Unmatched(f"{numbers} are named, of several customers", _suggested(named, "named"), _owing(named))
+
+
+def _discounted(owing: Sequence[OpenInvoice], money: Money, on: date | None) -> list[OpenInvoice] | None:
+    """What is owed less the discounts of early payment, where the money is just that, within the tolerance."""
+    discounts = [min(invoice.discount_on(on), invoice.balance.minor) for invoice in owing]
+    due = sum(invoice.balance.minor for invoice in owing) - sum(discounts)
+    tolerance = max((invoice.tolerance for invoice in owing), default=0)
+    if not any(discounts) or not 0 <= due - money.minor <= tolerance:
+        return None
+    return [
+        replace(invoice, balance=invoice.balance - Money(discount, money.currency))
+        for invoice, discount in zip(owing, discounts, strict=True)
+    ]
 
 
 def _certain(reading: Reading) -> bool:

@@ -19,6 +19,7 @@ from domain.contract import Customer, Invoice, Start, field_errors
 from domain.files import csv_text, paid_columns
 from domain.files.addresses import addresses
 from domain.files.csv_text import DateFormat, Dates, DecimalFormat, Decimals, Fault, Row, Writing, printable
+from domain.files.discount_terms import discounts_of
 from domain.files.ids import APART, Meant, contradiction, customer_id_of, is_id, twins
 from domain.files.intake import PREPAID, id_of
 from domain.files.paid_columns import Contradiction, Standing, Status, Sum, compact
@@ -217,7 +218,7 @@ class _File:
                     self._leave_out(row, Kind.PAID, self._why_paid(row, standing))
                 continue
             tax = self._money(row, "tax_amount", decimals) if row["tax_amount"] else None
-            invoice = {
+            invoice: dict[str, Any] = {
                 "invoice_id": invoice_id,
                 "seller": seller,
                 "currency": money.currency,
@@ -228,6 +229,8 @@ class _File:
                 **{name: row[column] for column, name in _INVOICE_COLUMNS.items() if row[column]},
                 **({"number": number} if number else {}),
             }
+            if discounts := discounts_of(row["terms"], issued_on):
+                invoice["early_payment"] = discounts
             opened.append((row, invoice, self._payment(invoice, money - left, paid_on)))
         known = customers.models()
         starts = [start for each in opened if (start := self._start(*each, known))]

@@ -12,7 +12,7 @@ import pytest
 
 from activities.adapters import camt
 from activities.adapters.xml_file import LARGEST_FILE, NotReadable
-from domain.cash.bank import Sign
+from domain.cash.bank import Sign, Withheld
 from domain.cash.bank_csv import Options
 from domain.cash.bank_lines import lines_of
 from domain.money import Money
@@ -73,6 +73,90 @@ def test_what_stands_elsewhere_is_read_too() -> None:
     )
     [line] = lines_of(camt.read(statement(entry("10.00", told, on=DAY, reference="B-1"))))[0]
     assert (line.texts, line.debtor, line.debtor_iban) == (("INV-1001",), "Payments plc", "000123")
+
+
+def block(number: str, *amounts: str, kind: str = "CINV") -> str:
+    return (
+        f"<Strd><RfrdDocInf><Tp><CdOrPrtry><Cd>{kind}</Cd></CdOrPrtry></Tp><Nb>{number}</Nb></RfrdDocInf>"
+        f"<RfrdDocAmt>{''.join(amounts)}</RfrdDocAmt></Strd>"
+    )
+
+
+def amount(kind: str, money: str, inside: str = "", currency: str = "USD") -> str:
+    told = f'<Amt Ccy="{currency}">{money}</Amt>' if inside else money
+    return f"<{kind}>{inside}{told}</{kind}>" if inside else f'<{kind} Ccy="{currency}">{told}</{kind}>'
+
+
+def test_what_is_paid_of_each_document_is_read_as_the_versions_write_it() -> None:
+    blocks = (
+        block(
+            "INV-1",
+            amount("DuePyblAmt", "100.00"),
+            amount("DscntApldAmt", "2.00"),
+            amount("RmtdAmt", "98.00"),
+        ),
+        block("INV-2", amount("DscntApldAmt", "1.00", "<Tp><Cd>APDS</Cd></Tp>"), amount("RmtdAmt", "49.00")),
+        block(
+            "INV-3",
+            '<AdjstmntAmtAndRsn><Amt Ccy="USD">5.00</Amt><Rsn>FRT</Rsn><AddtlInf>freight</AddtlInf>'
+            "</AdjstmntAmtAndRsn>",
+            amount("RmtdAmt", "20.00"),
+        ),
+        block("CN-4", amount("CdtNoteAmt", "7.00"), kind="CREN"),
+        block("INV-5", amount("RmtdAmt", "1,00")),
+        block("INV-6", amount("RmtdAmt", "1.00"), amount("DuePyblAmt", "1.00", currency="EUR")),
+        block("INV-7", '<RmtdAmt Ccy="USD"/>'),
+    )
+    told = payment("160.00", on=DAY).replace("<RmtInf>", f"<RmtInf>{''.join(blocks)}")
+    [line] = lines_of(camt.read(statement(entry("160.00", told, on=DAY, reference="B-1"))))[0]
+    first, second, third, note, unreadable, mixed, empty = line.documents
+    assert (first.numbers, first.currency, first.remitted, first.due) == (
+        ("INV-1",), "USD", Decimal("98.00"), Decimal("100.00"),
+    )  # fmt: skip
+    assert first.withheld == (Withheld(Decimal("2.00"), "discount", discount=True),)
+    assert second.withheld == (Withheld(Decimal("1.00"), "discount", discount=True),)
+    assert third.withheld == (Withheld(Decimal("5.00"), "adjustment: FRT: freight"),)
+    assert (note.is_credit_note, note.remitted, note.withheld) == (True, Decimal("7.00"), ())
+    assert unreadable.problem == "<RmtdAmt> is '1,00', not an amount"
+    assert mixed.problem == "its amounts are in EUR and USD"
+    assert (empty.remitted, empty.problem) == (None, None)
+
+
+SENT, CHARGE = "<AmtDtls><InstdAmt>{}</InstdAmt></AmtDtls>", "<Chrgs>{}</Chrgs>"
+
+
+def usd(money: str, currency: str = "USD") -> str:
+    return f'<Amt Ccy="{currency}">{money}</Amt>'
+
+
+@pytest.mark.parametrize(
+    ("details", "kept"),
+    [
+        (SENT.format(usd("100.00")), "10.00"),
+        (SENT.format(usd("90.00")) + CHARGE.format(usd("3.00")), "0.00"),
+        (SENT.format(usd("100.00", "EUR")), "0"),
+        (CHARGE.format(usd("4.00")) + CHARGE.format(usd("6.00")), "10.00"),
+        (CHARGE.format('<TtlChrgsAndTaxAmt Ccy="USD">10.00</TtlChrgsAndTaxAmt>'), "10.00"),
+        (CHARGE.format(f"<Rcrd>{usd('6.00')}</Rcrd><Rcrd>{usd('4.00')}</Rcrd>"), "10.00"),
+        (CHARGE.format(f"{usd('10.00')}<CdtDbtInd>CRDT</CdtDbtInd>"), "0"),
+        (CHARGE.format(usd("")), "0"),
+    ],
+)
+def test_what_banks_kept_is_read(details: str, kept: str) -> None:
+    told = payment("90.00", on=DAY).replace("<RltdPties>", f"{details}<RltdPties>")
+    [line] = lines_of(camt.read(statement(entry("90.00", told, on=DAY, reference="B-1"))))[0]
+    assert (line.amount, line.kept_by_banks) == (Decimal("90.00"), Decimal(kept))
+
+
+def test_a_batch_whose_payments_are_told_before_charges() -> None:
+    charges = '<Chrgs><Amt Ccy="USD">10.00</Amt></Chrgs><RltdPties>'
+    first = payment("100.00", on=DAY, end_to_end="E-1").replace("<RltdPties>", charges)
+    told = entry("140.00", first, payment("50.00", on=DAY, end_to_end="E-2"), on=DAY, reference="B-1")
+    lines = lines_of(camt.read(statement(told)))[0]
+    assert [(line.amount, line.kept_by_banks, line.problem) for line in lines] == [
+        (Decimal("90.00"), Decimal("10.00"), None),
+        (Decimal("50.00"), Decimal(0), None),
+    ]
 
 
 def test_an_id_of_a_book_is_cut() -> None:

@@ -305,6 +305,18 @@ async def test_a_report_and_a_statement_with_four_differences(office: Office) ->
         await becomes(office, invoice, "600.00")
 
 
+async def test_what_the_remittance_says_is_followed(office: Office) -> None:
+    await office.done("import", str(CASES / "v_portfolio.csv"))
+    lines = await office.json("bank", str(CASES / "v_charges.xml"))
+    assert [line["outcome"] for line in lines] == ["applied", "unmatched", "applied", "applied"]
+    left = {"VV-8001": "0.00", "VV-8002": "120.00", "VV-8003": "0.00", "VV-8004": "300.00", "VV-8005": "0.00"}
+    for invoice, balance_due in left.items():
+        await becomes(office, invoice, balance_due)
+    assert [item["kind"] for item in await office.json("worklist") if "VV-8" in item["why"]] == [
+        "unmatched_cash"
+    ]
+
+
 @pytest.mark.parametrize("another", [True, False])
 async def test_a_person_says_whether_a_transfer_was_told_of_before(
     office: Office, tmp_path: Path, another: bool

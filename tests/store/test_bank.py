@@ -119,7 +119,7 @@ def test_an_invoice_is_known_for_a_while_after_its_case_was_closed(session: Sess
     add_case(session, "INV-1", balance_minor=0, closed_at=NOON)
     add_case(session, "INV-2", balance_minor=0, closed_at=NOON - timedelta(days=100))
     add_case(session, "INV-3", balance_minor=500)
-    known = bank.invoices(session, NOON - timedelta(days=90))
+    known = bank.invoices(session, NOON - timedelta(days=90), {})
     assert {each.invoice_id: each.balance.minor for each in known} == {"INV-1": 0, "INV-3": 500}
 
 

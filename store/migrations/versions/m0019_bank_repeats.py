@@ -1,4 +1,4 @@
-"""What a bank line is known by when its money is told again in another form."""
+"""What a bank line is known by when its money is told again in another form, and what was kept back of it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def upgrade() -> None:
             ADD COLUMN value_on date,
             ADD COLUMN stands_for text[],
             ADD COLUMN may_be text,
+            ADD COLUMN deductions jsonb,
             ADD COLUMN pauses text[]
         """
     )
