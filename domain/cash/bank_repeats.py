@@ -255,6 +255,8 @@ def _likeness(line: _Telling, money: Sequence[_Telling]) -> _Likeness | None:
         if not _may_be(line, told):
             return None
         alike = _alike(line, told)
+        if alike is not None and _one_account(line, told) is None:
+            alike = _Likeness.MAY_BE
         if alike is not None and (likest is None or alike < likest):
             likest = alike
     return likest
@@ -263,7 +265,7 @@ def _likeness(line: _Telling, money: Sequence[_Telling]) -> _Likeness | None:
 def _may_be(line: _Telling, told: _Telling) -> bool:
     """Whether nothing shows that they are two payments. The same kind of message tells of a payment once, on one
     day and under one reference."""
-    if _disagree(line.account, told.account) or _own_ids_agree(line, told) is False:
+    if _one_account(line, told) is False or _own_ids_agree(line, told) is False:
         return False
     if line.form != told.form:
         return True
@@ -291,9 +293,8 @@ def _alike(line: _Telling, told: _Telling) -> _Likeness | None:
         return _Likeness.MAY_BE if alike else None
     if same_day:
         telling = len(line.text) >= _TELLING and bool(line.numbers & told.numbers)
-        by_looks = (payer and text is not False) or (text and telling)
-        one_account = bool(line.account and told.account)
-        return _Likeness.LOOKS if by_looks and one_account else _Likeness.MAY_BE
+        sure_by_looks = (payer and text is not False) or (text and telling)
+        return _Likeness.LOOKS if sure_by_looks else _Likeness.MAY_BE
     later = apart <= _LOOKS_ALIKE_NEAR and text is not False and (payer or text)
     return _Likeness.MAY_BE if later else None
 
@@ -358,6 +359,16 @@ def _same(one: str, other: str) -> bool | None:
 def _disagree(one: str, other: str) -> bool:
     """Two accounts are not the same; an IBAN ends with the number of its account."""
     return bool(one and other) and not (one.endswith(other) or other.endswith(one))
+
+
+def _one_account(line: _Telling, told: _Telling) -> bool | None:
+    """Whether both are told of the same account. A table may have the number of an account that camt calls by its
+    IBAN."""
+    one, other = line.account, told.account
+    if one and other and not _disagree(one, other):
+        return True
+    comparable = line.form == told.form or (_IBAN.fullmatch(one) and _IBAN.fullmatch(other))
+    return False if one and other and comparable else None
 
 
 def _own_ids_agree(line: _Telling, told: _Telling) -> bool | None:

@@ -470,3 +470,24 @@ def test_a_discount_for_early_payment_is_booked_and_taken_back_with_its_payment(
     office.tell("INV-1", "payment_reversed", reversal_id="R-1", payment_id="P-1", amount="1225.00")
     assert office.row().balance_minor == 125_000
     assert sum(minor for _, minor in office.entries()) == 125_000
+
+
+def test_what_was_kept_back_of_a_payment_is_for_a_person_but_for_what_the_seller_bears(
+    office: Office,
+) -> None:
+    office.open()
+    kept = [
+        {"amount": "26.00", "reason": "kept by banks", "kind": "bank_charges"},
+        {"amount": "20.00", "reason": "discount of 20.00 USD: the terms allow none"},
+    ]
+    office.pay("INV-1", "1204.00", deductions=kept)
+    assert office.entries() == [
+        ("invoice", 125_000),
+        ("payment_received", -120_400),
+        ("bank_charges", -2_600),
+    ]
+    assert office.row().balance_minor == 2_000
+    [item] = office.tasks("dispute", open_only=True)
+    assert item.why == "kept back of payment P-1: 20.00 USD, discount of 20.00 USD: the terms allow none"
+    office.tell("INV-1", "dispute_resolved", dispute_id="P-1.deduction-2", outcome="rejected")
+    assert office.tasks("dispute", open_only=True) == []

@@ -151,10 +151,14 @@ LATER = {"booked_on": DAY + timedelta(days=1), "value_on": DAY + timedelta(days=
             id="the payer's id a week later",
         ),
         pytest.param({}, {"account": ""}, "doubtful", id="an account that is not told"),
+        pytest.param({}, {"account": "000123456789"}, "doubtful", id="an account by another number"),
         pytest.param({}, {"amount": Decimal("400.01")}, "another", id="another amount"),
         pytest.param({}, {"currency": "CHF"}, "another", id="another currency"),
         pytest.param({}, {"sign": Sign.DEBIT}, "another", id="the other direction"),
         pytest.param({}, {"account": "DE02120300000000202051"}, "another", id="another account"),
+        pytest.param(
+            {"account": "1"}, {"account": "2", "form": "052"}, "another", id="another account's number"
+        ),
         pytest.param({}, {"debtor": "Zwo GmbH"}, "another", id="another payer"),
         pytest.param(
             {"debtor_iban": IBAN},
