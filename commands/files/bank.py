@@ -345,6 +345,15 @@ def _document(booking: Booking) -> dict[str, Any]:
             {"invoice_id": invoice_id, "amount": str(Money(minor, line.currency))}
             for invoice_id, minor in booking.allocations.items()
         ],
+        "deductions": [
+            {
+                "invoice_id": each.invoice_id,
+                "amount": str(each.money),
+                "reason": each.reason,
+                "kind": each.kind,
+            }
+            for each in booking.deductions
+        ],
         "why": booking.why,
     }
 

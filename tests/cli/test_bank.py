@@ -309,6 +309,7 @@ async def test_what_the_remittance_says_is_followed(office: Office) -> None:
     await office.done("import", str(CASES / "v_portfolio.csv"))
     lines = await office.json("bank", str(CASES / "v_charges.xml"))
     assert [line["outcome"] for line in lines] == ["applied", "unmatched", "applied", "applied"]
+    assert [(each["amount"], each["kind"]) for each in lines[0]["deductions"]] == [("26.00", "bank_charges")]
     left = {"VV-8001": "0.00", "VV-8002": "120.00", "VV-8003": "0.00", "VV-8004": "300.00", "VV-8005": "0.00"}
     for invoice, balance_due in left.items():
         await becomes(office, invoice, balance_due)
