@@ -28,7 +28,7 @@ from domain.letters.letter import AccountFacts, InvoiceFacts, NoticeFacts, open_
 from domain.money import Money
 from domain.pauses import collectable
 from domain.postings import postings
-from domain.vocabulary import Step, Tone
+from domain.vocabulary import PlanState, Step, Tone
 from store.schema import CaseRow, LedgerEntryRow
 from tests.letters import customer, invoice, notice, seller
 from tests.unit.anything import amounts, things_done, things_told, thorough
@@ -289,3 +289,17 @@ def test_what_is_open_is_told_apart_from_what_is_asked_for(language: str) -> Non
     assert said.habits.money(item.balance) in opening
     assert said.habits.money(item.asked or item.balance) not in opening
     assert said.habits.money(item.asked or item.balance) in request
+
+
+def test_what_waits_for_instalments_is_told_beside_what_is_asked_for() -> None:
+    tabled = internal.PlanTabled(
+        plan_id="PL-1", ordinal=1, currency="USD", state=PlanState.OFFERED, origin="staff", by="lee",
+        invoices=(internal.PlannedInvoice(invoice_id="INV-1", planned=50_000, paid=0),),
+        instalments=(internal.PlannedInstalment(due_on=date(2027, 2, 1), amount=50_000),),
+        open_until=date(2027, 1, 30),
+    )  # fmt: skip
+    item = lived((tabled,))
+    assert (str(item.planned), str(item.asked)) == ("500.00", "750.00")
+    _demand_adds_up(letter(item))
+    mail = write_notice(letter(item, step=Step.OVERDUE))
+    assert "US$500.00 of it in an instalment plan, not asked for here" in mail.text
