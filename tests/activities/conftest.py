@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from email import message_from_bytes
@@ -44,6 +45,7 @@ from activities.notices import Notices
 from activities.paper.rendering import PdfRenderer
 from activities.rulebook import Rulebook, load_rulebook
 from domain.case import Case
+from domain.decision import Wait
 from domain.policy import Policy
 from domain.vocabulary import Channel
 from settings import ROOT
@@ -267,6 +269,12 @@ class Office:
     def later(self, **span: float) -> None:
         self.now += timedelta(**span)
 
+    def sleep(self, invoice_id: str = "INV-1") -> None:
+        """Carry out what is due, then let time pass until the case wakes by itself."""
+        decision = self.live(invoice_id).decision
+        assert isinstance(decision, Wait), decision
+        self.now = decision.until
+
     # -- what lies in the database ----------------------------------------------------------------
 
     def row(self, invoice_id: str = "INV-1") -> CaseRow:
@@ -349,6 +357,35 @@ class Office:
             return list(session.scalars(wanted))
 
 
+@dataclass(frozen=True)
+class Past:
+    """A database in which much has happened: to copy it takes a twentieth of living it again."""
+
+    server: str
+    name: str
+    office: Office
+
+    @classmethod
+    @contextmanager
+    def lived(cls, server: str, template: str, name: str, live: Callable[[Office], None]) -> Iterator[Past]:
+        with fresh_database(server, template, name) as url:
+            engine = create_engine(url)
+            office = Office(engine, Post())
+            live(office)
+            engine.dispose()  # what is connected to cannot be copied
+            yield cls(server, name, office)
+
+    @contextmanager
+    def copied(self, post: MailTransport) -> Iterator[Office]:
+        """An office that goes on from there."""
+        with fresh_database(self.server, self.name, f"{self.name}_copy") as url:
+            engine = create_engine(url, pool_size=12)
+            office = Office(engine, post)
+            office.now, office._numbers = self.office.now, self.office._numbers
+            yield office
+            engine.dispose()
+
+
 @cache
 def the_rulebook() -> Rulebook:
     """The policies and sellers that come with Duecourse."""
@@ -421,10 +458,11 @@ def office_database(postgres_url: str, database_template: str, worker_id: str) -
 @pytest.fixture
 def emptied(office_database: sa.Engine) -> sa.Engine:
     """That database, empty: as no role of ours could make it, for facts and audit rows refuse to go."""
+    statements = [f"delete from {table.name}" for table in Base.metadata.sorted_tables]
     with office_database.begin() as connection:
-        connection.execute(sa.text("set local session_replication_role = replica"))
-        for table in Base.metadata.sorted_tables:
-            connection.execute(table.delete())
+        connection.exec_driver_sql(
+            "; ".join(["set local session_replication_role = replica", *statements])  # in one go
+        )
     return office_database
 
 

@@ -17,10 +17,10 @@ import worker
 from activities.adapters.erp_webhook import ErpWebhook, NotTold
 from activities.credit_holds import CreditHolds
 from activities.interface import ErpTold, OnDay
-from domain.decision import CarryOut
+from domain.decision import CarryOut, Wait
 from settings import Settings
 from store.schema import CaseRow, CreditHoldRow
-from tests.activities.conftest import Office
+from tests.activities.conftest import Office, Past, Post
 
 SECRET = "a secret of more than 16 characters"
 
@@ -89,58 +89,70 @@ def hold(office: Office, invoice_id: str = "INV-1") -> None:
     for _ in range(300):
         if office.case(invoice_id).credit_hold_cycle is not None:
             return
-        if isinstance(office.review(invoice_id).decision, CarryOut):
+        decision = office.review(invoice_id).decision
+        if isinstance(decision, CarryOut):
             office.contact(invoice_id)
         else:
-            office.later(hours=12)
+            assert isinstance(decision, Wait), decision
+            office.now = decision.until
     raise AssertionError("orders were never blocked")
 
 
-def test_a_hold_and_its_release_are_told_once_each(office: Office, erp: ErpServer) -> None:
-    hold(office)
-    assert tell(office, erp) == ErpTold(told=1)
-    assert tell(office, erp) == ErpTold()
-    office.pay("INV-1", "1250.00")
-    assert tell(office, erp) == ErpTold(told=1)
-    assert tell(office, erp) == ErpTold()
+@pytest.fixture(scope="module")
+def climbed(postgres_url: str, database_template: str, worker_id: str) -> Iterator[Past]:
+    with Past.lived(postgres_url, database_template, f"held_{worker_id}", hold) as past:
+        yield past
+
+
+@pytest.fixture
+def held(climbed: Past, post: Post) -> Iterator[Office]:
+    """An office in which orders are blocked because of INV-1."""
+    with climbed.copied(post) as office:
+        yield office
+
+
+def test_a_hold_and_its_release_are_told_once_each(held: Office, erp: ErpServer) -> None:
+    assert tell(held, erp) == ErpTold(told=1)
+    assert tell(held, erp) == ErpTold()
+    held.pay("INV-1", "1250.00")
+    assert tell(held, erp) == ErpTold(told=1)
+    assert tell(held, erp) == ErpTold()
     placed, released = erp.done.values()
     assert list(erp.done) == ["credit-hold-placed-INV-1-0", "credit-hold-released-INV-1-0"]
     assert (placed["event"], placed["customer_blocked"]) == ("credit_hold.placed", True)
     assert (released["event"], released["customer_blocked"]) == ("credit_hold.released", False)
     assert {"invoice_id": "INV-1", "customer_id": "C-1", "seller": "default"}.items() <= placed.items()
-    assert office.tasks("erp_webhook") == []
+    assert held.tasks("erp_webhook") == []
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 429, 500, 503])
 def test_a_failing_erp_is_told_again_and_stands_on_the_worklist(
-    office: Office, erp: ErpServer, status: int
+    held: Office, erp: ErpServer, status: int
 ) -> None:
-    hold(office)
     erp.status = status
     for _ in range(3):
-        assert tell(office, erp) == ErpTold(failed=1)
-    (item,) = office.tasks("erp_webhook", open_only=True)
+        assert tell(held, erp) == ErpTold(failed=1)
+    (item,) = held.tasks("erp_webhook", open_only=True)
     assert item.invoice_id == "INV-1"
     assert str(status) in item.why
     erp.status = 200
-    assert tell(office, erp) == ErpTold(told=1)
-    assert office.tasks("erp_webhook", open_only=True) == []
+    assert tell(held, erp) == ErpTold(told=1)
+    assert held.tasks("erp_webhook", open_only=True) == []
     keys = {headers["idempotency-key"] for headers, _ in erp.requests}
     assert keys == {"credit-hold-placed-INV-1-0"}
     assert len({body for _, body in erp.requests}) == 1, "what is told again is the same"
 
 
-def test_who_paid_while_the_erp_was_down_is_not_blocked_afterwards(office: Office, erp: ErpServer) -> None:
-    hold(office)
+def test_who_paid_while_the_erp_was_down_is_not_blocked_afterwards(held: Office, erp: ErpServer) -> None:
     erp.status = 503
-    tell(office, erp)
-    office.pay("INV-1", "1250.00")
-    tell(office, erp)
+    tell(held, erp)
+    held.pay("INV-1", "1250.00")
+    tell(held, erp)
     erp.status = 200
-    assert tell(office, erp) == ErpTold(told=1)
+    assert tell(held, erp) == ErpTold(told=1)
     assert list(erp.done) == ["credit-hold-released-INV-1-0"]
-    assert office.tasks("erp_webhook", open_only=True) == []
-    assert tell(office, erp) == ErpTold()
+    assert held.tasks("erp_webhook", open_only=True) == []
+    assert tell(held, erp) == ErpTold()
 
 
 def test_the_customer_stays_blocked_while_another_invoice_is_a_reason(office: Office, erp: ErpServer) -> None:
@@ -156,17 +168,16 @@ def test_the_customer_stays_blocked_while_another_invoice_is_a_reason(office: Of
     assert blocked == {"credit-hold-released-INV-1-0": True, "credit-hold-released-INV-2-0": False}
 
 
-def test_nobody_reached_is_told_again(office: Office, erp: ErpServer) -> None:
-    hold(office)
+def test_nobody_reached_is_told_again(held: Office, erp: ErpServer) -> None:
     with ErpServer() as gone:
         url = gone.url
     with pytest.raises(NotTold, match="ConnectionRefused"):
         ErpWebhook(url, SECRET).tell("k", {})
-    desk = CreditHolds(office.sessions, ErpWebhook(url, SECRET))
-    assert office.run(desk.tell_erp, OnDay(at=office.now)) == ErpTold(failed=1)
-    with office.sessions() as session:
+    desk = CreditHolds(held.sessions, ErpWebhook(url, SECRET))
+    assert held.run(desk.tell_erp, OnDay(at=held.now)) == ErpTold(failed=1)
+    with held.sessions() as session:
         assert session.get_one(CreditHoldRow, ("INV-1", 0)).placed_told_at is None
-    assert tell(office, erp) == ErpTold(told=1)
+    assert tell(held, erp) == ErpTold(told=1)
 
 
 def test_settings_say_what_is_missing(erp: ErpServer) -> None:

@@ -256,7 +256,7 @@ def test_credit_hold_waits_for_the_notice_that_came_back(
         office.live()
         if office.row().next_step == "credit_hold":
             break
-        office.later(days=1)
+        office.sleep()
     assert office.row().next_step == "credit_hold"
     (notice,) = (taken.fact.message_id for taken in office.case().steps if taken.fact.step == "overdue_2")
     assert receiver.tell(event("bounce", str(notice), type="blocked", status="4.2.2")) == 200

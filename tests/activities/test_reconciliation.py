@@ -15,7 +15,7 @@ from activities.adapters.port import Accepted, LookupFailed, Unknown
 from activities.adapters.sendgrid import SendGridTransport
 from activities.interface import OnDay, Reconciled
 from activities.reconciliation import Reconciliation
-from domain.decision import CarryOut
+from domain.decision import CarryOut, Wait
 from domain.figures.day_figures import figures
 from domain.unknown import LOOKS
 from store import receivables, snapshots
@@ -70,7 +70,8 @@ def lose(office: Office, post: Post, step: str = "due", **told: object) -> str:
         if isinstance(decision, CarryOut):
             office.contact()
         else:
-            office.later(hours=12)
+            assert isinstance(decision, Wait), decision
+            office.now = decision.until
     post.answers = [LOST]
     message_id = office.contact()
     assert message_id is not None
