@@ -16,14 +16,20 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from deploy.local_postgres import LocalPostgres
 from deploy.local_temporal import LocalTemporal
+from tests import clock
 
 _numbers = itertools.count(1)
+_TEMPORAL_SERVERS = {"temporal_server", "temporal"}
 #: What takes long first, so that the workers, which take file after file in this order (`--no-loadscope-reorder`),
 #: end at the same time. Folders that are not named come last.
 _LONGEST_FIRST = ("faults", "workflow", "portal", "erp", "deploy", "replay", "cli", "activities", "store")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a Temporal server, and hand out what takes long first."""
+    for item in items:
+        if _TEMPORAL_SERVERS.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("temporal")
     place = {folder: number for number, folder in enumerate(_LONGEST_FIRST)}
     items.sort(key=lambda item: place.get(item.path.parent.name, len(place)))
 
@@ -76,7 +82,7 @@ async def temporal_client(temporal_server: LocalTemporal) -> Client:
     converter = pydantic_data_converter
     if find_spec("workflows.converter"):
         converter = import_module("workflows.converter").data_converter
-    return await Client.connect(temporal_server.address, data_converter=converter)
+    return clock.at_present(await Client.connect(temporal_server.address, data_converter=converter))
 
 
 def _create_database(server: str, name: str, template: str = "template1") -> str:

@@ -8,9 +8,10 @@ import itertools
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import psycopg
 import sqlalchemy as sa
@@ -41,6 +42,7 @@ from store.schema import (
     MessageState,
     TaskRow,
 )
+from tests import clock
 from workflows.converter import data_converter
 from workflows.options import MAIN_QUEUE
 
@@ -66,15 +68,13 @@ class NoPaper:
 
 def noon_zone(now: datetime | None = None) -> str:
     """A time zone in which it is about noon, so that no test runs over midnight."""
-    hour = (now or datetime.now(UTC)).hour
+    hour = (now or clock.now()).hour
     ahead = 12 - hour
     return "Etc/UTC" if ahead == 0 else f"Etc/GMT{-ahead:+d}"  # POSIX: west is positive
 
 
 def today_in(zone: str) -> date:
-    from zoneinfo import ZoneInfo
-
-    return datetime.now(ZoneInfo(zone)).date()
+    return clock.now().astimezone(ZoneInfo(zone)).date()
 
 
 def start_input(invoice_id: str, **told: Any) -> dict[str, Any]:
@@ -186,9 +186,11 @@ class Premises:
         self, start: Mapping[str, Any], *, client: Client | None = None
     ) -> WorkflowHandle[Any, Any]:
         invoice_id = start["invoice"]["invoice_id"]
-        return await (client or self.client).start_workflow(
+        handle = await (client or self.client).start_workflow(
             "InvoiceCollection", start, id=f"invoice-{invoice_id}", task_queue=MAIN_QUEUE
         )
+        await clock.catch_up(self.client, handle)
+        return handle
 
     def handle(self, invoice_id: str) -> WorkflowHandle[Any, Any]:
         return self.client.get_workflow_handle(f"invoice-{invoice_id}")
@@ -205,9 +207,10 @@ class Premises:
                 task_queue=TaskQueue(name=MAIN_QUEUE),
                 input=Payloads(payloads=payloads),
                 request_id=f"test-{next(_numbers)}",
+                workflow_start_delay=clock.start_delay(),
             )
         )
-        return self.client.get_workflow_handle(workflow_id)
+        return await self._started(workflow_id)
 
     async def raw_signal(self, workflow_id: str, name: str, payloads: Sequence[Payload]) -> None:
         """Signal over plain gRPC, with whatever payloads."""
@@ -240,9 +243,15 @@ class Premises:
                 signal_name=name,
                 signal_input=Payloads(payloads=signal),
                 request_id=f"test-{next(_numbers)}",
+                workflow_start_delay=clock.start_delay(),
             )
         )
-        return self.client.get_workflow_handle(workflow_id)
+        return await self._started(workflow_id)
+
+    async def _started(self, workflow_id: str) -> WorkflowHandle[Any, Any]:
+        handle = self.client.get_workflow_handle(workflow_id)
+        await clock.catch_up(self.client, handle)
+        return handle
 
     # -- what lies in the database ----------------------------------------------------------------
 
@@ -352,7 +361,7 @@ def fresh_database(server: str, template: str, name: str) -> Iterator[str]:
 
 async def connect(address: str) -> Client:
     """A client with the converter of our own processes."""
-    return await Client.connect(address, data_converter=data_converter)
+    return clock.at_present(await Client.connect(address, data_converter=data_converter))
 
 
 def mails_in(folder: Path) -> list[bytes]:

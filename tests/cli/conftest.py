@@ -22,8 +22,10 @@ from deploy.local_process import FolderLock
 from deploy.local_stack import ADDRESS_FILE, LOCK_FILE, StackAddress
 from deploy.local_temporal import LocalTemporal
 from settings import ROOT
-from store.database import create_engine
+from store import customers
+from store.database import create_engine, session_factory
 from store.schema import CaseRow
+from tests import clock
 from tests.premises import NoPaper
 from worker import Parts, workers
 from workflows.invoice_collection import workflow_id
@@ -105,6 +107,9 @@ async def office(
         renderer=NoPaper(),  # type: ignore[arg-type]  papers are not what is tested here
         threads=4,
     )
+    if clock.AHEAD:  # a stack's business time is the newest that it has lived
+        with session_factory(parts.engine).begin() as session:
+            customers.advance(customers.lock(session, "LIVED-TODAY"), clock.now())
     async with AsyncExitStack() as running:
         running.callback(lock.release)
         running.callback(parts.engine.dispose)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from deploy.local_process import free_port, port_is_free
 from settings import ROOT
 from store.database import create_engine, session_factory
 from store.schema import CustomerRow, SettledInvoiceRow
+from tests import clock
 from tests.cli.conftest import Office
 from tests.premises import mails_in, noon_zone, today_in
 from workflows.options import MAIN_QUEUE
@@ -242,7 +243,7 @@ async def test_today_is_the_newest_day_the_stack_has_lived(
     office: Office, tmp_path: Path, database: str, temporal_client: Client
 ) -> None:
     await office.done("import", portfolio(tmp_path, ("V-1", 10, "500.00", "Vole")))
-    ahead = datetime.now(UTC) + timedelta(days=30)
+    ahead = clock.now() + timedelta(days=30)
     with session_factory(create_engine(database)).begin() as session:
         session.execute(sa.update(CustomerRow).values(latest_at=ahead))
     [case] = await office.json("list")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from activities.inbound.replies import Replies
 from activities.rulebook import load_rulebook
 from settings import ROOT
 from store.database import create_engine, session_factory
+from tests import clock
 from tests.cli.conftest import Office
 from tests.cli.test_office import portfolio
 from tests.inbound import mail
@@ -18,7 +19,7 @@ from tests.premises import noon_zone, today_in
 
 def arrives(database: str, raw: bytes) -> str:
     engine = create_engine(database)
-    taken = Replies(session_factory(engine), load_rulebook(ROOT / "deploy")).take(raw, datetime.now(UTC))
+    taken = Replies(session_factory(engine), load_rulebook(ROOT / "deploy")).take(raw, clock.now())
     engine.dispose()
     assert taken.reply_id is not None
     return taken.reply_id

@@ -11,6 +11,8 @@ import pytest
 from deploy.local_process import LocalServerError
 from deploy.local_stack import LocalStack, StackAddress
 
+pytestmark = pytest.mark.temporal
+
 
 @pytest.fixture
 def state() -> Iterator[Path]:

@@ -22,6 +22,8 @@ from deploy.local_temporal import SEARCH_ATTRIBUTES, LocalTemporal, find_program
 
 ROOT = Path(__file__).resolve().parents[2]
 
+pytestmark = pytest.mark.temporal
+
 
 @workflow.defn
 class Sleeper:

@@ -17,9 +17,9 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from activities import notices
 from activities.adapters.smtp import SmtpTransport
 from activities.rulebook import load_rulebook
-from deploy.virtual_time import VirtualTime
 from settings import ROOT
 from store.schema import CreditHoldRow, MessageState
+from tests import clock
 from tests.faults.post import PostOffice
 from tests.faults.test_killed_workers import fate
 from tests.premises import (
@@ -179,7 +179,7 @@ def _while_writing(monkeypatch: pytest.MonkeyPatch, gate: Gate) -> None:
 
 async def test_a_payment_while_an_approval_is_under_way(premises: Premises, post: PostOffice) -> None:
     """A natural person's demand waits for a person; the payment does not wait for it."""
-    time = VirtualTime(premises.client)
+    time = clock.virtual_time(premises.client)
     async with premises.working(parts_of(premises, post)):
         person = contact(address("ASKED-1")) | {"kind": "person"}
         handle = await premises.start(start_input("ASKED-1", customer=person), client=time.client)
@@ -246,7 +246,7 @@ async def test_the_same_facts_again_in_every_run_and_after_a_reset_change_nothin
     premises: Premises, post: PostOffice
 ) -> None:
     """Through the ladder to a credit hold, a new run after every revision; then a reset to the beginning."""
-    time = VirtualTime(premises.client)
+    time = clock.virtual_time(premises.client)
     rulebook = load_rulebook(ROOT / "deploy", continue_as_new_every=1)
     manager = {"account_manager": {"name": "Sam Reed", "email": "sam@seller.example"}}
     async with premises.working(parts_of(premises, post, rulebook=rulebook)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,10 +18,10 @@ from activities.print_queue import PrintQueue, days_of
 from activities.reconciliation import Reconciliation
 from activities.rulebook import load_rulebook
 from deploy.local_temporal import LocalTemporal
-from deploy.virtual_time import VirtualTime
 from domain.vocabulary import Channel
 from settings import ROOT
 from store.schema import MessageState, TaskState
+from tests import clock
 from tests.faults.post import PostOffice
 from tests.faults.worker_process import Told, WorkerProcess, arm, open_gate, reached
 from tests.premises import (
@@ -156,13 +156,13 @@ async def test_a_letter_is_printed_once_whenever_its_worker_is_killed(
         SmtpTransport("127.0.0.1", told.smtp_port),
         carriers={Channel.LETTER: LetterQueue(queue, days)},
     )
-    looking.reconcile_deliveries(OnDay(at=datetime.now(UTC) + timedelta(minutes=6)))
+    looking.reconcile_deliveries(OnDay(at=clock.now() + timedelta(minutes=6)))
     known = {point: fate(premises, invoices[point]) for point in points}
     assert known == {point: "sent" if copies[point] else "unknown" for point in points}
 
     closing = PrintQueue(queue, days)
     papers: PdfRenderer = NoPaper()  # type: ignore[assignment]
-    later = datetime.now(UTC) + timedelta(days=2)
+    later = clock.now() + timedelta(days=2)
     made = closing.close_before([*rulebook.sellers], later, papers)
     assert closing.close_before([*rulebook.sellers], later, papers) == []
     bound = b"".join(path.read_bytes() for path in made)
@@ -193,7 +193,7 @@ async def test_a_process_frozen_past_its_timeout_never_makes_a_second_copy(
         claimed: arm(gates, f"invoice-{claimed}", "after_claim"),
         accepted: arm(gates, f"invoice-{accepted}", "after_acceptance"),
     }
-    time = VirtualTime(premises.client)
+    time = clock.virtual_time(premises.client)
     with WorkerProcess(told, tmp_path / "frozen.log") as frozen:
         for invoice_id in stops:
             await begin(premises, invoice_id, client=time.client)

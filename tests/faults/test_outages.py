@@ -15,9 +15,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.adapters.smtp import SmtpTransport
 from deploy.local_postgres import LocalPostgres
 from deploy.local_temporal import LocalTemporal
-from deploy.virtual_time import VirtualTime
 from store.migrate import upgrade
 from store.schema import MessageState
+from tests import clock
 from tests.faults.post import PostOffice
 from tests.faults.test_facts_at_any_time import Gate, address, begin
 from tests.faults.test_killed_workers import fate
@@ -106,7 +106,7 @@ async def test_temporal_restarted_over_a_due_timer(
 ) -> None:
     """The step comes once the server is back; facts signalled before are there, during are refused."""
     place = Premises(database, await connect(lasting.address))
-    time = VirtualTime(place.client)
+    time = clock.virtual_time(place.client)
     parts = place.parts(SmtpTransport("127.0.0.1", post.port))
     async with place.working(parts):
         start = start_input("RESTART-1", customer=contact(address("RESTART-1")))

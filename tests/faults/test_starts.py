@@ -17,8 +17,8 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from activities.adapters.smtp import SmtpTransport
-from deploy.virtual_time import VirtualTime
 from store.schema import MessageState
+from tests import clock
 from tests.faults.post import PostOffice
 from tests.premises import (
     Premises,
@@ -187,8 +187,8 @@ def next_change(zone: str, after: date) -> date:
 @pytest.mark.slow
 async def test_clocks_that_change_and_the_turn_of_the_year(premises: Premises) -> None:
     """A step on a day of 23 or 25 hours, and one over New Year: once, at the opening of its window."""
-    clock = VirtualTime(premises.client)
-    soon = clock.now.date() + timedelta(days=12)
+    virtual = clock.virtual_time(premises.client)
+    soon = virtual.now.date() + timedelta(days=12)
     cases = {
         "DST-NY": ("America/New_York", next_change("America/New_York", soon)),
         "DST-BERLIN": ("Europe/Berlin", next_change("Europe/Berlin", soon)),
@@ -198,13 +198,13 @@ async def test_clocks_that_change_and_the_turn_of_the_year(premises: Premises) -
         due = str(day - timedelta(days=7))  # the overdue notice falls on the day itself
         customer = contact(f"ap@{invoice_id.lower()}.example") | {"timezone": zone}
         start = start_input(invoice_id, customer=customer, invoice={"due_on": due, "issued_on": None})
-        await premises.start(start, client=clock.client)
+        await premises.start(start, client=virtual.client)
     await eventually(lambda: all(premises.case(invoice_id) for invoice_id in cases))
     ids = [f"invoice-{invoice_id}" for invoice_id in cases]
     last = max(day for _, day in cases.values())
-    while clock.now.date() <= last + timedelta(days=9):
-        await clock.advance(clock.now + timedelta(days=20), ids)
-        await clock.idle(ids)
+    while virtual.now.date() <= last + timedelta(days=9):
+        await virtual.advance(virtual.now + timedelta(days=20), ids)
+        await virtual.idle(ids)
     for invoice_id, (zone, day) in cases.items():
         taken = {
             e.payload["step"]: e.at.astimezone(ZoneInfo(zone))

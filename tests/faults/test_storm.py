@@ -14,8 +14,8 @@ import pytest
 from temporalio.service import RPCError
 
 from deploy.local_temporal import LocalTemporal
-from deploy.virtual_time import VirtualTime
 from store.schema import MessageState, TaskState
+from tests import clock
 from tests.faults.post import PostOffice
 from tests.faults.worker_process import Told, WorkerProcess
 from tests.premises import Premises, contact, eventually, failed_tasks, payment, start_input
@@ -34,7 +34,7 @@ async def test_nothing_is_sent_twice_lost_or_claimed_after_payment(
 ) -> None:
     dice = random.Random(seed)
     told = Told(premises.database, temporal.address, post.port, timeout_s=4.0)
-    time = VirtualTime(premises.client)
+    time = clock.virtual_time(premises.client)
     invoices = [f"STORM-{seed}-{number}" for number in range(INVOICES)]
     ids = [f"invoice-{invoice_id}" for invoice_id in invoices]
     paid: set[str] = set()

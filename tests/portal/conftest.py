@@ -26,6 +26,7 @@ from deploy.local_process import free_port
 from deploy.local_temporal import LocalTemporal
 from settings import ROOT
 from store.schema import PortalAnswerRow
+from tests import clock
 from tests.portal.looking import CHROMIUM
 from tests.premises import NoPaper, Premises, connect, eventually, fresh_database, mails_in, start_input
 from web.inbox.pages import Sandbox
@@ -140,6 +141,7 @@ async def open_house(premises: Premises, folder: Path) -> AsyncIterator[House]:
         rulebook=load_rulebook(ROOT / "deploy", exhibits=exhibits),
         nudge=nudging(premises),
         portal=Portal(links, TemporalWorkflows(premises.client)),
+        now=clock.now,
     )
     inbox = Sandbox(folder / "inbox", TemporalWorkflows(premises.client))
     async with premises.working(parts), serving(pages, "127.0.0.1", port, sandbox=inbox):

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from domain.calendar import Calendar
 from store import audit
 from store.schema import AuditRow, AuditTextRow, CustomerRow, MessageState, TaskState, UploadRow
+from tests import clock
 from tests.portal.conftest import House, Visitor, sealed_in, seen
 from tests.premises import case_of, eventually, failed_tasks, noon_zone, today_in
 
@@ -326,7 +327,7 @@ async def test_at_night_the_page_says_when_it_is_confirmed(
     house: House, visitor: Visitor, language: str, said: str
 ) -> None:
     """The page confirms at once; mail goes out inside the window, whatever it is about."""
-    midnight = noon_zone(datetime.now(UTC) + timedelta(hours=12))
+    midnight = noon_zone(clock.now() + timedelta(hours=12))
     told = {"timezone": midnight, "locale": f"{language}-US"}
     invoice_id = await house.bill(policy="standard", customer=told)
     page = await visitor.answer(f"{house.link(invoice_id)}/question", {"note": "x"})
@@ -378,7 +379,6 @@ async def test_the_language_chosen_is_the_language_of_the_next_mail_to_that_pers
 
 
 async def test_a_fresh_link_goes_to_the_known_address_only(house: House, visitor: Visitor) -> None:
-    from datetime import UTC, datetime
 
     from store import portal
 

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
 
 from activities import account_ledger
-from deploy.virtual_time import VirtualTime
 from store.schema import MessageRow, MessageState
+from tests import clock
 from tests.premises import Premises, contact, eventually, of_bytes, of_json, payment, result_of, start_input
 
 #: What must never be found in a history but where somebody else sent it.
@@ -37,7 +37,7 @@ class Stage:
 
     def __init__(self, premises: Premises) -> None:
         self.premises = premises
-        self.time = VirtualTime(premises.client)
+        self.time = clock.virtual_time(premises.client)
 
     async def begin(self, invoice_id: str, **told: Any) -> WorkflowHandle[Any, Any]:
         """An invoice of a customer full of secrets."""

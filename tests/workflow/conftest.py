@@ -25,7 +25,6 @@ from activities.rulebook import load_rulebook
 from activities.writing.drafting import Drafter
 from commands.stack.day_by_day import DayByDay, first_day
 from commands.stack.mailbox import Mail, read_mailbox
-from deploy.virtual_time import VirtualTime
 from domain.calendar import zone_info
 from domain.contract import CaseView, CollectionResult, Start
 from domain.files.portfolio_csv import HistoryRow
@@ -35,6 +34,7 @@ from settings import ROOT
 from store.database import create_engine, session_factory
 from store.history import store_settled
 from store.schema import CaseRow, CreditHoldRow, EventRow, MessageRow, PlanRow, TaskRow
+from tests import clock
 from worker import Parts, workers
 from workflows.invoice_collection import workflow_id
 
@@ -277,15 +277,15 @@ class Builder:
             feeds=(str(self.folder / "news.xml"),),
             threads=4,
         )
-        clock = VirtualTime(self.client)
+        virtual = clock.virtual_time(self.client)
         sessions = session_factory(engine)
-        day0 = first_day(clock.now.date())
+        day0 = first_day(virtual.now.date())
         async with AsyncExitStack() as running:
             running.callback(engine.dispose)
             for worker in workers(self.client, made_of):
                 await running.enter_async_context(worker)
             running.push_async_callback(_leave_nothing, self.client)
-            yield House(self.client, sessions, DayByDay(clock, sessions), maildir, self.prefix, day0, day0)
+            yield House(self.client, sessions, DayByDay(virtual, sessions), maildir, self.prefix, day0, day0)
 
 
 def _changed(policy: Policy, changes: dict[str, Any]) -> Policy:
