@@ -6,13 +6,14 @@ SOURCES := $(wildcard domain store activities workflows web commands settings.py
 # Where images set it, every process would compile our modules again: each command, and each test run its tests.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-all test-pythons chaos lint format bench lock clean
+.PHONY: help demo test test-all test-pythons test-dates chaos lint format bench lock clean
 
 help:
 	@echo "make demo          the whole system on this machine, with a sample portfolio"
 	@echo "make test          the tests that finish in minutes"
 	@echo "make test-all      every test"
 	@echo "make test-pythons  tests and a short demo under every Python ≥ 3.11 that is here"
+	@echo "make test-dates    the tests on later days: none may age"
 	@echo "make chaos         servers and providers failing for minutes: nothing sent twice, nothing lost"
 	@echo "make lint          style, types and import rules"
 	@echo "make bench         cost and scale, measured"
@@ -31,6 +32,10 @@ test-all: .venv/installed
 
 test-pythons:
 	@deploy/test-pythons $(ARGS)
+
+test-dates: .venv/installed
+	@deploy/system-packages test
+	PYTHON="$(RUN)" tests/faketime/run $(ARGS)
 
 chaos: .venv/installed
 	$(RUN) -m tests.chaos $(ARGS)
