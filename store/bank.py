@@ -30,6 +30,8 @@ UNMATCHED_CASH = "unmatched_cash"
 _BY_HAND = "applied by a person"
 #: What an account or a case has to be told of.
 _BOOKED = (LineOutcome.APPLIED, LineOutcome.RETURNED)
+#: What invoices wait for, or do not wait for any more.
+_PAUSING = (LineOutcome.UNMATCHED, LineOutcome.REPEATED)
 #: The advisory lock under which lines are booked.
 _BOOKING_LOCK = 0x62616E6B
 #: Ids asked for, and rows added, in one statement.
@@ -156,9 +158,11 @@ def unapplied(session: Session, line_ids: Collection[str]) -> set[str]:
 
 
 def replaced(session: Session, line_id: str, by: Sequence[str], at: datetime) -> None:
-    """A line that nobody could be found for stands for what other lines tell better of: its item is done."""
+    """A line that nobody could be found for stands for what other lines tell better of: its item is done, and the
+    invoices that waited for it are told."""
     row = session.get_one(BankLineRow, line_id)
     row.outcome, row.stands_for, row.why = LineOutcome.REPEATED, list(by), "told better in another form"
+    row.told_at = None
     for task in worklist.list_open(session, kind=UNMATCHED_CASH, ref=line_id):
         worklist.close_task(session, task.item_id, at=at, by="bank", outcome="told better in another form")
 
@@ -168,7 +172,7 @@ def untold(session: Session) -> list[BankLineRow]:
     first."""
     telling = or_(
         BankLineRow.outcome.in_(_BOOKED),
-        and_(BankLineRow.outcome == LineOutcome.UNMATCHED, func.cardinality(BankLineRow.pauses) > 0),
+        and_(BankLineRow.outcome.in_(_PAUSING), func.cardinality(BankLineRow.pauses) > 0),
     )
     waiting = (
         select(BankLineRow)

@@ -29,7 +29,7 @@ from domain.cash.bank_csv import Options
 from domain.cash.bank_lines import lines_of
 from domain.cash.cash_application import OpenItems
 from domain.cash_source import hold_of
-from domain.contract import CashReceived, HoldPlaced, Invoice, PaymentReversed, Start
+from domain.contract import CashReceived, HoldPlaced, HoldReleased, Invoice, PaymentReversed, Start
 from domain.files.csv_text import Writing
 from domain.money import Money
 from domain.vocabulary import HoldReason
@@ -245,6 +245,11 @@ async def _tell(place: Place, starter: Starter, row: BankLineRow) -> None:
     if row.outcome == LineOutcome.APPLIED:
         assert row.customer_id is not None
         await starter.signal_account(row.customer_id, CashReceived.fact_kind, _cash(row))
+        return
+    if row.outcome == LineOutcome.REPEATED:  # it was told better: nothing waits for it
+        for invoice_id in row.pauses or ():
+            over = {"hold_id": hold_of(row.line_id)}
+            await _tell_invoice(place, starter, invoice_id, HoldReleased.fact_kind, over)
         return
     if row.outcome == LineOutcome.UNMATCHED:
         hold = {"hold_id": hold_of(row.line_id), "reason": HoldReason.OTHER, "note": row.why}

@@ -77,7 +77,8 @@ def doubtful(line: BankLine, told_as: str, items: OpenItems) -> Booking:
         with suppress(ValueError):
             found = items.find(line.incoming)
     if not isinstance(found, Applied):
-        return Booking(line, LineOutcome.UNMATCHED, why, may_be=told_as)
+        meant = () if found is None else found.meant
+        return Booking(line, LineOutcome.UNMATCHED, why, may_be=told_as, pauses=meant)
     invoices = tuple(invoice_id for invoice_id, _ in found.allocations)
     why = f"{why}, on {', '.join(invoices[:_MOST_SAID])} ({found.why})"
     return Booking(line, LineOutcome.UNMATCHED, why, found.customer_id, may_be=told_as, pauses=invoices)

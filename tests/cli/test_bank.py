@@ -351,16 +351,18 @@ async def test_what_is_told_better_takes_the_place_of_what_nobody_was_found_for(
     office: Office, tmp_path: Path
 ) -> None:
     rows = (
+        ("BEST-1", 5, "70.00", "Vier"),
         ("BETTER-1", 5, "100.00", "Rate"),
         ("BETTER-2", 5, "60.00", "Zwo"),
         ("BETTER-3", 5, "40.00", "Drei"),
     )
     await office.done("import", portfolio(tmp_path, *rows))
     day = str(today_in(noon_zone()))
-    bare = entry("100.00", payment("100.00", on=day), on=day, reference="S-1")
+    bare = entry("100.00", payment("100.00", "BETTER-1 BEST-1", on=day), on=day, reference="S-1")
     batch = entry("100.00", "<Btch><NbOfTxs>2</NbOfTxs></Btch>", on=day, reference="S-2")
     file = office.save("bare.xml", statement(bare, batch, kind="052"))
     assert [line["outcome"] for line in await office.json("bank", file)] == ["unmatched", "unmatched"]
+    await waits(office, "BEST-1", "hold")
     told = statement(
         entry("100.00", payment("100.00", "BETTER-1", on=day, debtor="R."), on=day, reference="S-1"),
         entry(
@@ -377,6 +379,7 @@ async def test_what_is_told_better_takes_the_place_of_what_nobody_was_found_for(
     ]  # fmt: skip
     [item] = await office.json("worklist", "--kind", "unmatched_cash")
     assert item["why"].startswith("40.00 USD")
+    await waits(office, "BEST-1", "time")
     assert (await office.done("bank", file, "--json")).document == []
 
 
