@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -74,7 +75,14 @@ def unpacked(bundle: Path, tmp_path: Path) -> Path:
 
 
 def verify(folder: Path, *, place: Path | None = None) -> tuple[int, str]:
-    """Run the program that lies in the bundle, with nothing of ours to be found."""
+    """What the program that lies in the bundle says, run in this process."""
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(out):
+        code = bundle_verify.main([str(place or folder)])
+    return code, out.getvalue()
+
+
+def verify_alone(folder: Path, *, place: Path | None = None) -> tuple[int, str]:
+    """Run that program as whoever received the bundle does, with nothing of ours to be found."""
     program = [sys.executable, "-I", "-S", "-B", str(folder / "verify.py")]
     ran = subprocess.run(
         program + ([str(place)] if place else []), capture_output=True, text=True, check=False, timeout=60
@@ -83,9 +91,10 @@ def verify(folder: Path, *, place: Path | None = None) -> tuple[int, str]:
 
 
 def test_it_holds_what_a_court_asks_for(unpacked: Path, bundle: Path) -> None:
-    code, said = verify(unpacked)
+    assert (unpacked / "verify.py").read_bytes() == Path(bundle_verify.__file__).read_bytes()
+    code, said = verify_alone(unpacked)
     assert code == 0, said
-    assert verify(unpacked, place=bundle)[0] == 0
+    assert verify_alone(unpacked, place=bundle)[0] == 0
     assert starter.main(["verify", str(bundle)]) == 0
     names = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if path.is_file()}
     assert names >= {
@@ -131,7 +140,9 @@ def test_any_changed_byte_of_any_file_is_found(unpacked: Path) -> None:
         path.write_bytes(body)
     program = unpacked / "verify.py"
     program.write_text(program.read_text("utf-8") + "# a remark\n", "utf-8")
-    assert "verify.py: was changed" in verify(unpacked)[1]
+    code, said = verify_alone(unpacked)
+    assert code == 1
+    assert "verify.py: was changed" in said
 
 
 def test_a_missing_and_a_foreign_file_are_found(unpacked: Path) -> None:
@@ -144,6 +155,11 @@ def test_a_missing_and_a_foreign_file_are_found(unpacked: Path) -> None:
         path.write_bytes(body)
     (unpacked / "more.txt").write_text("more")
     assert "more.txt: does not belong to the bundle" in verify(unpacked)[1]
+    (unpacked / "statement.pdf").unlink()
+    code, said = verify_alone(unpacked)
+    assert code == 1
+    assert "statement.pdf: is missing" in said
+    assert "more.txt: does not belong to the bundle" in said
 
 
 def seal(folder: Path) -> None:
