@@ -49,7 +49,7 @@ def test_nothing_is_fetched(renderer: PdfRenderer, tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("TOP-SECRET")
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
         web, file = f"http://127.0.0.1:{server.server_port}", secret.as_uri()
         svg = f'<svg xmlns="http://www.w3.org/2000/svg"><image href="{web}/svg"/><image href="{file}"/></svg>'
