@@ -42,7 +42,7 @@ def portfolio(folder: Path, *rows: tuple[str, int, str, str], name: str = "portf
             f"{due - timedelta(days=30)},{due},{amount},USD,sandbox,\n"
         )
     lines.append(
-        f"OLD-1,{rows[0][3]},,,,,,{today - timedelta(days=90)},{today - timedelta(days=60)},7.00,USD,,"
+        f"OLD-1,Past,,,,,,{today - timedelta(days=90)},{today - timedelta(days=60)},7.00,USD,,"
         f"{today - timedelta(days=50)}\n"
     )
     file = folder / name

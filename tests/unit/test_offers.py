@@ -17,7 +17,7 @@ from domain.case import Case
 from domain.contact import Pursued
 from domain.decision import Wait
 from domain.filing import apply
-from domain.offer_credit import left_to_pay
+from domain.offer_credit import left_to_pay, taken_offer
 from domain.offers import offer_state
 from domain.pauses import is_settled, offer_on_table
 from domain.policy import InvalidPolicy, Policy, load_policy
@@ -548,8 +548,12 @@ def test_an_offer_never_credits_more_than_is_open_nor_is_named_after_its_day(
         without = of.net + of.settled_by_offer + of.written_off
         assert of.settled_by_offer >= 0
         if of.settled_by_offer:
-            # It never makes the invoice overpaid by money that came in time.
-            late = of.received_between(date(2027, 1, 15), date.max)
+            # It never makes the invoice overpaid by money that came in time, which another offer may have cut short.
+            offer = taken_offer(of)
+            assert offer is not None
+            ended = of.offers_ended.get(offer.offer_id)
+            last_day = offer.until if ended is None else min(offer.until, ended.fact.on - timedelta(days=1))
+            late = of.received_between(last_day + timedelta(days=1), date.max)
             assert of.settled_by_offer <= max(0, without) + late
         offer = offer_on_table(of, date(2027, 1, day))
         if offer is not None:
