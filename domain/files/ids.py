@@ -14,7 +14,7 @@ from domain.wire import shown
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _NOT_OF_AN_ID = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
 _READABLE = 40
-_TOLD_APART_BY = 10
+_HASHED = 12
 
 
 def is_id(text: str) -> bool:
@@ -22,14 +22,14 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
-def customer_id_of(name: str) -> str:
-    """The id of a customer who is known by a name alone: readable, and with a hash of the whole name, so that
-    `Müller GmbH` and `Möller GmbH` are two."""
-    whole = " ".join(unicodedata.normalize("NFC", name).split())
-    plain = "".join(char for char in unicodedata.normalize("NFKD", whole) if not unicodedata.combining(char))
+def customer_id_of(name: str, whole: str | None = None) -> str:
+    """The id of a customer who has none: the name as far as an id can hold it, and a hash of the whole name, so
+    that `Müller GmbH` and `Möller GmbH` are two; or of all that is known of them (`whole`)."""
+    name = " ".join(unicodedata.normalize("NFC", name).split())
+    plain = "".join(char for char in unicodedata.normalize("NFKD", name) if not unicodedata.combining(char))
     readable = _NOT_OF_AN_ID.sub("-", plain).strip("-.")[:_READABLE].rstrip("-.")
-    told_apart = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:_TOLD_APART_BY]
-    return f"{readable}-{told_apart}" if readable else told_apart
+    hashed = hashlib.sha256((whole or name).encode("utf-8", "surrogatepass")).hexdigest()[:_HASHED]
+    return f"{readable}-{hashed}" if readable else hashed
 
 
 @dataclass(frozen=True, slots=True)

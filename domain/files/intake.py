@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -17,13 +15,12 @@ from domain.contract import Start, field_errors
 from domain.files.addresses import addresses
 from domain.files.buyers import Buyer, key_of
 from domain.files.e_invoice import DocumentKind, EInvoice, Party
+from domain.files.ids import customer_id_of
 from domain.money import Money
 
 #: What an id may not hold (`contract.md`), and how long it may be.
 _NOT_OF_AN_ID = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
 _LONGEST_ID = 64
-#: Hexadecimal digits of a hash that tell apart what reads alike.
-_HASHED = 12
 #: What a line and a text of the contract hold.
 _LONGEST_LINE, _LONGEST_TEXT = 200, 4_000
 #: What a start cannot do without; all else that does not fit is left out of it.
@@ -240,10 +237,7 @@ def party_id(party: Party) -> str:
     if number.isascii() and 0 < len(number) <= _LONGEST_ID:
         return number
     whole = (*told, party.trading_name, party.postal_code, party.city, party.country)
-    hashed = hashlib.sha256("\x1f".join(map(key_of, whole)).encode()).hexdigest()[:_HASHED]
-    plain = unicodedata.normalize("NFKD", party.name or first).encode("ascii", "ignore").decode()
-    readable = _NOT_OF_AN_ID.sub("-", plain)[: _LONGEST_ID - _HASHED - 1].strip("-._")
-    return f"{readable or 'buyer'}-{hashed}"
+    return customer_id_of(party.name or first, "\x1f".join(map(key_of, whole)))
 
 
 def buyer_of(party: Party) -> Buyer:
