@@ -139,6 +139,8 @@ def _of_entry(statement: Statement, entry: Entry, file: _Told) -> Iterator[BankL
         )
     if several:
         problem = f"it bundles {len(stated)} payments and does not say how much each of them is"
+    elif stated and (entry.bundled or 0) > 1:
+        problem = f"it bundles {entry.bundled} payments and tells of one: ask the bank for its details"
     yield _line(statement, entry, entry.transactions, file, problem, whole=True)
 
 
@@ -169,6 +171,10 @@ def _line(
     account = statement.iban or statement.account or ""
     booked, value = (None if day is None else day_of(day) for day in (entry.booked, entry.value))
     bank_reference = first.bank_reference or entry.bank_reference
+    back = entry.reversal is True or first.return_reason is not None
+    if back and sign is Sign.CREDIT:
+        reason = f" ({first.return_reason})" if first.return_reason else ""
+        problem = problem or f"money of our own came back{reason}: no customer paid it"
     unstructured = tuple(text for each in transactions for text in each.unstructured)
     said = tuple(each.additional for each in transactions if each.additional is not None)
     return BankLine(
@@ -180,7 +186,7 @@ def _line(
         currency=currency,
         booked_on=booked,
         value_on=value,
-        comes_back=sign is Sign.DEBIT and (entry.reversal is True or first.return_reason is not None),
+        comes_back=sign is Sign.DEBIT and back,
         return_reason=first.return_reason,
         end_to_end_id=first.end_to_end_id,
         bank_reference=bank_reference,

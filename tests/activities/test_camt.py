@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,8 +14,10 @@ import pytest
 from activities.adapters import camt
 from activities.adapters.xml_file import LARGEST_FILE, NotReadable
 from domain.cash.bank import Sign, Withheld
+from domain.cash.bank_booking import LineOutcome, book
 from domain.cash.bank_csv import Options
 from domain.cash.bank_lines import lines_of
+from domain.cash.cash_application import OpenInvoice, OpenItems
 from domain.money import Money
 from settings import ROOT
 from tests.statements import SELLER_IBAN, document, entry, payment, statement
@@ -59,6 +62,15 @@ def test_a_bundle_without_its_payments_is_for_a_person() -> None:
     assert line.problem == ("it bundles 3 payments and does not tell of each: ask the bank for its details")
     alone = entry("350.00", "<Btch><NbOfTxs>1</NbOfTxs></Btch>", on=DAY, reference="B-1")
     assert lines_of(camt.read(statement(alone)))[0][0].problem is None
+
+
+@pytest.mark.parametrize("amount", ["350.00", "250.00"])
+def test_a_bundle_that_tells_of_one_of_its_payments_is_for_a_person(amount: str) -> None:
+    """The rest of it would be booked for the payer of the one."""
+    batch = "<Btch><NbOfTxs>2</NbOfTxs></Btch>"
+    told = entry("350.00", batch, payment(amount, "INV-1001", on=DAY), on=DAY, reference="B-1")
+    [line] = lines_of(camt.read(statement(told)))[0]
+    assert line.problem == "it bundles 2 payments and tells of one: ask the bank for its details"
 
 
 def test_what_stands_elsewhere_is_read_too() -> None:
@@ -195,6 +207,20 @@ def test_a_return_names_its_reason() -> None:
     assert (line.sign, line.comes_back, line.return_reason) == (Sign.DEBIT, True, "AC04")
     [paid] = lines_of(camt.read(statement(entry("10.00", on=DAY, reference="B-3", sign="DBIT"))))[0]
     assert not paid.comes_back
+
+
+@pytest.mark.parametrize(
+    ("reversal", "returned", "reason"), [(True, "", ""), (False, "AC04", " (AC04)"), (True, "AM04", " (AM04)")]
+)
+def test_money_of_our_own_that_comes_back_pays_no_invoice(reversal: bool, returned: str, reason: str) -> None:
+    """A refund that could not be delivered, or a debit that the bank took back."""
+    back = payment("10.00", "Refund INV-1001", on=DAY, returned=returned)
+    told = entry("10.00", back, on=DAY, reference="B-2", reversal=reversal)
+    [line] = lines_of(camt.read(statement(told)))[0]
+    invoice = OpenInvoice("INV-1001", "INV-1001", "ACME", date(2027, 1, 1), Money.parse("10.00", "USD"))
+    booking = book(line, OpenItems([invoice]), lambda _: ())
+    assert (booking.outcome, booking.allocations) == (LineOutcome.UNMATCHED, {})
+    assert booking.why == f"money of our own came back{reason}: no customer paid it"
 
 
 @pytest.mark.parametrize(
