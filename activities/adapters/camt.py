@@ -131,6 +131,8 @@ class _Reader:
             raise self._wrong(element, "has no <Sts>: whether it is booked cannot be known")
         # Version 1 has no <NtryDtls>: the transactions stand in the entry itself.
         details = [*self._all(element, "NtryDtls/TxDtls"), *self._all(element, "TxDtls")]
+        # What banks kept of several payments cannot be told apart.
+        kept = self._charges(element, currency) if len(details) == 1 else Decimal(0)
         return Entry(
             statement=statement,
             amount=amount,
@@ -143,10 +145,12 @@ class _Reader:
             bank_reference=self._id(element, "AcctSvcrRef", "NtryRef"),
             additional=self._text(element, "AddtlNtryInf"),
             bundled=self._count(element, "NtryDtls/Btch/NbOfTxs"),
-            transactions=tuple(self._transaction(each, currency) for each in details),
+            transactions=tuple(self._transaction(each, currency, kept) for each in details),
         )
 
-    def _transaction(self, element: etree._Element, account_currency: str) -> Transaction:
+    def _transaction(
+        self, element: etree._Element, account_currency: str, kept_of_entry: Decimal
+    ) -> Transaction:
         amount, currency = None, None
         for path in ("Amt", "AmtDtls/TxAmt/Amt"):
             if self._text(element, path) is not None:
@@ -177,7 +181,7 @@ class _Reader:
             references=self._references(element),
             documents=tuple(self._documents(element)),
             instructed=self._instructed(element, account_currency),
-            charges=self._charges(element, account_currency),
+            charges=self._charges(element, account_currency) or kept_of_entry,
             additional=self._text(element, "AddtlTxInf"),
             return_reason=self._first(element, "RtrInf/Rsn/Cd", "RtrInf/RtrRsn/Cd", "RtrInf/Rsn/Prtry"),
         )

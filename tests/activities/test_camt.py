@@ -160,6 +160,17 @@ def test_what_banks_kept_is_read(details: str, kept: str) -> None:
     assert (line.amount, line.kept_by_banks) == (Decimal("90.00"), Decimal(kept))
 
 
+def test_what_banks_kept_may_stand_in_the_entry() -> None:
+    charges = '<Chrgs><Rcrd><Amt Ccy="USD">26.00</Amt></Rcrd></Chrgs>'
+    one, other = (payment(amount, on=DAY) for amount in ("974.00", "26.00"))
+    kept = []
+    for details in ((one,), (one, other)):
+        amount = "974.00" if len(details) == 1 else "1000.00"
+        told = entry(amount, f"</NtryDtls>{charges}<NtryDtls>", *details, on=DAY, reference="B-1")
+        kept.append([line.kept_by_banks for line in lines_of(camt.read(statement(told)))[0]])
+    assert kept == [[Decimal("26.00")], [Decimal(0), Decimal(0)]]
+
+
 def test_a_batch_whose_payments_are_told_before_charges() -> None:
     charges = '<Chrgs><Amt Ccy="USD">10.00</Amt></Chrgs><RltdPties>'
     first = payment("100.00", on=DAY, end_to_end="E-1").replace("<RltdPties>", charges)
