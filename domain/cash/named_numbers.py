@@ -30,7 +30,9 @@ _WORD = re.compile(r"[^\W_]*?\d(?=[^\W\d_]{3,}(?![^\W_]))|[^\W_]+")
 #: ISO 11649: a creditor reference carries the biller's own number after `RF` and two check digits.
 _CREDITOR_REFERENCE = re.compile(r"RF\d\d(?=.)")
 #: What joins the parts of one number, without blanks.
-_TIGHT = re.compile(r"[-/._\\\u2010-\u2015]{1,2}")
+_TIGHT = re.compile(r"[-/._\\:#*~'\u00b7\u2010-\u2015\u2212]{1,3}")
+#: What joins a suffix of a few digits, with blanks.
+_LOOSE = re.compile(r"\s?[-/\u2010-\u2015\u2212]\s?")
 #: What stands between the first and the last of a row of numbers.
 _RANGE = re.compile(
     r"\s*(-|[\u2010-\u2015]|\.{2,})\s*"
@@ -38,14 +40,17 @@ _RANGE = re.compile(
     re.IGNORECASE,
 )
 #: What payers write before a number, also by a hyphen: `RE-1001` for 1001; and after it.
-_BEFORE_A_NUMBER = frozenset(("RE", "RG", "RN", "RNR", "NR", "NO", "INV", "REF", "FA", "FV", "FT", "FAC"))
+_BEFORE_A_NUMBER = frozenset(
+    ("RE", "RG", "RN", "RNR", "NR", "NO", "INV", "REF", "FA", "FV", "FT", "FAC", "RFB", "ROC", "BNF")
+)
 _AFTER_A_NUMBER = frozenset(
     ("EUR", "USD", "GBP", "CHF", "VOM", "VON", "DTD", "DD", "EREF", "KREF", "MREF", "SVWZ")
 )
 #: What the words before the number of something else begin with: a customer, an order, a contract.
 _OF_SOMETHING_ELSE = (
     "KD", "KUND", "DEB", "CUST", "CLIENT", "KLANT", "ACCOUNT", "ACCT", "KONTO", "IBAN", "ORDER", "AUFTR", "BESTELL",
-    "VERTR", "CONTR", "MANDAT",
+    "VERTR", "CONTR", "MANDAT", "MITGL", "MEMBER", "LIEFERS", "DELIV", "ANGEBOT", "OFFER", "QUOT", "PROJE", "POLIC",
+    "COMMANDE", "PEDIDO", "ORDINE", "UST", "VAT",
 )  # fmt: skip
 _NUMBER_WORDS = frozenset(("NR", "NO", "NUM", "NUMMER", "NUMBER", "ID"))
 
@@ -78,7 +83,8 @@ class Standing(IntEnum):
 
     WRITTEN = 0
     DOUBTFUL = 1
-    """Only where a blank, a line end or a separator is overlooked, or the first or last of a row of numbers."""
+    """Only where a blank, a line end or a separator is overlooked, or the first or last of a row of numbers, or
+    where a hyphen and a few digits follow: `A-7781 - 2`."""
     PART = 2
     """As part of a longer number, or of one whose digits are parted at other places."""
 
@@ -255,7 +261,8 @@ def compared(text: str) -> str:
 
 
 def _normal(text: str) -> str:
-    return unicodedata.normalize("NFKC", text)
+    """Without what cannot be seen, such as the soft hyphens of a copied text."""
+    return "".join(char for char in unicodedata.normalize("NFKC", text) if unicodedata.category(char) != "Cf")
 
 
 def _dates(text: str) -> list[tuple[int, int]]:
@@ -316,12 +323,16 @@ def _limit(text: _Text, match: _Match, near: _Near) -> Standing:
 def _hangs_on(text: _Text, gap: int, *, before: bool) -> Standing:
     """What a number is where only a gap parts it from the word `before` or after it."""
     word = text.words[gap - 1] if before else text.words[gap]
-    usual = word in (_BEFORE_A_NUMBER if before else _AFTER_A_NUMBER) or "." in text.gaps[gap]
+    usual = word in (_BEFORE_A_NUMBER if before else _AFTER_A_NUMBER)
+    usual = usual or not {".", ":"}.isdisjoint(text.gaps[gap])
     if text.tight(gap):
         suffix = len(word) <= _LONGEST_SUFFIX and not usual
         return Standing.PART if _has_digit(word) or suffix else Standing.WRITTEN
     glued = not text.gaps[gap] and not usual
-    return Standing.DOUBTFUL if glued or text.cut(gap) else Standing.WRITTEN
+    short = not before and word.isdigit() and len(word) <= _LONGEST_SUFFIX
+    ordinal = text.gaps[gap + 1].startswith(".")
+    loose = short and not ordinal and _LOOSE.fullmatch(text.gaps[gap]) is not None
+    return Standing.DOUBTFUL if glued or loose or text.cut(gap) else Standing.WRITTEN
 
 
 def _explained(text: _Text, match: _Match, beside: int, gap: int, near: _Near) -> bool:

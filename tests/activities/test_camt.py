@@ -221,7 +221,8 @@ def test_a_return_names_its_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reversal", "returned", "reason"), [(True, "", ""), (False, "AC04", " (AC04)"), (True, "AM04", " (AM04)")]
+    ("reversal", "returned", "reason"),
+    [(True, "", ""), (False, "AC04", " (AC04)"), (True, "AM04", " (AM04)")],
 )
 def test_money_of_our_own_that_comes_back_pays_no_invoice(reversal: bool, returned: str, reason: str) -> None:
     """A refund that could not be delivered, or a debit that the bank took back."""
