@@ -56,7 +56,9 @@ KNOWN_NAMES: Mapping[str, tuple[str, ...]] = {
         "Lastschrift/Gutschrift", "Eingang/Ausgang", "Débit/Crédit", "Crédit/Débit", "Sens", "Sens de l'opération",
         "Debe/Haber", "Haber/Debe", "Cargo/Abono", "Abono/Cargo", "Signo", "Dare/Avere", "Avere/Dare", "Segno",
         "Af Bij", "Bij Af", "Debet/Credit", "Credit/Debet", "Debet/Kredit", "Kredit/Debet", "Débito/Crédito",
-        "Crédito/Débito", "Sinal", "Natureza", "Wn/Ma", "Ma/Wn",
+        "Crédito/Débito", "Sinal", "Natureza", "Wn/Ma", "Ma/Wn", "Bij/Af", "Kierunek", "Směr", "Riktning", "Retning",
+        "Suunta", "Irány", "Yön", "Borç/Alacak", "Alacak/Borç", "B/A", "Entrada/Saída", "Entrée/Sortie",
+        "Entrata/Uscita", "Кредит/Дебет", "Дебет/Кредит", "借贷", "借贷标志", "收支", "收/支",
     ),
     "currency": ("currency", "ccy", "Währung", "Waehrung"),
     "payer": (
@@ -86,7 +88,7 @@ KNOWN_NAMES: Mapping[str, tuple[str, ...]] = {
         "Bankreferenz", "Transaktions-ID", "Umsatz-ID",
     ),
     "account": ("account", "account iban", "own account", "Auftragskonto", "IBAN Auftragskonto", "Konto"),
-    "status": ("status", "Info", "Umsatzstatus"),
+    "status": ("status", "state", "Info", "Umsatzstatus"),
     "return_reason": ("return reason", "Rückgabegrund"),
 }  # fmt: skip
 FIELDS = tuple(KNOWN_NAMES)
@@ -99,6 +101,12 @@ _MAYBE_DIRECTION = (
     "Tipo de movimiento", "Tipo de operación", "Tipo movimiento", "Tipo movimento", "Tipo operazione",
     "Tipo de movimento", "Tipo de transação", "Soort", "Mutatiesoort", "Transactietype", "Rodzaj",
     "Typ transakcji", "Typ operacji",
+)  # fmt: skip
+#: Words for the kind of a movement in the name of a column: its cells may say the direction in words not known here.
+_KIND = frozenset(
+    ("type", "typ", "tipo", "soort", "art", "rodzaj", "kind", "mode", "flow", "dc", "vorgang", "buchungstext",
+     "umsatzart", "umsatztyp", "buchungsart", "buchungstyp", "transaktionsart", "transaktionstyp", "movement",
+     "movimiento", "movimento", "mouvement", "operation", "operacion", "operazione", "тип", "вид", "операция")
 )  # fmt: skip
 _DATE_COLUMNS = ("booked_on", "value_on")
 _AMOUNT_COLUMNS = ("amount", "credit", "debit")
@@ -123,13 +131,16 @@ _WORDS = {
         "einzahlung", "zahlungseingang", "einnahme", "in", "incoming", "inbound", "inflow", "received", "receipt",
         "deposit", "money in", "paid in", "haber", "abono", "ingreso", "entrada", "credito", "avere", "accredito",
         "entrata", "bij", "kredit", "kreditering", "recette", "encaissement", "uznanie", "ma", "wplyw", "+",
+        "przychodzacy", "prichozi", "prijem", "inn", "ind", "insattning", "innbetaling", "indbetaling", "pano",
+        "jovairas", "bejovo", "alacak", "gelen", "кредит", "приход", "поступление", "贷", "收入",
     ),
     Sign.DEBIT: (
         "dbit", "debit", "debits", "debited", "dr", "d", "s", "soll", "belastung", "lastschrift", "ausgang", "abgang",
         "auszahlung", "zahlungsausgang", "abbuchung", "ausgabe", "out", "outgoing", "outbound", "outflow", "sent",
         "withdrawal", "money out", "paid out", "debe", "cargo", "gasto", "salida", "saida", "debito", "dare",
         "addebito", "uscita", "af", "debet", "debitering", "depense", "decaissement", "obciazenie", "wn", "winien",
-        "wyplyw", "-",
+        "wyplyw", "-", "wychodzacy", "odchozi", "vydaj", "ut", "ud", "uttag", "utbetaling", "udbetaling", "otto",
+        "terheles", "kimeno", "borc", "giden", "дебет", "расход", "списание", "借", "支出",
     ),
 }  # fmt: skip
 _SIGNS = {word: sign for sign, words in _WORDS.items() for word in words}
@@ -137,14 +148,14 @@ _HINTS = (
     (
         Sign.DEBIT,
         re.compile(
-            "debit|debet|lastschrift|belast|abbuch|withdraw|addebit|obciaz|outgo|outbound|outflow|sent$|spent"
+            r"debit|debet|\w*lastschrift|belast|abbuch|withdraw|addebit|obciaz|outgo|outbound|outflow|sent$|spent|cards?$"
             "|expense|ausgang|ausgeh|ausgabe|auszahl|decaiss|sortie|uscit|wyplat"
         ),
     ),
     (
         Sign.CREDIT,
         re.compile(
-            "credit|kredit|gutschrift|deposit|accredit|uznan|incom|inbound|inflow|receiv|eingang|eingeh|einnahm"
+            r"credit|kredit|\w*gutschr|deposit|accredit|uznan|incom|inbound|inflow|receiv|eingang|eingeh|einnahm"
             "|einzahl|encaiss|entree|entrat|wplat"
         ),
     ),
@@ -218,6 +229,16 @@ def _speaks_of(text: str) -> Sign | None:
     words = re.findall(r"[^\W_]+", _plain(text))
     said = {_sign(text), *(sign for sign, hint in _HINTS for word in words if hint.match(word))}
     return next((sign for sign in (Sign.DEBIT, Sign.CREDIT) if sign in said), None)
+
+
+def _is_of_kinds(title: str, cells: Sequence[str]) -> bool:
+    """Whether a column has kinds of movements, or flags (`Is debit`), that are not all money that came in."""
+    words = set(_key(title).split("_"))
+    kinds = {_plain(cell) for cell in cells}
+    flag = len(kinds) == 2 and any(len(word) > 3 and word in _SIGNS for word in words)
+    if not (flag or _may_be_direction(title) or words & _KIND):
+        return False
+    return len(kinds) > 1 and not all(_speaks_of(kind) is Sign.CREDIT for kind in kinds)
 
 
 def _may_be_direction(title: str) -> bool:
@@ -349,9 +370,15 @@ class _File:
         amount = self._number(row, column, decimals, currency)
         if amount is None:
             return None
-        if row["direction"] and (sign := _sign(row["direction"])) is None:
-            self._fault(row, "direction", "says neither credit nor debit: write 'credit' or 'debit'")
-            return None
+        if row["direction"]:
+            said = _sign(row["direction"])
+            if said is None:
+                self._fault(row, "direction", "says neither credit nor debit: write 'credit' or 'debit'")
+                return None
+            if sign not in (None, said):
+                self._fault(row, "direction", f"is not that of the column {column!r}: correct one of them")
+                return None
+            sign = said
         if sign is None and self.directed and not self.signed:
             self._fault(row, "direction", "is missing: which way the money moved cannot be known")
             return None
@@ -406,11 +433,15 @@ class _File:
     def _with_directions(self, line: int, rows: list[Row]) -> list[Row]:
         """The rows with the direction that a column says under a name that may mean something else.
 
-        Amounts without a sign beside a column that speaks of debits and is not read as the direction are a fault:
-        what left would be taken for what came in.
+        Amounts without a sign beside a column that speaks of debits, or of several kinds of movements, and is not
+        read as the direction are a fault: what left would be taken for what came in. So is a debit without a sign
+        among amounts with one.
         """
         self.directed = any(row["direction"] for row in rows)
-        if self.directed or self.signed or not any(row["amount"] for row in rows):
+        if self.directed or not any(row["amount"] for row in rows):
+            return rows
+        if self.signed:
+            self._check_signed(rows)
             return rows
         told = {
             name: [row[name] for row in rows if row[name]]
@@ -429,15 +460,30 @@ class _File:
             hints = {cell: _speaks_of(cell) for cell in set(cells)}
             silent = sum(hints[cell] is None for cell in cells)
             leaving = next((cell for cell in cells if hints[cell] is Sign.DEBIT), None)
-            if leaving is not None and 2 * silent <= len(cells):
+            speaks = leaving is not None and 2 * silent <= len(cells)
+            if speaks or (name != "text" and _is_of_kinds(self.titles[name], cells)):
                 title = csv_text.printable(self.titles[name])
+                says = "says" if speaks else "may say"
                 reason = (
-                    f"has no sign, and the column {title!r} says which way money moved: read it with --columns"
+                    f"has no sign, and the column {title!r} {says} which way money moved: read it with --columns"
                     f' "direction={title}", write what left below zero, or leave the column out where nothing did'
                 )
-                self.faults.append(Fault(line, "amount", shown(leaving), reason))
+                told_so = leaving or next(cell for cell in cells if hints[cell] is not Sign.CREDIT)
+                self.faults.append(Fault(line, "amount", shown(told_so), reason))
                 break
         return rows
+
+    def _check_signed(self, rows: list[Row]) -> None:
+        """Where some amounts have a sign, what a column calls a debit has one too."""
+        for name, title in self.titles.items():
+            if not name.startswith(_UNREAD) or not _may_be_direction(title):
+                continue
+            for row in rows:
+                if row["amount"] and _MARKS.isdisjoint(row["amount"]) and _sign(row[name]) is Sign.DEBIT:
+                    called = csv_text.printable(title)
+                    self._fault(
+                        row, "amount", f"has no sign, and {called!r} is {row[name]!r}: correct one of them"
+                    )
 
     def _no_header(self, text: str) -> None:
         if not text.strip():

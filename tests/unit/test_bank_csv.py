@@ -170,10 +170,14 @@ DIRECTION_COLUMNS = (
     "Credit/Debit Indicator", "D/C", "C / D", "+/-", "Sens", "Débit / Crédit", "Debit/Crédit", "Cargo/Abono",
     "Tipo de movimiento", "Dare/Avere", "Segno", "Af Bij", "Af/Bij", "Debet/Kredit", "Vorzeichen", "Direction",
     "In / Out", "Wn/Ma", "Kennzeichen", "Withdrawal/Deposit", "Debit or Credit?", "Dr/Cr Ind.", "Cr-Dr Type",
+    "Bij/Af", "Kierunek", "Směr", "Riktning", "Suunta", "Irány", "Entrada/Saída", "借贷",
 )  # fmt: skip
 DIRECTIONS = (
     ("Debit", "Credit"), ("DBIT", "CRDT"), ("Dr", "Cr"), ("DR.", "CR."), ("D", "C"), ("S", "H"), ("Soll", "Haben"),
     ("-", "+"), ("Débit", "Crédit"), ("Cargo", "Abono"), ("Dare", "Avere"), ("Af", "Bij"), ("Debet", "Kredit"),
+    ("Wychodzący", "Przychodzący"), ("Odchozí", "Příchozí"), ("Ut", "Inn"), ("Uttag", "Insättning"), ("Otto", "Pano"),
+    ("Udbetaling", "Indbetaling"), ("Terhelés", "Jóváírás"), ("Borç", "Alacak"), ("Дебет", "Кредит"),
+    ("Расход", "Приход"), ("借", "贷"),
     ("OUT", "IN"), ("D - Debit", "C - Credit"), ("Belastung", "Gutschrift"), ("Wn", "Ma"),
     ("Outbound", "Inbound"), ("Withdrawal", "Deposit"), ("Money out", "Money in"), ("\N{MINUS SIGN}", "+"),
 )  # fmt: skip
@@ -243,6 +247,46 @@ def test_amounts_without_a_sign_beside_a_column_of_directions_are_refused(
 @pytest.mark.parametrize(
     ("column", "cells"),
     [
+        ("Type", ("CARD_PAYMENT", "TOPUP")), ("Transaction type", ("Purchase", "Deposit")), ("Type", ("DEB", "BGC")),
+        ("Buchungstext", ("Folgelastschrift", "Gutschr. Überweisung")), ("Vch Type", ("Payment", "Receipt")),
+        ("Umsatzart", ("Überweisung", "Gutschrift")), ("Type d'opération", ("Virement émis", "Virement reçu")),
+        ("Тип операции", ("Перевод", "Зачисление")), ("Is debit", ("true", "false")), ("Outgoing", ("1", "0")),
+        ("DC flag", ("2", "1")), ("Type", ("Credit card", "Credit")),
+    ],
+)  # fmt: skip
+def test_amounts_without_a_sign_beside_kinds_of_movements_are_refused(
+    column: str, cells: tuple[str, str]
+) -> None:
+    rows = [f"2027-01-15;900.00;{cells[0]}", f"2027-01-16;250.00;{cells[1]}"]
+    [said] = refused(table(*rows, header=f"Date;Amount;{column}"), HERE)
+    assert "which way money moved" in said
+    signed = table(rows[0].replace("900", "-900"), rows[1], header=f"Date;Amount;{column}")
+    assert [line.sign for line in lines(signed, HERE)] == [Sign.DEBIT, Sign.CREDIT]
+
+
+@pytest.mark.parametrize("other", ["-20.00", "20.00-", "+20.00", "\N{MINUS SIGN}20.00"])
+def test_a_debit_without_a_sign_among_amounts_with_one_is_refused(other: str) -> None:
+    rows = ("2027-01-15;900.00;Debit", "2027-01-16;250.00;Credit", f"2027-01-16;{other};Credit")
+    [said] = refused(table(*rows, header="Date;Amount;Type"), HERE)
+    assert said.startswith("line 2, amount: has no sign, and 'Type' is 'Debit': correct one of them")
+
+
+def test_money_that_never_moved_is_not_read_as_booked() -> None:
+    said = refused(table("2027-01-15;900.00;DECLINED", header="Date;Amount;State"), HERE)
+    assert said == ["line 2, status: is not known: write 'booked' or 'pending' (got 'DECLINED')"]
+
+
+def test_a_direction_against_the_column_that_is_filled_is_refused() -> None:
+    said = refused(table("2027-01-15;;900.00;CR", header="Date;Credit;Debit;Dr/Cr"), HERE)
+    assert said == ["line 2, direction: is not that of the column 'debit': correct one of them (got 'CR')"]
+    [line] = lines(table("2027-01-15;;900.00;DR", header="Date;Credit;Debit;Dr/Cr"), HERE)
+    assert line.sign is Sign.DEBIT
+
+
+@pytest.mark.parametrize(
+    ("column", "cells"),
+    [
+        ("Buchungstext", ("Gutschrift", "Echtzeit-Gutschrift", "GUTSCHR. UEBERWEISUNG")),
         ("Type", ("Transfer", "Transfer")), ("Buchungstext", ("Gutschrift", "Gutschrift")),
         ("Type", ("Credit", "Credit")), ("Category", ("Sales", "Direct Debit", "Sales")), ("Type", ("", "")),
     ],
