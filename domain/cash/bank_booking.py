@@ -73,7 +73,7 @@ def doubtful(line: BankLine, told_as: str, items: OpenItems) -> Booking:
         return Booking(line, LineOutcome.IGNORED, "a payment of our own")
     why = f"it may be the same money as {told_as}, told before in another form: book it only if it is another"
     found = None
-    if line.sign is Sign.CREDIT and line.problem is None:
+    if line.sign is Sign.CREDIT:
         with suppress(ValueError):
             found = items.find(line.incoming)
     if not isinstance(found, Applied):
@@ -97,9 +97,10 @@ def book(
             return Booking(line, LineOutcome.IGNORED, "a payment of our own")
         return _returned(line, earlier(line))
     if line.problem is not None:
-        return Booking(line, LineOutcome.UNMATCHED, line.problem)
+        return Booking(line, LineOutcome.UNMATCHED, line.problem, pauses=_may_pay(line, items))
     if line.received_on is None:
-        return Booking(line, LineOutcome.UNMATCHED, "the bank does not say when it came in")
+        why = "the bank does not say when it came in"
+        return Booking(line, LineOutcome.UNMATCHED, why, pauses=_may_pay(line, items))
     try:
         incoming = line.incoming
     except ValueError as problem:
@@ -118,6 +119,15 @@ def book(
         )
     why = "; ".join([found.why, *_suggestions(found)])
     return Booking(line, LineOutcome.UNMATCHED, why, pauses=found.meant)
+
+
+def _may_pay(line: BankLine, items: OpenItems) -> tuple[str, ...]:
+    """The invoices that a line would pay, or may, if it could be booked as it stands."""
+    try:
+        found = items.find(line.incoming)
+    except ValueError:
+        return ()
+    return tuple(id_ for id_, _ in found.allocations) if isinstance(found, Applied) else found.meant
 
 
 def _suggestions(found: Unmatched) -> Iterator[str]:

@@ -70,7 +70,11 @@ def test_a_bundle_that_tells_of_one_of_its_payments_is_for_a_person(amount: str)
     batch = "<Btch><NbOfTxs>2</NbOfTxs></Btch>"
     told = entry("350.00", batch, payment(amount, "INV-1001", on=DAY), on=DAY, reference="B-1")
     [line] = lines_of(camt.read(statement(told)))[0]
-    assert line.problem == "it bundles 2 payments and tells of one: ask the bank for its details"
+    invoice = OpenInvoice("INV-1001", "INV-1001", "ACME", date(2027, 1, 1), Money.parse("500.00", "USD"))
+    booking = book(line, OpenItems([invoice]), lambda _: ())
+    assert (booking.outcome, booking.allocations) == (LineOutcome.UNMATCHED, {})
+    assert booking.why == "it bundles 2 payments and tells of one: ask the bank for its details"
+    assert booking.pauses == ("INV-1001",)
 
 
 def test_what_stands_elsewhere_is_read_too() -> None:
