@@ -31,6 +31,10 @@ from domain.money import Money
 
 #: How those of lines of a table begin: what another form of statement calls the same differs in details.
 CSV_LINE_PREFIX = f"{LINE_PREFIX}csv-"
+#: What is written where there is no id, or no reference.
+_NO_ID = frozenset(
+    ("NOTPROVIDED", "NOTAVAILABLE", "NONREF", "NOREF", "NOREFERENCE", "NONE", "NA", "NULL", "UNKNOWN")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +192,8 @@ def _line(
         value_on=value,
         comes_back=sign is Sign.DEBIT and back,
         return_reason=first.return_reason,
-        end_to_end_id=first.end_to_end_id,
-        bank_reference=bank_reference,
+        end_to_end_id=told_id(first.end_to_end_id),
+        bank_reference=told_id(bank_reference),
         debtor=first.debtor,
         debtor_iban=first.debtor_iban or first.debtor_account,
         references=tuple(reference for each in transactions for reference in each.references),
@@ -199,6 +203,12 @@ def _line(
         kept_by_banks=_kept(first, amount) if len(transactions) == 1 else Decimal(0),
         form=file.form,
     )
+
+
+def told_id(text: str | None) -> str | None:
+    """An id or reference; None for the words that stand where there is none, however they are written."""
+    key = "".join(char for char in (text or "").upper() if char.isalnum())
+    return text if key.strip("0") and key not in _NO_ID else None
 
 
 def _kept(transaction: Transaction, amount: Decimal) -> Decimal:

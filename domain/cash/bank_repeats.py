@@ -21,7 +21,7 @@ from itertools import chain, product
 
 from domain.behaviour.names import LEGAL_FORMS
 from domain.cash.bank import CSV_FORM
-from domain.cash.bank_lines import CSV_LINE_PREFIX, BankLine
+from domain.cash.bank_lines import CSV_LINE_PREFIX, BankLine, told_id
 
 #: Under one reference booking and value date lie so far apart at most; banks use references again after longer.
 NEAR = timedelta(days=10)
@@ -151,8 +151,8 @@ class _Telling:
             amount=line.amount,
             booked_on=line.booked_on,
             value_on=line.value_on,
-            bank_reference=_key(line.bank_reference or ""),
-            own_id=_key(line.end_to_end_id or ""),
+            bank_reference=_key(told_id(line.bank_reference) or ""),
+            own_id=_key(told_id(line.end_to_end_id) or ""),
             debtor=line.debtor or "",
             payer_account=_key(line.debtor_iban or "") if "*" not in (line.debtor_iban or "") else "",
             texts=texts,
@@ -281,10 +281,17 @@ def _alike(line: _Telling, told: _Telling) -> _Likeness | None:
     same_day, again = apart == timedelta(0), line.form == told.form
     reference, own_id = _same(line.bank_reference, told.bank_reference), _own_ids_agree(line, told)
     payer, text = _payers_agree(line, told), _texts_agree(line, told)
+    other_numbers = text is False and bool(line.numbers and told.numbers)
     if reference:
-        return _by_reference(line, again, same_day, own_id, payer, text)
+        likeness = _by_reference(line, again, same_day, own_id, payer, text)
+        return _Likeness.MAY_BE if likeness is not None and other_numbers else likeness
     if own_id:
-        sure = payer is not False and apart <= _OWN_ID_NEAR and (same_day or reference is None)
+        sure = (
+            payer is not False
+            and not other_numbers
+            and apart <= _OWN_ID_NEAR
+            and (same_day or reference is None)
+        )
         return _Likeness.OWN_ID if sure else _Likeness.MAY_BE
     if payer is False or (payer is None and text is False):
         return None
@@ -395,6 +402,8 @@ def _payers_agree(line: _Telling, told: _Telling) -> bool | None:
         return True
     if any(_cut(name, other_name) for name, other_name in product(line.joined, told.joined)):
         return True
+    if _garbled(line.debtor, told.debtor) or _garbled(told.debtor, line.debtor):
+        return True
     shared = any(len(word) > 3 for short, long in pairs for word in short & long)
     return None if shared else False
 
@@ -403,6 +412,15 @@ def _cut(one: str, other: str) -> bool:
     """Whether one name is the beginning of the other, as forms with little room have it."""
     short, long = sorted((one, other), key=len)
     return len(short) >= _TELLING and long.startswith(short)
+
+
+def _garbled(one: str, other: str) -> bool:
+    """Whether a name is another with letters that a form could not write: `M?ller`, `M.ller`."""
+    short, long = one.upper(), other.upper()
+    return len(short) == len(long) and all(
+        mine in (theirs, "?", ".", "\N{REPLACEMENT CHARACTER}")
+        for mine, theirs in zip(short, long, strict=True)
+    )
 
 
 def _texts_agree(line: _Telling, told: _Telling) -> bool | None:

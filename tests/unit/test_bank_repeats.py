@@ -104,6 +104,34 @@ LATER = {"booked_on": DAY + timedelta(days=1), "value_on": DAY + timedelta(days=
             "same",
             id="the payer's id in the text",
         ),
+        *(
+            pytest.param({"end_to_end_id": none}, {"end_to_end_id": "E-1"}, "same", id=f"{none} is no id")
+            for none in ("notprovided", "NOT PROVIDED", "NonRef", "0", "-", "n/a")
+        ),
+        pytest.param({"debtor": "M?ller GmbH"}, {"debtor": "Müller GmbH"}, "same", id="a letter as ?"),
+        pytest.param({"debtor": "M.LLER GMBH"}, {"debtor": "Müller GmbH"}, "same", id="a letter as a dot"),
+        *(
+            pytest.param(
+                {**same, "texts": ("XX-1001",)},
+                {**same, "texts": ("XX-1002",)},
+                "doubtful",
+                id=f"other numbers: {same}",
+            )
+            for same in ({"bank_reference": "S1-200"}, {"bank_reference": "7"}, {"end_to_end_id": "INVOICE"})
+        ),
+        *(
+            pytest.param(
+                {**none, "texts": ("XX-1001",)},
+                {**none, "texts": ("XX-1002",), **LATER},
+                "another",
+                id=f"{none} tells nothing",
+            )
+            for none in (
+                {"bank_reference": "NONREF"},
+                {"bank_reference": "0000000"},
+                {"end_to_end_id": "NOT-PROVIDED"},
+            )
+        ),
         pytest.param({"end_to_end_id": "E" * 35}, {"end_to_end_id": "E" * 20}, "same", id="an id cut short"),
         pytest.param(
             {"bank_reference": "S1"},
