@@ -62,6 +62,7 @@ def _with_owner(session: Session, file: File, known: Buyers, told: dict[str, Cus
     if whose.customer_id is not None:
         customer = told.get(whose.customer_id) or Customer(customer_id=whose.customer_id)
         start = start.model_copy(update={"customer": customer})
+        known.add(replace(buyer, customer_id=whose.customer_id))
     else:
         known.add(buyer)
         told[buyer.customer_id] = start.customer

@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domain.contract import Customer
 
@@ -46,14 +46,14 @@ class Buyer:
     @property
     def vat_key(self) -> str:
         """The VAT id as it is compared: `DE 111.111.111` is `DE111111111`, with its country where it has none."""
-        key = key_of(self.vat_id)
-        if key[:1].isdigit() and self.country:
-            key = self.country + key
+        key = _number_of(self.vat_id)
+        if key and not key[:2].isalpha() and self.country:
+            key = key_of(self.country) + key
         return f"EL{key[2:]}" if key.startswith("GR") else key
 
     @property
     def registration_key(self) -> str:
-        return key_of(self.registration_no)
+        return _number_of(self.registration_no)
 
     @property
     def name_keys(self) -> frozenset[str]:
@@ -97,6 +97,12 @@ def key_of(text: str | None) -> str:
     return "".join(char for char in folded if unicodedata.category(char)[0] in "LMN").upper()
 
 
+def _number_of(text: str | None) -> str:
+    """The number of a register as it is compared; blank where it is none: `n/a`, `none`, `DE000000000`."""
+    key = key_of(text)
+    return key if any(char.isdigit() and char != "0" for char in key) else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Whose:
     """The customer we know (None: one of its own), and what a person is asked first."""
@@ -122,9 +128,15 @@ class Buyers:
         return self._by_id[customer_id]
 
     def add(self, buyer: Buyer) -> None:
-        """Know one more; what was told of the same customer first stands."""
-        if buyer.customer_id in self._by_id:
-            return
+        """Know one more. What was told of the same customer first stands; a number that was not told is added, so
+        that the next one of that name with another number is not taken for them."""
+        known = self._by_id.get(buyer.customer_id)
+        if known is not None:
+            buyer = replace(
+                known,
+                vat_id=known.vat_id if known.vat_key else buyer.vat_id,
+                registration_no=known.registration_no if known.registration_key else buyer.registration_no,
+            )
         self._by_id[buyer.customer_id] = buyer
         # One of whom no VAT id is stored may go by it as id.
         for number in filter(None, (buyer.vat_key or key_of(buyer.customer_id), buyer.registration_key)):
@@ -143,9 +155,8 @@ class Buyers:
         ]
         agreeing = [each for each in numbered if not each.contradicts(buyer)]
         if numbered:
-            return self._only(agreeing, buyer) or self._ask(
-                buyer, agreeing or numbered, "have the same number"
-            )
+            sure = [each for each in agreeing if self._is_sure(each, buyer)]
+            return self._only(sure, buyer) or self._ask(buyer, agreeing or numbered, "have the same number")
         named = [each for each in self._found(self._by_name, buyer) if not each.contradicts(buyer)]
         placed = [
             each for each in named if each.is_in_the_place_of(buyer) and each.has_the_legal_name_of(buyer)
@@ -161,13 +172,22 @@ class Buyers:
 
     @staticmethod
     def _shares_a_number(known: Buyer, buyer: Buyer) -> bool:
-        """Numbers of registers are unique in their country; one number is never compared with the other kind."""
+        """Whether one number is the same, never compared with the other kind: one of a register of companies is of
+        its country."""
         if buyer.vat_key and buyer.vat_key in (known.vat_key, key_of(known.customer_id)):
             return True
         abroad = known.country and buyer.country and known.country != buyer.country
         return (
             bool(buyer.registration_key) and buyer.registration_key == known.registration_key and not abroad
         )
+
+    @staticmethod
+    def _is_sure(known: Buyer, buyer: Buyer) -> bool:
+        """A VAT id has one owner. The number in a register of companies has one in each court's register (`HRB
+        1234` of Kiel and of Ulm): the name or the place has to agree as well."""
+        if buyer.vat_key and buyer.vat_key in (known.vat_key, key_of(known.customer_id)):
+            return True
+        return bool(known.name_keys & buyer.name_keys) or known.is_in_the_place_of(buyer)
 
     @staticmethod
     def _only(found: list[Buyer], buyer: Buyer) -> Whose | None:

@@ -91,6 +91,17 @@ async def test_names_that_read_alike_are_customers_of_their_own(office: Office) 
     assert (again["started"], again["known"]) == (0, 5)
 
 
+async def test_another_number_in_the_same_import_is_another_buyer(office: Office) -> None:
+    """The first says no VAT id: the second is them, and the third, with another one, is not."""
+    today, files = str(today_in(noon_zone())), []
+    for number, vat_id in (("P-1", None), ("P-2", "DE111111111"), ("P-3", "DE222222222")):
+        body = ubl(number, vat_id=vat_id, buyer="Papier GmbH", city="Ulm", issued=today, due=today)
+        files.append(office.save(f"{number}.xml", body))
+    await office.done("import", *files)
+    owners = [await owner(office, number) for number in ("P-1", "P-2", "P-3")]
+    assert (owners[0] == owners[1], owners[2]) == (True, "DE222222222")
+
+
 async def test_a_name_alone_is_asked_about_before_anybody_is_written_to(office: Office) -> None:
     await office.done("import", *cases("h_l1_same_name_vat1"))
     said = await office.run(

@@ -50,6 +50,7 @@ def test_a_buyer_who_is_known_is_that_customer(buyer: Buyer) -> None:
         pytest.param(without(KIEL, vat_id="DE222222222"), id="another VAT id in the same place"),
         pytest.param(without(KIEL, vat_id=None, names=("Backerei Schmidt",)), id="a name that reads alike"),
         pytest.param(without(KIEL, vat_id=None, names=("Müller GmbH",)), id="another name"),
+        pytest.param(without(KIEL, vat_id="n/a", names=("Müller GmbH",)), id="no VAT id in words"),
     ],
 )
 def test_another_buyer_is_a_customer_of_their_own(buyer: Buyer) -> None:
@@ -69,6 +70,11 @@ def test_another_buyer_is_a_customer_of_their_own(buyer: Buyer) -> None:
         pytest.param([KIEL, SAME_VAT], without(KIEL, city="Bonn"), id="two of one VAT id"),
         pytest.param([KIEL, SAME_PLACE], without(KIEL, vat_id=None), id="two in one place"),
         pytest.param([IN_REGISTER], without(KIEL, registration_no="HRB 2"), id="another number in the register"),
+        pytest.param(
+            [IN_REGISTER],
+            without(IN_REGISTER, vat_id=None, names=("Other",), city="Ulm", postal_code="89073"),
+            id="the number of another court's register",
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_be_known_is_asked(known: list[Buyer], buyer: Buyer) -> None:
@@ -81,12 +87,37 @@ def test_what_cannot_be_known_is_asked(known: list[Buyer], buyer: Buyer) -> None
 def test_the_number_of_one_register_is_not_that_of_another() -> None:
     known = Buyers([Buyer("C-1", ("Acme",), registration_no="12345", country="DE")])
     assert known.whose(Buyer("new", ("Betz",), registration_no="12345", country="AT")).customer_id is None
-    assert known.whose(Buyer("new", ("Betz",), registration_no="123 45", country="DE")).customer_id == "C-1"
+    assert known.whose(Buyer("new", ("ACME",), registration_no="123 45", country="DE")).customer_id == "C-1"
     assert known.whose(Buyer("new", ("Betz",), vat_id="12345")).customer_id is None
 
 
 def test_a_customer_whose_id_is_the_vat_id_is_found_by_it() -> None:
     assert Buyers([Buyer("DE111111111")]).whose(without(KIEL)).customer_id == "DE111111111"
+
+
+@pytest.mark.parametrize("number", ["n/a", "none", "-", "DE 000000000", "DE"])
+def test_what_is_no_number_makes_nobody_one_customer(number: str) -> None:
+    acme = Buyer("C-1", ("Acme",), number, number, country="DE")
+    whose = Buyers([acme]).whose(Buyer("new", ("Betz",), number, number, country="DE"))
+    assert (whose.customer_id, whose.doubt) == (None, None)
+    ids = {party_id(Party(name=name, vat_identifier=number, country="DE")) for name in ("Acme", "Betz")}
+    assert len(ids) == 2
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "country"), [("ESB12345678", "B12345678", "ES"), ("ATU12345678", "U 12345678", "AT")]
+)
+def test_a_vat_id_with_a_letter_gets_its_country_too(one: str, other: str, country: str) -> None:
+    assert Buyer("C-1", (), one, country=country).vat_key == Buyer("C-2", (), other, country=country).vat_key
+
+
+def test_a_number_told_later_tells_the_next_one_apart() -> None:
+    known = Buyers([without(KIEL, customer_id="C-1", vat_id=None)])
+    assert known.whose(without(KIEL)).customer_id == "C-1"
+    known.add(KIEL)
+    other = known.whose(without(KIEL, vat_id="DE222222222"))
+    assert (other.customer_id, other.doubt) == (None, None)
+    assert known.whose(without(KIEL, names=("Other",), city="Ulm")).customer_id == "C-1"
 
 
 def test_the_greek_have_two_names_of_their_country() -> None:
