@@ -10,13 +10,21 @@ import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import lru_cache
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import NamedTuple
 
 from domain.money import Money
 from domain.wire import shown
 from domain.words import words_of
 
+#: Columns that say yes, or since when, where the row is no claim: `Cancelled: x`, `Voided at: 2026-11-03`.
+_NO_CLAIM_NAMES = tuple(
+    "void isvoid voided isvoided voidedon voidedat voiddate cancelled iscancelled canceled iscanceled cancelledon "
+    "canceledon cancelledat canceledat deleted isdeleted deletedon deletedat writtenoff iswrittenoff draft isdraft "
+    "storniert storno iststorniert storniertam annulliert geloscht abgeschrieben entwurf annule annulee brouillon "
+    "anulado anulada borrador cancelado cancelada estornado estornada rascunho annullato annullata bozza "
+    "geannuleerd".split()
+)
 #: What such a column may be, and the names by which ledgers call it, as `compact` writes them.
 KNOWN_NAMES: Mapping[str, tuple[str, ...]] = {
     "amount_paid": tuple(
@@ -62,7 +70,8 @@ KNOWN_NAMES: Mapping[str, tuple[str, ...]] = {
         "estado estatus estadodepago estadopago estadodecobro estadofactura situacion "
         "estadodopagamento estadopagamento situacao statuspagamento statusdopagamento "
         "stato statopagamento betaalstatus".split()
-    ),
+    )
+    + _NO_CLAIM_NAMES,
     "paid_on": tuple(
         "paiddate datepaid paymentdate lastpaymentdate dateoflastpayment lastpaymenton lastpaidon lastpaiddate "
         "fullypaidon fullypaidondate paidat settlementdate clearingdate cleareddate datecleared closeddate dateclosed "
@@ -123,7 +132,8 @@ _WORDS = {
         "final billed printed emailed mailed delivered reminded submittedtocustomer "
         "gesendet versendet verschickt gestellt festgeschrieben gebucht freigegeben fakturiert "
         "envoyee envoye emise emis validee valide comptabilisee enviada enviado emitida emitido contabilizada "
-        "lancada inviata emessa verzonden",
+        "lancada inviata emessa verzonden invoice salesinvoice taxinvoice accrec rechnung facture factura fatura "
+        "fattura factuur",
     Status.DRAFT: "draft entwurf brouillon borrador rascunho bozza concept proforma awaitingapproval pendingapproval "
         "waitingforapproval submittedforapproval toapprove unapproved notapproved notissued unissued unposted "
         "notposted quote estimate preparation inpreparation nichtgestellt inbearbeitung avalider provisoire",
@@ -133,6 +143,11 @@ _WORDS = {
         "cancelada cancelado eliminada incobrable estornada estornado annullata annullato stornata geannuleerd",
 }  # fmt: skip
 _STATUS = {word: status for status, words in _WORDS.items() for word in words.split()}
+#: A row that is another document is no claim either; only where a cell says nothing else.
+_OTHER_DOCUMENTS = frozenset(
+    "payment customerpayment receipt refund creditnote creditmemo customercredit accreccredit zahlung zahlungseingang "
+    "gutschrift rechnungskorrektur paiement reglement notedecredit notadecredito notadicredito creditnota".split()
+)
 _LONGEST_STATUS = 4
 _YES = frozenset("yes y true x ja wahr oui vrai si verdadero sim verdadeiro".split()) | {"✓", "✔", "☑"}
 _NO = frozenset("no n false nein falsch non faux falso nao not".split())
@@ -149,30 +164,51 @@ _TELLING = frozenset(
     "solde restant reste impaye paye regle pendiente pagado cobrado adeudado aberto divida pendente pago recebido "
     "residuo pagato openstaand betaald "
     "payment payments deposit prepayment zahlungen anzahlung paiements reglements acompte cobros anticipo "
-    "acconto".split()
+    "acconto "
+    "received receipt receipts collected collections applied settled deposits advance advances "
+    "retainer credits "
+    "restschuld restforderung eingang eingange zahlungseingange "
+    "abschlag teilzahlung teilzahlungen gutschriften skontiert "
+    "encaisse encaissement encaissements versement versements avance "
+    "restante falta liquidado liquidada saldado abonado abono anticipos "
+    "pagamento pagamentos recebimento recebimentos recebida recebidos quitado "
+    "incasso incassi pagamenti versato versati ontvangen betalingen "
+    "zapłacono zapłaty pozostało pozostalo zaplacono zaplaty uhrazeno uhradit zaplaceno zbyva betalt obetalt "
+    "restbelopp "
+    "restbelob maksettu avoin avoinna kalan odenen остаток оплачено долг задолженность fizetve hatralek platit "
+    "платежи внесено".split()
 )
 _TELLING_PARTS = tuple(
     "balance outstanding unpaid amountdue amountpaid paidamount remaining residual topay openamount overdueamount "
     "amountoverdue offenerbetrag apayer apagar zuzahlen dapagare tebetalen "
-    "restbetrag bezahlt saldo".split()
+    "restbetrag bezahlt saldo writeoff writtenoff discounttaken porpagar".split()
 )
 #: … unless it counts or dates something,
 _COUNTS = frozenset(
     "day days date count number percent rate since age tage datum jours jour dias fecha data".split()
 )
+_SHARES = frozenset({("percent", "paid"), ("paid", "percent"), ("percent", "open"), ("open", "percent")})
 #: … or, where it names no sum, says something else about the payment.
 _NAMES = frozenset(
     "past overdue term terms id ids reference ref referenz referencia nr no code iban account method mode type".split()
 )
 _SUM = re.compile("amount|balance|total|betrag|summe|saldo|montant|solde|importe|monto|valor|importo|bedrag")
 _AMOUNT_LIKE = re.compile(r"[^\d\n]{0,5}\d[\d.,' \u00a0\u202f]{0,30}[^\d\n]{0,5}")
+_DAY = re.compile(r"\d{1,4}[-./ ]\d{1,2}[-./ ]\d{1,4}(?!\d).*", re.ASCII)
+_DRAFTS = ("draft", "entwurf", "brouillon", "borrador", "rascunho", "bozza")
+_LONGEST_CELL = 40
 _DATE_LIKE = re.compile(r"\d{1,2}\.\s?\d{1,2}\.\s?(\d{2}|\d{4})")
 
 
 def compact(name: str) -> str:
     """A name as it is compared: letters and digits alone, without case, accents and the currency after it, so
     that `AmountDue`, `amount_due` and `Amount due (EUR)` are alike."""
-    return "".join(words_of(split_currency(name)[0]))
+    return "".join(words_of(_with_percent(split_currency(name)[0])))
+
+
+def _with_percent(name: str) -> str:
+    """`Paid %` is no sum."""
+    return name.replace("%", " percent ")
 
 
 _NAMED_CURRENCY = re.compile(
@@ -192,17 +228,20 @@ def split_currency(name: str) -> tuple[str, str | None]:
 
 def may_tell(name: str) -> bool:
     """Whether a column of this name may say what is left to pay or was paid."""
-    words = words_of(re.sub(r"([a-z])([A-Z])", r"\1 \2", name))
+    words = words_of(_with_percent(re.sub(r"([a-z])([A-Z])", r"\1 \2", name)))
     joined = "".join(words)
     tells = not _TELLING.isdisjoint(words) or any(part in joined for part in _TELLING_PARTS)
     names_something = not _NAMES.isdisjoint(words) and not _SUM.search(joined)
-    return tells and _COUNTS.isdisjoint(words) and not names_something
+    counts = not _COUNTS.isdisjoint(words) and _SHARES.isdisjoint(pairwise(words))
+    return tells and not counts and not names_something
 
 
 @lru_cache(maxsize=10_000)
 def status_of(text: str) -> Status | None:
     """How an invoice stands, in a ledger's own words; None where nobody knows them."""
     words = words_of(text)
+    if "".join(words) in _OTHER_DOCUMENTS:
+        return Status.VOID
     found: list[Status] = []
     while words:
         for count in range(min(len(words), _LONGEST_STATUS), 0, -1):
@@ -232,6 +271,25 @@ def mark_of(name: str, column: str, text: str) -> Status | None:
     if word not in _YES and word not in _NO:
         return None
     return Status.PAID if (word in _YES) == (name == "amount_paid") else Status.OPEN
+
+
+def no_claim_of(column: str, text: str) -> Status | None:
+    """What yes, no or a day says in a column that is named after what is no claim: `Cancelled: x`. None in another
+    column, and where nobody knows."""
+    name = compact(column)
+    if name not in _NO_CLAIM_NAMES:
+        return None
+    word = "".join(words_of(text)) or text.strip()
+    if word in _NO or not word.strip("0"):
+        return Status.ISSUED
+    if word not in _YES and word != "1" and not _DAY.fullmatch(text):
+        return None
+    return Status.DRAFT if any(draft in name for draft in _DRAFTS) else Status.VOID
+
+
+def denies_a_claim(text: str) -> bool:
+    """Whether a cell, whatever its column is called, says that nothing is owed."""
+    return len(text) <= _LONGEST_CELL and status_of(text) in (Status.PAID, *NO_CLAIM)
 
 
 def may_be_flag(column: str) -> bool:

@@ -169,6 +169,8 @@ class _File:
         """The currency that a column's name says."""
         self.unread: list[str] = []
         """The columns that by their names may say what is paid, and are not known."""
+        self.others: list[str] = []
+        """The columns whose names say nothing that is known."""
         self._field_of = csv_text.fields_of(_KNOWN_NAMES, options.columns, compact)
         self.ignored: tuple[str, ...] = ()
         self.delimiter = options.delimiter or ","
@@ -390,7 +392,9 @@ class _File:
         if row["settled_date"]:
             told.append(Standing("settled_date", row["settled_date"], Status.PAID))
         for column in self.paid["status"]:
-            if (text := row[column]) and (status := paid_columns.status_of(text)):
+            text = row[column]
+            status = paid_columns.status_of(text) or paid_columns.no_claim_of(column, text)
+            if text and status:
                 told.append(Standing(column, text, status))
             elif text:
                 reason = (
@@ -502,6 +506,14 @@ class _File:
                     " or amount_paid=NAME, or take the column out"
                 )
                 self._fault(told, column, reason)
+        for column in self.others:
+            denied = next((row for row in rows if paid_columns.denies_a_claim(row[column])), None)
+            if denied is not None:
+                reason = (
+                    "says that nothing is owed, and is not read: say with --columns status=NAME which column says"
+                    " how invoices stand, or take this one out"
+                )
+                self._fault(denied, column, reason)
         for name in ("amount_paid", "balance"):
             for column in self.paid[name]:
                 cells = {row[column] for row in rows} - {""}
@@ -542,7 +554,7 @@ class _File:
         self.ignored = tuple(
             printable(csv_text.column_name(cell))
             for cell, name in zip(cells, header, strict=True)
-            if cell.strip() and (not name or name in self.unread)
+            if cell.strip() and (not name or name in self.unread or name in self.others)
         )
         count = len(self.faults)
         for name, times in Counter(header).items():
@@ -579,6 +591,10 @@ class _File:
         decided = not {"amount_paid", "balance"}.isdisjoint(self.options.columns)
         if not name and not decided and paid_columns.may_tell(cell):
             self.unread.append(own)
+            return own
+        if not name and own and "status" not in self.options.columns:
+            own = f"{own} again" if own in self.others else own
+            self.others.append(own)
             return own
         return name
 

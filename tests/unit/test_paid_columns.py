@@ -16,10 +16,12 @@ from domain.files.paid_columns import (
     Status,
     Sum,
     compact,
+    denies_a_claim,
     left_to_pay,
     mark_of,
     may_be_told,
     may_tell,
+    no_claim_of,
     split_currency,
     status_of,
     together,
@@ -70,7 +72,9 @@ def test_a_name_may_say_a_currency() -> None:
     "name",
     ["Net outstanding", "balance_eur", "Balance (home currency)", "StillToPay", "due", "left", "unpaid_part",
      "Restschuld offen", "Anzahlung", "paid_usd", "Payments", "Overdue amount", "account_balance", "past_due_amount",
-     "Net à payer", "Last payment amount"],
+     "Net à payer", "Last payment amount", "Receipts", "Cash received", "Applied", "Deposits", "Write-off",
+     "Percent paid", "Paid %", "Restschuld", "Zahlungseingänge", "Encaissements", "Restante", "Resta por pagar",
+     "Recebimentos", "Do zapłaty", "Uhrazeno", "Betalt", "Оплачено"],
 )  # fmt: skip
 def test_names_that_may_tell(name: str) -> None:
     assert compact(name) not in FIELD_OF
@@ -79,7 +83,8 @@ def test_names_that_may_tell(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["cost centre", "days past due", "due in days", "payment terms", "colour", "memo",
                                   "paid invoices count", "invoice total", "credit limit", "payment reference",
-                                  "past_due", "overdue", "payment method"])  # fmt: skip
+                                  "past_due", "overdue", "payment method", "tax %", "Date received",
+                                  "discount percent"])  # fmt: skip
 def test_names_that_do_not(name: str) -> None:
     assert not may_tell(name)
 
@@ -133,6 +138,49 @@ def test_marks() -> None:
     assert mark_of("amount_paid", "paid", "1") is None
     assert mark_of("amount_paid", "paid", "400.00") is None
     assert mark_of("amount_paid", "paid", "partly paid") is Status.PART_PAID
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "status"),
+    [
+        ("Void", "Yes", Status.VOID),
+        ("is_cancelled", "1", Status.VOID),
+        ("Storniert", "x", Status.VOID),
+        ("Voided at", "2026-11-03T10:00:00Z", Status.VOID),
+        ("cancelledOn", "3.11.2026", Status.VOID),
+        ("Draft", "TRUE", Status.DRAFT),
+        ("Void", "no", Status.ISSUED),
+        ("Written off", "0.00", Status.ISSUED),
+        ("Written off", "400.00", None),
+        ("Remarks", "yes", None),
+    ],
+)
+def test_a_column_may_be_named_after_what_is_no_claim(column: str, text: str, status: Status | None) -> None:
+    assert no_claim_of(column, text) is status
+
+
+def test_cells_that_deny_a_claim_whatever_their_column() -> None:
+    denied = [
+        "Paid",
+        "bezahlt am 3.11.2026",
+        "VOID",
+        "Draft",
+        "Credit note",
+        "Gutschrift",
+        "ACCRECCREDIT",
+        "Payment",
+    ]
+    assert all(map(denies_a_claim, denied))
+    others = [
+        "",
+        "Invoice",
+        "Overdue",
+        "net 30",
+        "Payment terms 30 days",
+        "will be paid on Friday",
+        "payment overdue",
+    ]
+    assert not any(map(denies_a_claim, others))
 
 
 def test_cells_that_may_tell() -> None:

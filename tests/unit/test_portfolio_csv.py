@@ -581,6 +581,10 @@ def test_amounts_written_with_a_comma() -> None:
         ("Anzahlung", '"400,00"', "Anzahlung", "is not read"),
         ("is it unpaid", "yes", "is it unpaid", "is not read"),
         ("state", "draft", "state", "say --columns status=state"),
+        ("Remarks", "bezahlt", "Remarks", "with --columns status=NAME"),
+        ("Type", "Credit note", "Type", "says that nothing is owed"),
+        ("Written off", "400.00", "Written off", "is no status that is known"),
+        ("Paid %", "100", "Paid %", "is not read"),
     ],
 )
 def test_what_contradicts_itself_or_is_not_read_is_named(
@@ -616,6 +620,19 @@ def test_without_a_day_what_was_paid_counts_before_anything_of_ours(
 ) -> None:
     (start,) = taken(table(f"A-1,C-1,{issued},{due},10.00,EUR,4.00", header=f"{BASE},paid")).rows
     assert str(start.payments[0].received_on) == received
+
+
+def test_columns_named_after_what_is_no_claim() -> None:
+    data = table(f"{ROW},x,no", ROW.replace("A-1", "A-2") + ",,no", header=f"{BASE},Storniert,Draft")
+    portfolio = taken(data)
+    assert [each.kind for each in portfolio.left_out] == ["void"]
+    assert [start.invoice.invoice_id for start in portfolio.rows] == ["A-2"]
+
+
+def test_the_kind_of_document_may_be_told_as_status() -> None:
+    rows = [f"{ROW},Invoice", ROW.replace("A-1", "A-2") + ",Credit note"]
+    portfolio = taken(table(*rows, header=f"{BASE},Type"), Options(columns={"status": "Type"}))
+    assert len(portfolio.rows) == len(portfolio.left_out) == 1
 
 
 def test_void_and_draft_rows_may_be_incomplete() -> None:
