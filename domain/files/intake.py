@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from domain.contract import Start, field_errors
 from domain.files.addresses import addresses
 from domain.files.buyers import Buyer, key_of
+from domain.files.discount_terms import discounts_of
 from domain.files.e_invoice import DocumentKind, EInvoice, Party
 from domain.files.ids import customer_id_of
 from domain.money import Money
@@ -149,7 +150,8 @@ def _due(document: EInvoice, due_days: int) -> tuple[date, list[str]]:
 
 
 def _early_payment(document: EInvoice, due_on: date) -> tuple[list[dict[str, str]], list[str]]:
-    """The discounts of its terms as a start tells of them, the earliest first, and what cannot be told so."""
+    """The discounts of its terms as a start tells of them, the earliest first, and what cannot be told so. Where
+    nothing is told for machines, what the words say."""
     offers: dict[tuple[date, Decimal], dict[str, str]] = {}
     warnings = []
     for term in document.payment_terms:
@@ -170,6 +172,9 @@ def _early_payment(document: EInvoice, due_on: date) -> tuple[list[dict[str, str
                     "percent": f"{discount.percent:f}",
                     "until": until.isoformat(),
                 }
+    if not offers and not warnings:
+        told = discounts_of(document.terms or "", document.issued_on)
+        return [each for each in told if each["until"] <= due_on.isoformat()], []
     return [offers[key] for key in sorted(offers)], warnings
 
 

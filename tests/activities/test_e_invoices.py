@@ -196,6 +196,14 @@ def test_the_net_date_is_the_last_and_the_earlier_ones_with_a_discount_are_offer
             id="on a part",
         ),
         pytest.param(
+            terms("<cbc:Note>10 Tage 2 % Skonto, 30 Tage netto</cbc:Note>"),
+            [("2", date(2027, 1, 14))],
+            id="in words",
+        ),
+        pytest.param(
+            terms("<cbc:Note>2 % Skonto innerhalb 90 Tagen</cbc:Note>"), [], id="after the due date"
+        ),
+        pytest.param(
             terms("<cbc:SettlementDiscountPercent>0</cbc:SettlementDiscountPercent>"), [], id="no discount"
         ),
     ],
