@@ -15,8 +15,9 @@ async def test_what_was_done_and_what_it_brought(office: Office) -> None:
     assert told["promises"]["kept_pct"] is None
     file = office.save(
         "one.csv",
-        "invoice_id,customer_id,email,issue_date,due_date,amount,currency\n"
-        f"OUTCOME-1,C-1,ap@example.com,{today - timedelta(days=9)},{today + timedelta(days=30)},100.00,USD\n".encode(),
+        "invoice_id,customer_id,email,issue_date,due_date,amount,currency,timezone\n"
+        f"OUTCOME-1,C-1,ap@example.com,{today - timedelta(days=9)},{today + timedelta(days=30)},100.00,USD,"
+        f"{noon_zone()}\n".encode(),
     )
     await office.done("import", file)
     await office.done("pay", "OUTCOME-1", "--amount", "30.00", "--payment-id", "PAY-1")

@@ -43,8 +43,9 @@ async def test_a_part_payment_lowers_what_is_open(office: Office, tmp_path: Path
     today = today_in(noon_zone())
     file = tmp_path / "one.csv"
     file.write_text(
-        "invoice_id,customer_id,email,issue_date,due_date,amount,currency\n"
-        f"REPORT-P,C-1,ap@example.com,{today - timedelta(days=40)},{today - timedelta(days=10)},100.00,USD\n"
+        "invoice_id,customer_id,email,issue_date,due_date,amount,currency,timezone\n"
+        f"REPORT-P,C-1,ap@example.com,{today - timedelta(days=40)},{today - timedelta(days=10)},100.00,USD,"
+        f"{noon_zone()}\n"
     )
     await office.done("import", str(file))
     await office.done("pay", "REPORT-P", "--amount", "30.00", "--payment-id", "PAY-1")
