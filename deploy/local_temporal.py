@@ -130,7 +130,8 @@ class LocalTemporal(WhileNeeded):
             try:
                 self._launch(program)
             except LocalServerError as error:
-                if not attempts_left or "address already in use" not in str(error):
+                # Where another begins in the same moment, the server may end without a word about the port.
+                if not attempts_left or not (self._or_next or "address already in use" in str(error)):
                     raise
                 # Nobody may listen there and it is taken all the same: as the near end of a connection.
                 self.port = self.port + 1 if self._or_next else 0
