@@ -32,6 +32,10 @@ class LocalServerError(RuntimeError):
     """A local server cannot be had; the message says what to do about it."""
 
 
+class EndedAtOnce(LocalServerError):
+    """A server was gone before it was ready."""
+
+
 class WhileNeeded(ABC):
     """Servers that run for the length of a `with` block."""
 
@@ -135,12 +139,16 @@ def spawn(
 def wait_until(
     ready: Callable[[], bool], process: subprocess.Popen[bytes], *, name: str, log: Path, seconds: float
 ) -> None:
-    """Wait for a started server to be ready; raise with the end of its log when it does not become so."""
+    """Wait for a started server to be ready.
+
+    Raises `EndedAtOnce` when its process ended, `LocalServerError` when it takes longer than the given seconds,
+    both with the end of its log.
+    """
     deadline = time.monotonic() + seconds
     while not ready():
         code = process.poll()
         if code is not None:
-            raise LocalServerError(f"{name} ended at once (exit code {code}):\n{tail(log)}")
+            raise EndedAtOnce(f"{name} ended at once (exit code {code}):\n{tail(log)}")
         if time.monotonic() > deadline:
             raise LocalServerError(f"{name} was not ready after {seconds:.0f} s:\n{tail(log)}")
         time.sleep(0.02)
@@ -268,8 +276,11 @@ def port_holder(port: int) -> int | None:
 
 
 def tail(log: Path, lines: int = 15) -> str:
-    """The end of a log."""
+    """The end of a log; where it ends in a panic of a Go program, what the panic says, not the end of its trace."""
     try:
-        return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+        told = log.read_text(errors="replace").splitlines()
     except OSError:
         return f"(no log at {log})"
+    panics = [number for number, line in enumerate(told) if line.startswith("panic:")]
+    begin = panics[-1] if panics else len(told)
+    return "\n".join(told[min(begin, max(len(told) - lines, 0)) :][:lines])

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from deploy.local_process import (
+    EndedAtOnce,
     FolderLock,
     LocalServerError,
     WhileNeeded,
@@ -122,16 +123,18 @@ class LocalTemporal(WhileNeeded):
         self._lock.release()
 
     def _launch_on_free_ports(self, program: str) -> None:
-        """Launch; where we chose a port that somebody took in the same moment, choose again."""
-        attempts_left = 1 if all(self._wanted) and not self._or_next else 3
-        while not self.pid:
-            attempts_left -= 1
+        """Launch; where the server ends at once, choose ports and try again, twice.
+
+        Others take a port in the same moment: one that we chose, or one of those that the server chooses for
+        its own services, where it ends in a panic that names none.
+        """
+        for attempts_left in (2, 1, 0):
             self._choose_ports()
             try:
                 self._launch(program)
-            except LocalServerError as error:
-                # Where another begins in the same moment, the server may end without a word about the port.
-                if not attempts_left or not (self._or_next or "address already in use" in str(error)):
+                return
+            except EndedAtOnce:
+                if not attempts_left:
                     raise
                 # Nobody may listen there and it is taken all the same: as the near end of a connection.
                 self.port = self.port + 1 if self._or_next else 0

@@ -17,7 +17,7 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from deploy import local_temporal
-from deploy.local_process import LocalServerError, processes_in
+from deploy.local_process import EndedAtOnce, LocalServerError, free_port, processes_in
 from deploy.local_temporal import SEARCH_ATTRIBUTES, LocalTemporal, find_program
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -119,6 +119,46 @@ def test_a_taken_port_names_who_holds_it(tmp_path: Path) -> None:
             LocalServerError, match=rf"Port {port}, .* process {os.getpid()} \(.*--temporal-port"
         ):
             LocalTemporal(tmp_path, port).start()
+
+
+def in_panic(folder: Path, times: int) -> str:
+    """A `temporal` program whose server ends in a panic so many times, as where it loses a port of its own."""
+    program = folder / "temporal"
+    counted = folder / "panics"
+    trace = "".join(f"\tcommands.server.go:{line}\n" for line in range(20))
+    (folder / "panic.txt").write_text(f"panic: failed assigning ephemeral port\n\n{trace}")
+    program.write_text(
+        f"""#!/bin/sh
+        if [ "$1" = server ] && [ "$(cat {counted} 2>/dev/null | wc -l)" -lt {times} ]; then
+            echo panic >> {counted}; cat {folder}/panic.txt; exit 2
+        fi
+        exec {find_program()} "$@"
+        """
+    )
+    program.chmod(0o700)
+    return str(program)
+
+
+@pytest.mark.parametrize("or_next", [False, True])
+@pytest.mark.parametrize("ports", [0, "fixed"])
+def test_a_server_that_lost_a_port_of_its_own_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ports: int | str, or_next: bool
+) -> None:
+    program = in_panic(tmp_path, times=2)
+    monkeypatch.setattr(local_temporal, "find_program", lambda: program)
+    port = free_port() if ports else 0
+    with LocalTemporal(tmp_path / "state", port, headless=True, durable=False, or_next=or_next) as server:
+        assert server.pid
+        if port and not or_next:
+            assert server.port == port
+
+
+def test_a_panic_without_end_is_told_by_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = in_panic(tmp_path, times=100)
+    monkeypatch.setattr(local_temporal, "find_program", lambda: program)
+    with pytest.raises(EndedAtOnce, match=r"exit code 2.*\npanic: failed assigning ephemeral port"):
+        LocalTemporal(tmp_path / "state", headless=True).start()
+    assert (tmp_path / "panics").read_text().count("panic") == 3
 
 
 def test_a_killed_owner_leaves_nothing_in_the_way(tmp_path: Path) -> None:
