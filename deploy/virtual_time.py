@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import (
     Client,
     Interceptor,
@@ -50,6 +51,7 @@ class VirtualTime:
         self.now = now or datetime.now(UTC)
         self._starting_at: ContextVar[datetime | None] = ContextVar("starting_at", default=None)
         self._ahead: dict[str, timedelta] = {}  # of the real time, by workflow id
+        self._begun: dict[str, str] = {}  # the run known to have begun, by workflow id
         config = client.config()
         config["interceptors"] = [*config["interceptors"], _BeginLater(self)]
         self._skipper = TimeSkipper(Client(**config), config=TimeSkippingConfig(enabled=False))
@@ -142,14 +144,27 @@ class VirtualTime:
         while True:
             described = await handle.describe()
             raw = described.raw_description
-            begun = raw.workflow_execution_info.auto_reset_points.points
-            begins = described.history_length <= _OF_A_RUN_TO_BEGIN or (
-                not begun and time.monotonic() < begun_by
+            begins = not await self._has_begun(workflow_id, described.run_id) and (
+                described.run_id != raw.workflow_execution_info.first_run_id
+                or described.history_length <= _OF_A_RUN_TO_BEGIN
+                or time.monotonic() < begun_by
             )
             busy = begins or raw.pending_activities or raw.HasField("pending_workflow_task")
             if described.status is not WorkflowExecutionStatus.RUNNING or not busy:
                 return
             await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def _has_begun(self, workflow_id: str, run_id: str) -> bool:
+        """Whether a run that was described had a workflow task. A skip of time before it would keep the run from ever
+        having one. The first time it is seen to have begun it may have done so since it was described: not yet."""
+        if self._begun.get(workflow_id) == run_id:
+            return True
+        run = self.client.get_workflow_handle(workflow_id, run_id=run_id)
+        async for event in run.fetch_history_events(page_size=20):
+            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED:
+                self._begun[workflow_id] = run_id
+                break
+        return False
 
     def _handle(self, workflow_id: str) -> WorkflowHandle[Any, Any]:
         return self.client.get_workflow_handle(workflow_id)

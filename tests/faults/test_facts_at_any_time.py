@@ -258,12 +258,15 @@ async def test_the_same_facts_again_in_every_run_and_after_a_reset_change_nothin
             ("credit_issued", {"credit_id": "CR-1", "amount": "100.00", "currency": "USD"}),
             ("risk_noted", {"note_id": "N-1", "text": "layoffs"}),
         ]
-        for _ in range(4):
+        for _ in range(8):  # weekends and the hour of the day may move the block date
             for name, fact in facts:
                 await handle.signal(name, fact)
             await time.idle([handle.id])
+            time.forget(handle.id)  # every new run's clock begins at the real time
             await time.advance(time.now + timedelta(days=9), [handle.id])
             await time.idle([handle.id])
+            if _holds(premises, "AGAIN-1"):
+                break
         await eventually(lambda: _holds(premises, "AGAIN-1"))
         before = _everything(premises, post, "AGAIN-1")
         runs = {each.run_id async for each in premises.client.list_workflows(f"WorkflowId = '{handle.id}'")}
