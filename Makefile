@@ -1,6 +1,8 @@
 # The few commands a person needs. `make demo` on a machine that has only Python 3.11 is enough to begin.
 PYTHON ?= python3
 RUN := .venv/bin/python
+# Tests wait for servers much of the time: one process more than the two cores that they are made for.
+SPREAD := -n 3 --dist loadfile --no-loadscope-reorder
 SOURCES := $(wildcard domain store activities workflows web commands settings.py worker.py starter.py deploy)
 
 # Where images set it, every process would compile our modules again: each command, and each test run its tests.
@@ -24,11 +26,11 @@ demo: .venv/installed
 
 test: .venv/installed
 	@deploy/system-packages test
-	$(RUN) -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(RUN) -m pytest -m "not slow" $(SPREAD) $(ARGS)
 
 test-all: .venv/installed
 	@deploy/system-packages test
-	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(RUN) -m pytest --hypothesis-profile explore $(SPREAD) $(ARGS)
 
 test-pythons:
 	@deploy/test-pythons $(ARGS)

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -17,6 +18,13 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from deploy.local_postgres import LocalPostgres
 from deploy.local_temporal import LocalTemporal
 from tests import clock
+
+# Nothing is judged by the machine's load. What `make test` tries is the same each time, so that it fails for a change
+# and not by luck; `make test-all` looks further (`--hypothesis-profile explore`).
+_UNHURRIED = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("explore", _UNHURRIED)
+hypothesis.settings.register_profile("repeatable", _UNHURRIED, derandomize=True, database=None)
+hypothesis.settings.load_profile("repeatable")
 
 _numbers = itertools.count(1)
 _TEMPORAL_SERVERS = {"temporal_server", "temporal"}

@@ -129,7 +129,6 @@ ROUNDS = st.lists(
 @given(rounds=ROUNDS, policy=VALUES["policy"], kind=st.sampled_from(["business", "person"]))
 @settings(
     max_examples=25,
-    deadline=None,
     suppress_health_check=[
         HealthCheck.too_slow,
         HealthCheck.function_scoped_fixture,

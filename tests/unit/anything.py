@@ -40,7 +40,7 @@ def thorough(examples: int) -> settings:
     """So many examples, or DUECOURSE_THOROUGH times as many, however long one takes on a busy machine."""
     examples *= int(os.environ.get("DUECOURSE_THOROUGH", "1"))
     unhurried = [HealthCheck.too_slow, HealthCheck.data_too_large]
-    return settings(max_examples=examples, deadline=None, suppress_health_check=unhurried)
+    return settings(max_examples=examples, suppress_health_check=unhurried)
 
 
 def amounts(most: int = 150_000) -> st.SearchStrategy[str]:

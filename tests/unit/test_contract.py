@@ -541,7 +541,6 @@ def damaged(draw: st.DrawFn, whole: Any) -> Any:
     return draw(json_values)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_damaged_input_never_raises(data: st.DataObject) -> None:
     models: list[tuple[type[BaseModel], Any]] = [(Start, SAMPLE)]

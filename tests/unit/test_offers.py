@@ -525,7 +525,7 @@ def histories(draw: st.DrawFn) -> list[tuple[int, object]]:
     return sorted(told, key=lambda entry: entry[0])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(told=histories(), second=st.booleans())
 def test_an_offer_never_credits_more_than_is_open_nor_is_named_after_its_day(
     told: list[tuple[int, object]], second: bool
@@ -565,7 +565,7 @@ def test_an_offer_never_credits_more_than_is_open_nor_is_named_after_its_day(
         assert shown.offer is None or shown.offer.state not in ("open", "accepted")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_the_order_in_which_money_is_told_does_not_matter(data: st.DataObject) -> None:
     told = [

@@ -441,7 +441,7 @@ def late_news(draw: st.DrawFn) -> list[object]:
 BROKEN = broken(WHOLE)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(news=late_news(), order=st.randoms(use_true_random=False))
 def test_in_any_order_late_news_leave_the_same_plan(news: list[object], order: Any) -> None:
     """Each is recorded and decided on by itself, with no message between them."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.figures.day_figures import bucket_of, dso_countback
@@ -99,7 +99,6 @@ def test_nothing_divides_by_nothing() -> None:
     assert dso_countback({old.issued_on: old.minor}, 2_000, DAY) is None  # more is open than was ever sold
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
 @given(
     st.lists(
         st.tuples(
