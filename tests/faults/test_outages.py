@@ -101,6 +101,7 @@ async def test_postgres_down_before_the_claim_and_after_the_provider_accepted(
     place.engine.dispose()
 
 
+@pytest.mark.temporal
 async def test_temporal_restarted_over_a_due_timer(
     lasting: LocalTemporal, database: str, post: PostOffice
 ) -> None:
