@@ -37,7 +37,7 @@ test-pythons:
 
 test-dates: .venv/installed
 	@deploy/system-packages test
-	PYTHON="$(RUN)" tests/faketime/run $(ARGS)
+	PYTHON="$(RUN)" tests/faketime/run $(ARGS) $(SPREAD)
 
 chaos: .venv/installed
 	$(RUN) -m tests.chaos $(ARGS)

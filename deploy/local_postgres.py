@@ -29,6 +29,7 @@ from deploy.local_process import (
     dying_with_us,
     end,
     end_orphans,
+    next_part,
     spawn,
     wait_until,
 )
@@ -176,6 +177,7 @@ class LocalPostgres(WhileNeeded):
             "log_timezone=UTC",
             *(() if self._durable else NOT_DURABLE),
         ]
+        since = next_part(self._log)
         self._process = spawn(
             [
                 *not_as_root,
@@ -187,7 +189,7 @@ class LocalPostgres(WhileNeeded):
             log=self._log,
             env=_environment(),
         )
-        wait_until(self._answers, self._process, name="PostgreSQL", log=self._log, seconds=60)
+        wait_until(self._answers, self._process, name="PostgreSQL", log=self._log, since=since, seconds=60)
 
     def _answers(self) -> bool:
         try:

@@ -117,12 +117,21 @@ def dying_with_us(how: signal.Signals) -> list[str]:
     return [program, "--pdeathsig", how.name.removeprefix("SIG"), "--"] if program else []
 
 
+def next_part(log: Path) -> int:
+    """The byte at which what is appended to a log next begins; one that has grown long is set aside."""
+    if not log.exists():
+        return 0
+    size = log.stat().st_size
+    if size <= LOG_LIMIT:
+        return size
+    log.replace(log.with_suffix(".log.1"))
+    return 0
+
+
 def spawn(
     command: Sequence[str], *, folder: Path, log: Path, env: Mapping[str, str] | None = None
 ) -> subprocess.Popen[bytes]:
     """Start a server in its folder, its output appended to `log`, out of reach of the terminal's Ctrl-C."""
-    if log.exists() and log.stat().st_size > LOG_LIMIT:
-        log.replace(log.with_suffix(".log.1"))
     with log.open("ab") as output:
         return _starter_thread.submit(
             subprocess.Popen,
@@ -137,20 +146,26 @@ def spawn(
 
 
 def wait_until(
-    ready: Callable[[], bool], process: subprocess.Popen[bytes], *, name: str, log: Path, seconds: float
+    ready: Callable[[], bool],
+    process: subprocess.Popen[bytes],
+    *,
+    name: str,
+    log: Path,
+    since: int,
+    seconds: float,
 ) -> None:
     """Wait for a started server to be ready.
 
     Raises `EndedAtOnce` when its process ended, `LocalServerError` when it takes longer than the given seconds,
-    both with the end of its log.
+    both with the end of what its log says from byte `since` on.
     """
     deadline = time.monotonic() + seconds
     while not ready():
         code = process.poll()
         if code is not None:
-            raise EndedAtOnce(f"{name} ended at once (exit code {code}):\n{tail(log)}")
+            raise EndedAtOnce(f"{name} ended at once (exit code {code}):\n{tail(log, since)}")
         if time.monotonic() > deadline:
-            raise LocalServerError(f"{name} was not ready after {seconds:.0f} s:\n{tail(log)}")
+            raise LocalServerError(f"{name} was not ready after {seconds:.0f} s:\n{tail(log, since)}")
         time.sleep(0.02)
 
 
@@ -275,10 +290,13 @@ def port_holder(port: int) -> int | None:
     return None
 
 
-def tail(log: Path, lines: int = 15) -> str:
-    """The end of a log; where it ends in a panic of a Go program, what the panic says, not the end of its trace."""
+def tail(log: Path, since: int, lines: int = 15) -> str:
+    """The end of what a log holds from byte `since` on; where that is a panic of a Go program, what the panic says,
+    not the end of its trace."""
     try:
-        told = log.read_text(errors="replace").splitlines()
+        with log.open("rb") as file:
+            file.seek(since)
+            told = file.read().decode(errors="replace").splitlines()
     except OSError:
         return f"(no log at {log})"
     panics = [number for number, line in enumerate(told) if line.startswith("panic:")]

@@ -21,6 +21,7 @@ from deploy.local_process import (
     end_orphans,
     free_port,
     next_free_port,
+    next_part,
     port_holder,
     require_free,
     spawn,
@@ -159,6 +160,7 @@ class LocalTemporal(WhileNeeded):
         storage = ["--db-filename", str(self._folder / "temporal.db")] if self._durable else []
         pragmas = ["journal_mode=wal", "synchronous=1"] if self._durable else []  # twice the throughput
         dynamic = LIMITS | (TIME_SKIPPING if self._time_skipping else {})
+        since = next_part(self._log)
         self._process = spawn(
             [
                 *dying_with_us(signal.SIGKILL),
@@ -190,6 +192,7 @@ class LocalTemporal(WhileNeeded):
             self._process,
             name="Temporal",
             log=self._log,
+            since=since,
             seconds=60,
         )
 

@@ -151,6 +151,7 @@ class _Telling:
             amount=line.amount,
             booked_on=line.booked_on,
             value_on=line.value_on,
+            # A line that an earlier version stored may hold the words for no id.
             bank_reference=_key(told_id(line.bank_reference) or ""),
             own_id=_key(told_id(line.end_to_end_id) or ""),
             debtor=line.debtor or "",

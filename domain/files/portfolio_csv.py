@@ -497,23 +497,22 @@ class _File:
         }
 
     def _check_unread(self, rows: list[Row]) -> None:
-        """Refuse the columns that by their names and cells may say what is paid, and are not known."""
-        for column in self.unread:
-            told = next((row for row in rows if paid_columns.may_be_told(row[column])), None)
+        """Refuse the columns that by their names and cells may say what is paid, or by their cells that nothing is
+        owed, and are not known."""
+        may_tell = (
+            "may say what is left to pay or was paid, and is not read: say so with --columns balance=NAME"
+            " or amount_paid=NAME, or take the column out"
+        )
+        denies = (
+            "says that nothing is owed, and is not read: say with --columns status=NAME which column says"
+            " how invoices stand, or take this one out"
+        )
+        doubts = [(column, paid_columns.may_be_told, may_tell) for column in self.unread]
+        doubts += [(column, paid_columns.denies_a_claim, denies) for column in self.others]
+        for column, matters, reason in doubts:
+            told = next((row for row in rows if matters(row[column])), None)
             if told is not None:
-                reason = (
-                    "may say what is left to pay or was paid, and is not read: say so with --columns balance=NAME"
-                    " or amount_paid=NAME, or take the column out"
-                )
                 self._fault(told, column, reason)
-        for column in self.others:
-            denied = next((row for row in rows if paid_columns.denies_a_claim(row[column])), None)
-            if denied is not None:
-                reason = (
-                    "says that nothing is owed, and is not read: say with --columns status=NAME which column says"
-                    " how invoices stand, or take this one out"
-                )
-                self._fault(denied, column, reason)
         for name in ("amount_paid", "balance"):
             for column in self.paid[name]:
                 cells = {row[column] for row in rows} - {""}

@@ -161,6 +161,17 @@ def test_a_panic_without_end_is_told_by_what_it_says(tmp_path: Path, monkeypatch
     assert (tmp_path / "panics").read_text().count("panic") == 3
 
 
+def test_an_earlier_panic_is_not_told_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = in_panic(tmp_path, times=100)
+    monkeypatch.setattr(local_temporal, "find_program", lambda: program)
+    server = LocalTemporal(tmp_path / "state", headless=True)
+    with pytest.raises(EndedAtOnce, match="panic: failed"):
+        server.start()
+    (tmp_path / "panic.txt").write_text("the disk is full\n")
+    with pytest.raises(EndedAtOnce, match=r"exit code 2\):\nthe disk is full$"):
+        server.start()
+
+
 def test_a_killed_owner_leaves_nothing_in_the_way(tmp_path: Path) -> None:
     script = (
         "import sys, time, pathlib; from deploy.local_temporal import LocalTemporal;"
